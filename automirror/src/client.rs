@@ -1,0 +1,39 @@
+//! The EC2 client: how long a call may take and how often it is tried.
+//!
+//! Standard retries, not adaptive ones: those hold back every call of a client after one refusal,
+//! reads included, and what does not fit into this invocation comes again through the queue anyway.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_ec2::Client;
+
+/// Within a region a connection takes milliseconds; two seconds is a lost packet sent again.
+const CONNECT: Duration = Duration::from_secs(2);
+/// A page of 1,000 instances takes EC2 a few seconds.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// A call with all its tries; well below the function's time-out.
+const OPERATION: Duration = Duration::from_secs(25);
+/// The first try and three more, 0.5, 1 and 2 seconds apart at the most: together about what
+/// EC2's buckets need to refill for a batch (5 changes or 20 reads a second).
+const TRIES: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+pub(crate) async fn client() -> Client {
+    let retries = RetryConfig::standard()
+        .with_max_attempts(TRIES)
+        .with_initial_backoff(FIRST_PAUSE)
+        .with_max_backoff(LONGEST_PAUSE);
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(OPERATION)
+        .build();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(retries)
+        .timeout_config(timeouts)
+        .load()
+        .await;
+    Client::new(&config)
+}

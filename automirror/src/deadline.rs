@@ -1,0 +1,46 @@
+//! The end of an invocation: no work is started shortly before it, and none goes on beyond it.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, timeout_at};
+
+/// No call is started this long before the end: most calls are answered in far less.
+const LAST_START: Duration = Duration::from_secs(2);
+/// A call under way is given up this long before the end, which leaves time to answer Lambda.
+const LAST_CALL: Duration = Duration::from_millis(500);
+
+/// When to stop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    last_start: Instant,
+    last_call: Instant,
+}
+
+impl Deadline {
+    /// From the end Lambda gives, in milliseconds since 1970.
+    pub(crate) fn at(end: u64) -> Self {
+        let end = Duration::from_millis(end);
+        let since_1970 = now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let left = end.saturating_sub(since_1970);
+        let start = Instant::now();
+        // A function with a very short time-out still gets to work.
+        let before = |margin: Duration| start + left.saturating_sub(margin.min(left / 4));
+        Self { last_start: before(LAST_START), last_call: before(LAST_CALL) }
+    }
+
+    /// Whether it is too late to start anything.
+    pub(crate) fn is_near(self) -> bool {
+        Instant::now() >= self.last_start
+    }
+
+    /// The result of `work`, or nothing if it takes too long.
+    pub(crate) async fn cut<T>(self, work: impl Future<Output = T>) -> Option<T> {
+        timeout_at(self.last_call, work).await.ok()
+    }
+}
+
+/// The time of day.
+#[expect(clippy::disallowed_methods, reason = "deadlines, ages and client tokens are made of time")]
+pub(crate) fn now() -> SystemTime {
+    SystemTime::now()
+}

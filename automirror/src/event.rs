@@ -1,0 +1,201 @@
+//! From what Lambda hands over to where to look. An event says where, never what to do there.
+
+use std::collections::BTreeSet;
+
+use aws_lambda_events::{eventbridge::EventBridgeEvent, sqs::SqsMessage};
+use serde::Deserialize;
+use serde_json::Value;
+use shared::{id::InstanceId, policy::Policy, reads_tag, subject::Subject};
+
+use crate::cloudtrail;
+
+/// One invocation's work.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Request {
+    pub(crate) shape: Shape,
+    pub(crate) records: Vec<Record>,
+}
+
+/// How the work came, which decides how it is answered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Shape {
+    /// An SQS batch: answered with the messages that must come again.
+    Batch,
+    /// An event or a call by hand: answered with a summary or an error.
+    Single,
+}
+
+/// One message of a batch, or the only event.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Record {
+    /// The SQS message id.
+    pub(crate) message: Option<String>,
+    pub(crate) reading: Reading,
+}
+
+/// What an event comes to.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Reading {
+    Look(Look),
+    /// Well formed, and nothing to do with mirroring.
+    Ignored(String),
+    /// It will never be readable, so it is not worth another try: the sweep sees to what it meant.
+    Unreadable(String),
+}
+
+/// Where to look.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Look {
+    pub(crate) subjects: BTreeSet<Subject>,
+    /// An instance that was there when the event was sent, at this time in seconds since 1970.
+    pub(crate) launched: Option<(InstanceId, i64)>,
+}
+
+impl Reading {
+    pub(crate) fn look(subjects: impl IntoIterator<Item = Subject>) -> Self {
+        let subjects = subjects.into_iter().collect();
+        Self::Look(Look { subjects, launched: None })
+    }
+}
+
+/// Who we are, as events tell it.
+pub(crate) struct Reader<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) function_name: &'a str,
+}
+
+impl Reader<'_> {
+    /// Reads any payload; what makes no sense becomes an unreadable record.
+    pub(crate) fn request(&self, payload: Value) -> Request {
+        let Some(records) = payload.get("Records") else {
+            let record = Record { message: None, reading: self.body(payload) };
+            return Request { shape: Shape::Single, records: vec![record] };
+        };
+        let records = match records {
+            Value::Array(records) => records.iter().map(|record| self.record(record)).collect(),
+            _ => vec![Record { message: None, reading: unreadable("`Records` is not a list") }],
+        };
+        Request { shape: Shape::Batch, records }
+    }
+
+    fn record(&self, record: &Value) -> Record {
+        let message = record.get("messageId").and_then(Value::as_str).map(str::to_owned);
+        let reading = match SqsMessage::deserialize(record) {
+            Err(error) => unreadable(format!("not an SQS message: {error}")),
+            Ok(SqsMessage { body: None, .. }) => unreadable("an SQS message without a body"),
+            Ok(SqsMessage { body: Some(body), .. }) => match serde_json::from_str(&body) {
+                Ok(body) => self.body(body),
+                Err(error) => unreadable(format!("the body is not JSON: {error}")),
+            },
+        };
+        Record { message, reading }
+    }
+
+    /// An EventBridge event or a call by hand.
+    fn body(&self, body: Value) -> Reading {
+        if body.get("detail-type").is_some() {
+            return match serde_json::from_value(body) {
+                Ok(event) => self.event(&event),
+                Err(error) => unreadable(format!("not an EventBridge event: {error}")),
+            };
+        }
+        match serde_json::from_value(body) {
+            Ok(DirectCall { sweep: true, .. }) => Reading::look([Subject::Everything]),
+            Ok(DirectCall { instances, .. }) if !instances.is_empty() => {
+                let ids: Result<BTreeSet<_>, _> =
+                    instances.iter().map(|id| id.parse().map(Subject::Instance)).collect();
+                ids.map_or_else(
+                    |error| unreadable(format!("`instances` takes {error}")),
+                    Reading::look,
+                )
+            }
+            _ => unreadable(
+                "neither an SQS batch, nor an EventBridge event, nor {\"instances\":[\"i-…\"]}, \
+                 nor {\"sweep\":true}",
+            ),
+        }
+    }
+
+    fn event(&self, event: &EventBridgeEvent) -> Reading {
+        let detail = &event.detail;
+        match event.detail_type.as_str() {
+            "EC2 Instance State-change Notification" => state_change(event),
+            "Tag Change on Resource" => self.tag_change(event),
+            "AWS API Call via CloudTrail" => cloudtrail::read(detail, self.function_name),
+            "Config Rules Compliance Change" => compliance_change(detail),
+            "Scheduled Event" => Reading::look([Subject::Everything]),
+            other => Reading::Ignored(format!("events of type {other:?} are not for automirror")),
+        }
+    }
+
+    fn tag_change(&self, event: &EventBridgeEvent) -> Reading {
+        let text = |name| event.detail.get(name).and_then(Value::as_str);
+        if text("service") != Some("ec2") || text("resource-type") != Some("instance") {
+            return Reading::Ignored("the tag is not an instance's".to_owned());
+        }
+        let changed = event.detail.get("changed-tag-keys").and_then(Value::as_array);
+        let ours = |key: &Value| key.as_str().is_none_or(|key| reads_tag(self.policy, key));
+        if changed.is_some_and(|keys| !keys.iter().any(ours)) {
+            return Reading::Ignored("the changed tags are not ours".to_owned());
+        }
+        let arns = event.resources.iter().flatten();
+        let ids = arns.filter_map(|arn| arn.rsplit_once(":instance/")?.1.parse().ok());
+        let subjects: BTreeSet<_> = ids.map(Subject::Instance).collect();
+        if subjects.is_empty() {
+            return unreadable("`resources` names no instance");
+        }
+        Reading::look(subjects)
+    }
+}
+
+/// A call by hand.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DirectCall {
+    #[serde(default)]
+    instances: Vec<String>,
+    #[serde(default)]
+    sweep: bool,
+}
+
+fn state_change(event: &EventBridgeEvent) -> Reading {
+    let text = |name| event.detail.get(name).and_then(Value::as_str);
+    let Some(Ok(instance)) = text("instance-id").map(str::parse::<InstanceId>) else {
+        return unreadable("`detail.instance-id` is not an instance id");
+    };
+    let mut look = Look { subjects: [Subject::Instance(instance.clone())].into(), launched: None };
+    match text("state") {
+        Some("pending" | "running") => {
+            look.launched = event.time.map(|time| (instance, time.timestamp()));
+        }
+        // The interfaces have left the instance: those that were kept may still have sessions.
+        Some("terminated") => {
+            look.subjects.insert(Subject::Detached);
+        }
+        _ => {}
+    }
+    Reading::Look(look)
+}
+
+fn compliance_change(detail: &Value) -> Reading {
+    let text = |pointer| detail.pointer(pointer).and_then(Value::as_str);
+    if text("/newEvaluationResult/complianceType") != Some("NON_COMPLIANT") {
+        return Reading::Ignored("nothing has become NON_COMPLIANT".to_owned());
+    }
+    let id = text("/resourceId").unwrap_or_default();
+    match text("/resourceType") {
+        Some("AWS::EC2::Instance") => id.parse().map_or_else(
+            |error| unreadable(format!("`detail.resourceId` is not {error}")),
+            |id| Reading::look([Subject::Instance(id)]),
+        ),
+        Some("AWS::EC2::TrafficMirrorSession") => id.parse().map_or_else(
+            |error| unreadable(format!("`detail.resourceId` is not {error}")),
+            |id| Reading::look([Subject::Session(id)]),
+        ),
+        _ => Reading::Ignored("neither an instance nor a session".to_owned()),
+    }
+}
+
+pub(crate) fn unreadable(why: impl Into<String>) -> Reading {
+    Reading::Unreadable(why.into())
+}

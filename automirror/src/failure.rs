@@ -1,0 +1,113 @@
+//! What a failed call means: the one place that tells passing failures from lasting ones.
+
+use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+/// What to do about a call that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It may work next time: the record comes again.
+    Passing,
+    /// The target has no room: another one may have.
+    TargetFull,
+    /// What the call is about is not there.
+    NotFound,
+    /// It will fail again until somebody changes something: said once, and left to the next sweep.
+    Lasting,
+}
+
+/// A call that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) kind: Kind,
+    /// EC2's error code, where it answered with one.
+    pub(crate) code: Option<String>,
+    /// The whole story, for the log.
+    pub(crate) message: String,
+}
+
+/// Codes under which EC2 says that it is too busy or unwell. The SDK has retried these already.
+const BUSY: &[&str] = &[
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "RequestThrottled",
+    "EC2ThrottledException",
+    "Unavailable",
+    "ServiceUnavailable",
+    "InternalError",
+    "InternalFailure",
+    "RequestExpired",
+];
+
+/// Codes for a target that takes no more sources (EC2 API, "Error codes").
+const TARGET_FULL: &[&str] =
+    &["TrafficMirrorSourcesPerTargetLimitExceeded", "TrafficMirrorSessionsPerTargetLimitExceeded"];
+
+impl<E> From<SdkError<E>> for Failure
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    fn from(error: SdkError<E>) -> Self {
+        let code = error.code().map(str::to_owned);
+        let kind = match &error {
+            SdkError::ServiceError(answer) => kind(
+                answer.raw().status().as_u16(),
+                answer.err().code().unwrap_or_default(),
+                answer.err().message().unwrap_or_default(),
+            ),
+            SdkError::ConstructionFailure(_) => Kind::Lasting,
+            // No answer, or none that can be read: the call may or may not have had its effect.
+            _ => Kind::Passing,
+        };
+        Self { kind, code, message: DisplayErrorContext(error).to_string() }
+    }
+}
+
+fn kind(status: u16, code: &str, message: &str) -> Kind {
+    if TARGET_FULL.contains(&code) {
+        return Kind::TargetFull;
+    }
+    // Documented as `InvalidTrafficMirrorTargetNoFound` (sic), seen as `…Id.NotFound`.
+    if code.ends_with("NotFound") || code.ends_with("NoFound") {
+        return Kind::NotFound;
+    }
+    // No document names the code for a number that is taken; another worker was faster, and the
+    // next look will show its session.
+    let says = format!("{code} {message}").to_ascii_lowercase();
+    let number_taken = says.contains("sessionnumber") || says.contains("session number");
+    if status >= 500 || BUSY.contains(&code) || number_taken {
+        return Kind::Passing;
+    }
+    Kind::Lasting
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_apart_by_their_code() {
+        let full = "TrafficMirrorSourcesPerTargetLimitExceeded";
+        let number = "Session number 1 is already in use on eni-1";
+        for (status, code, message, expected) in [
+            (503, "RequestLimitExceeded", "", Kind::Passing),
+            (400, "RequestLimitExceeded", "", Kind::Passing),
+            (500, "Whatever", "", Kind::Passing),
+            (400, "InvalidParameterValue", number, Kind::Passing),
+            (400, "TrafficMirrorSessionNumberInUse", "", Kind::Passing),
+            (400, full, "", Kind::TargetFull),
+            (400, "InvalidTrafficMirrorSessionId.NotFound", "", Kind::NotFound),
+            (400, "InvalidTrafficMirrorSessionNotFound", "", Kind::NotFound),
+            (400, "InvalidTrafficMirrorTargetNoFound", "", Kind::NotFound),
+            (400, "NetworkInterfaceNotSupported", "", Kind::Lasting),
+            (400, "TrafficMirrorSessionLimitExceeded", "", Kind::Lasting),
+            (400, "TrafficMirrorSessionsPerInterfaceLimitExceeded", "", Kind::Lasting),
+            (403, "UnauthorizedOperation", "", Kind::Lasting),
+            (400, "IdempotentParameterMismatch", "", Kind::Lasting),
+            (400, "SomethingNew", "", Kind::Lasting),
+            (400, "", "", Kind::Lasting),
+        ] {
+            assert_eq!(kind(status, code, message), expected, "{status} {code}");
+        }
+    }
+}

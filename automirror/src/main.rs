@@ -1,0 +1,49 @@
+//! automirror: a Lambda function that keeps Traffic Mirror sessions as the instances' tags ask.
+//!
+//! An event says where to look (`event`), `shared` reads EC2 there and decides, `execute` carries
+//! the plan out, and the answer names what must come again (`handler`).
+
+mod client;
+mod cloudtrail;
+mod deadline;
+mod event;
+mod execute;
+mod failure;
+mod handler;
+mod report;
+mod token;
+
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use lambda_runtime::{LambdaEvent, service_fn};
+use shared::policy::Policy;
+
+use crate::handler::Handler;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    lambda_runtime::tracing::init_default_subscriber();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
+    let policy = Policy::parse(setting)?;
+    let function_name = setting("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    let handler = Handler::new(policy, function_name, client::client().await);
+    let handler = &handler;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event)))
+        .await
+        .map_err(|error| anyhow!("the Lambda runtime stopped: {error}"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where settings are read")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,213 @@
+//! What is said about the steps of an invocation: a line for each change, a line for each new
+//! obstacle, and a summary.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
+
+use serde::Serialize;
+use shared::{
+    id::{InstanceId, InterfaceId},
+    policy::{Mode, Policy},
+    step::{Action, Step},
+};
+use tracing::{debug, error, info, warn};
+
+use crate::{
+    execute::Outcome,
+    failure::{Failure, Kind},
+};
+
+/// The numbers of an invocation.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Report {
+    /// Steps of the plan, one or more for each interface.
+    steps: usize,
+    created: usize,
+    modified: usize,
+    deleted: usize,
+    /// In detect mode: changes that were not made.
+    withheld: usize,
+    /// Steps that something lasting prevents.
+    blocked: usize,
+    /// Changes EC2 refused for good.
+    refused: usize,
+    /// Changes that must be tried again.
+    unfinished: usize,
+    /// How often each reason was given.
+    reasons: BTreeMap<&'static str, usize>,
+}
+
+/// Writes the log.
+#[derive(Default)]
+pub(crate) struct Reporter {
+    /// Obstacles that were said already: each is said once while it lasts, not at every sweep.
+    said: Mutex<BTreeSet<(InterfaceId, &'static str)>>,
+}
+
+impl Outcome {
+    /// Whether the step must be tried again.
+    pub(crate) fn comes_again(&self) -> bool {
+        match self {
+            Self::Noted | Self::Done(_) => false,
+            Self::Failed(failure) => match failure.kind {
+                // What EC2 does not find was there a moment ago: the next look will tell.
+                Kind::Passing | Kind::NotFound => true,
+                Kind::TargetFull | Kind::Lasting => false,
+            },
+            Self::OutOfTime => true,
+        }
+    }
+}
+
+impl Reporter {
+    pub(crate) fn report(
+        &self,
+        policy: &Policy,
+        pending: &BTreeSet<InstanceId>,
+        steps: &[(Step, Outcome)],
+        sweep: bool,
+    ) -> Report {
+        let mut report = Report { steps: steps.len(), ..Report::default() };
+        let mut blocked = BTreeSet::new();
+        for (step, outcome) in steps {
+            *report.reasons.entry(step.reason.code()).or_default() += 1;
+            match outcome {
+                Outcome::Noted if step.action == Action::Block => {
+                    report.blocked += 1;
+                    blocked.insert((step.interface.clone(), step.reason.code()));
+                }
+                Outcome::Noted if step.action.is_change() => {
+                    report.withheld += 1;
+                    say_withheld(policy, step);
+                }
+                Outcome::Noted => debug!("{step}"),
+                Outcome::Done(session) => {
+                    report.count_change(&step.action);
+                    say_done(step, session.as_str());
+                }
+                Outcome::Failed(failure) if outcome.comes_again() => {
+                    report.unfinished += 1;
+                    say_failed(step, failure, "and is tried again");
+                }
+                Outcome::Failed(failure) if is_pending(pending, step) => {
+                    say_failed(
+                        step,
+                        failure,
+                        "while the instance is pending: its next event follows",
+                    );
+                }
+                Outcome::Failed(failure) => {
+                    report.refused += 1;
+                    say_failed(step, failure, "and is left to the next sweep");
+                }
+                Outcome::OutOfTime => {
+                    report.unfinished += 1;
+                    debug!("out of time: {step}");
+                }
+            }
+        }
+        self.say_blocked(steps, blocked, sweep);
+        report
+    }
+
+    fn say_blocked(
+        &self,
+        steps: &[(Step, Outcome)],
+        blocked: BTreeSet<(InterfaceId, &'static str)>,
+        sweep: bool,
+    ) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        for (step, _) in steps.iter().filter(|(step, _)| step.action == Action::Block) {
+            if !said.contains(&(step.interface.clone(), step.reason.code())) {
+                warn!(
+                    instance.id = step.instance.as_ref().map(InstanceId::as_str),
+                    source.id = %step.interface,
+                    step.action = step.action.name(),
+                    step.reason = step.reason.code(),
+                    "{step}"
+                );
+            }
+        }
+        if sweep {
+            *said = blocked;
+        } else {
+            // What these interfaces suffered from before may be over.
+            let looked_at: BTreeSet<_> = steps.iter().map(|(step, _)| &step.interface).collect();
+            said.retain(|(interface, _)| !looked_at.contains(interface));
+            said.extend(blocked);
+        }
+    }
+}
+
+impl Report {
+    /// The line about the whole invocation.
+    pub(crate) fn summary(&self, records: usize, returned: usize) {
+        let Self {
+            steps, created, modified, deleted, withheld, blocked, refused, unfinished, ..
+        } = self;
+        let reasons = serde_json::to_string(&self.reasons).unwrap_or_default();
+        info!(
+            records,
+            records.returned = returned,
+            plan.steps = steps,
+            plan.changes = created + modified + deleted,
+            plan.withheld = withheld,
+            plan.blocked = blocked,
+            plan.refused = refused,
+            plan.unfinished = unfinished,
+            plan.reasons = reasons,
+            "{records} records, {steps} steps: {created} created, {modified} modified, {deleted} \
+             deleted, {blocked} blocked, {refused} refused, {unfinished} to try again"
+        );
+    }
+
+    fn count_change(&mut self, action: &Action) {
+        match action {
+            Action::Create(_) => self.created += 1,
+            Action::Modify(..) => self.modified += 1,
+            Action::Delete(_) => self.deleted += 1,
+            Action::Keep(_) | Action::Block | Action::Ignore => {}
+        }
+    }
+}
+
+fn is_pending(pending: &BTreeSet<InstanceId>, step: &Step) -> bool {
+    step.instance.as_ref().is_some_and(|instance| pending.contains(instance))
+}
+
+fn say_done(step: &Step, session: &str) {
+    info!(
+        instance.id = step.instance.as_ref().map(InstanceId::as_str),
+        source.id = %step.interface,
+        session.id = session,
+        target.id = step.action.target().map(|target| target.as_str()),
+        step.action = step.action.name(),
+        step.reason = step.reason.code(),
+        "{step}"
+    );
+}
+
+fn say_withheld(policy: &Policy, step: &Step) {
+    debug_assert_eq!(policy.mode, Mode::Detect, "only detect mode withholds changes");
+    info!(
+        instance.id = step.instance.as_ref().map(InstanceId::as_str),
+        source.id = %step.interface,
+        step.action = step.action.name(),
+        step.reason = step.reason.code(),
+        "detect mode, not done: {step}"
+    );
+}
+
+fn say_failed(step: &Step, failure: &Failure, then: &str) {
+    let Failure { code, message, .. } = failure;
+    error!(
+        instance.id = step.instance.as_ref().map(InstanceId::as_str),
+        source.id = %step.interface,
+        step.action = step.action.name(),
+        step.reason = step.reason.code(),
+        error.code = code.as_deref(),
+        "{step}: EC2 refused it {then}: {message}"
+    );
+}

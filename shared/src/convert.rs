@@ -1,0 +1,153 @@
+//! From the SDK's types, where everything is optional, to ours.
+//!
+//! An item that lacks what identifies it gives nothing, and a line in the log: one odd answer
+//! must not stop its neighbours.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use aws_sdk_ec2::types::{
+    self as ec2, AttachmentStatus, InstanceStateName, NetworkInterfaceStatus,
+    TrafficMirrorNetworkService, TrafficMirrorRuleAction, TrafficMirrorTargetType,
+};
+
+use crate::{
+    id::InterfaceId,
+    observed::{
+        Filter, Instance, InstanceState, Interface, LooseInterface, LoosePlace, Session, Target,
+        TargetKind,
+    },
+};
+
+/// The tag that says which installation a session or filter belongs to.
+const OWNER_TAG: &str = "ManagedBy";
+
+/// Converts, and says so where an item is left out.
+pub(crate) fn readable<T, U>(
+    kind: &str,
+    id: Option<&str>,
+    item: &T,
+    convert: fn(&T) -> Option<U>,
+) -> Option<U> {
+    let converted = convert(item);
+    if converted.is_none() {
+        let id = id.unwrap_or("without an id");
+        tracing::warn!("EC2 described {kind} {id} incompletely: it is left out");
+    }
+    converted
+}
+
+pub(crate) fn instance(instance: &ec2::Instance) -> Option<Instance> {
+    let interfaces = instance.network_interfaces().iter();
+    let interfaces = interfaces.filter_map(|item| {
+        readable("network interface", item.network_interface_id(), item, interface)
+    });
+    Some(Instance {
+        id: parsed(instance.instance_id())?,
+        state: state(instance.state()?.name()?)?,
+        instance_type: instance.instance_type()?.as_str().to_owned(),
+        zone: instance.placement().and_then(|place| place.availability_zone()).map(str::to_owned),
+        tags: tags(instance.tags()),
+        interfaces: interfaces.collect(),
+    })
+}
+
+fn state(name: &InstanceStateName) -> Option<InstanceState> {
+    Some(match name {
+        InstanceStateName::Pending => InstanceState::Pending,
+        InstanceStateName::Running => InstanceState::Running,
+        InstanceStateName::Stopping => InstanceState::Stopping,
+        InstanceStateName::Stopped => InstanceState::Stopped,
+        InstanceStateName::ShuttingDown => InstanceState::ShuttingDown,
+        InstanceStateName::Terminated => InstanceState::Terminated,
+        _ => return None,
+    })
+}
+
+fn interface(interface: &ec2::InstanceNetworkInterface) -> Option<Interface> {
+    let attachment = interface.attachment();
+    let device = attachment.and_then(|attachment| attachment.device_index());
+    let card = attachment.and_then(|attachment| attachment.network_card_index());
+    let status = attachment.and_then(|attachment| attachment.status());
+    Some(Interface {
+        id: parsed(interface.network_interface_id())?,
+        kind: interface.interface_type().unwrap_or("interface").to_owned(),
+        vpc: parsed(interface.vpc_id()),
+        primary: device == Some(0) && card.unwrap_or(0) == 0,
+        detaching: matches!(status, Some(AttachmentStatus::Detaching | AttachmentStatus::Detached)),
+        ipv6_only: interface.private_ip_address().is_none()
+            && !interface.ipv6_addresses().is_empty(),
+        // DescribeInstances does not show it: `observe` adds it from DescribeNetworkInterfaces.
+        requester: None,
+    })
+}
+
+/// An interface that a service manages, and that service.
+pub(crate) fn requester(interface: &ec2::NetworkInterface) -> Option<(InterfaceId, String)> {
+    let requester = interface.requester_id().unwrap_or("a service");
+    Some((parsed(interface.network_interface_id())?, requester.to_owned()))
+}
+
+pub(crate) fn loose(interface: &ec2::NetworkInterface) -> Option<LooseInterface> {
+    let place = match interface.status() {
+        Some(NetworkInterfaceStatus::Available) => {
+            LoosePlace::Available(parsed(interface.vpc_id()))
+        }
+        _ => LoosePlace::InUse,
+    };
+    Some(LooseInterface { id: parsed(interface.network_interface_id())?, place })
+}
+
+pub(crate) fn session(session: &ec2::TrafficMirrorSession) -> Option<Session> {
+    Some(Session {
+        id: parsed(session.traffic_mirror_session_id())?,
+        account: parsed(session.owner_id())?,
+        interface: parsed(session.network_interface_id())?,
+        target: parsed(session.traffic_mirror_target_id())?,
+        filter: parsed(session.traffic_mirror_filter_id())?,
+        number: session.session_number()?,
+        packet_length: session.packet_length(),
+        vni: session.virtual_network_id(),
+        managed_by: tags(session.tags()).remove(OWNER_TAG),
+    })
+}
+
+pub(crate) fn target(target: &ec2::TrafficMirrorTarget) -> Option<Target> {
+    let kind = match target.r#type()? {
+        TrafficMirrorTargetType::NetworkInterface => TargetKind::Interface {
+            id: parsed(target.network_interface_id())?,
+            instance_type: None,
+            zone: None,
+        },
+        TrafficMirrorTargetType::NetworkLoadBalancer => TargetKind::NetworkLoadBalancer,
+        TrafficMirrorTargetType::GatewayLoadBalancerEndpoint => {
+            TargetKind::GatewayLoadBalancerEndpoint
+        }
+        _ => return None,
+    };
+    Some(Target {
+        id: parsed(target.traffic_mirror_target_id())?,
+        account: parsed(target.owner_id())?,
+        kind,
+        refused: false,
+    })
+}
+
+pub(crate) fn filter(filter: &ec2::TrafficMirrorFilter) -> Option<Filter> {
+    let mut rules = filter.ingress_filter_rules().iter().chain(filter.egress_filter_rules());
+    let accepts = rules.any(|rule| rule.rule_action() == Some(&TrafficMirrorRuleAction::Accept))
+        || filter.network_services().contains(&TrafficMirrorNetworkService::AmazonDns);
+    Some(Filter {
+        id: parsed(filter.traffic_mirror_filter_id())?,
+        accepts,
+        managed_by: tags(filter.tags()).remove(OWNER_TAG),
+    })
+}
+
+fn tags(tags: &[ec2::Tag]) -> BTreeMap<String, String> {
+    let pairs = tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())));
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn parsed<T: FromStr>(text: Option<&str>) -> Option<T> {
+    text?.parse().ok()
+}

@@ -1,0 +1,140 @@
+//! The names EC2 gives to things, as types, so that one cannot be passed for another.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+/// Why a text is not an id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id that starts with `{prefix}`, followed by lower-case letters and digits")]
+pub struct IdError {
+    prefix: &'static str,
+}
+
+/// The longest text after the prefix; EC2 uses 8 or 17 characters today.
+const LONGEST: usize = 64;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The id as EC2 writes it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let fits = |rest: &str| {
+                    (1..=LONGEST).contains(&rest.len())
+                        && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+                };
+                match text.strip_prefix($prefix) {
+                    Some(rest) if fits(rest) => Ok(Self(text.into())),
+                    _ => Err(IdError { prefix: $prefix }),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// An EC2 instance, `i-…`.
+    InstanceId = "i-";
+    /// A network interface, `eni-…`: the source of a session, or what stands behind a target.
+    InterfaceId = "eni-";
+    /// A Traffic Mirror session, `tms-…`.
+    SessionId = "tms-";
+    /// A Traffic Mirror target, `tmt-…`.
+    TargetId = "tmt-";
+    /// A Traffic Mirror filter, `tmf-…`.
+    FilterId = "tmf-";
+    /// A VPC, `vpc-…`.
+    VpcId = "vpc-";
+}
+
+/// An AWS account: twelve digits.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(Arc<str>);
+
+/// Why a text is not an account id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an account id of twelve digits")]
+pub struct AccountIdError;
+
+impl AccountId {
+    /// The id as AWS writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = AccountIdError;
+
+    fn from_str(text: &str) -> Result<Self, AccountIdError> {
+        if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(AccountIdError)
+        }
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A session number: 1 to 32766, evaluated lowest first (EC2 API, `CreateTrafficMirrorSession`).
+pub type SessionNumber = i32;
+
+/// The session numbers EC2 accepts.
+pub const SESSION_NUMBERS: std::ops::RangeInclusive<SessionNumber> = 1..=32766;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_its_own_prefix_and_plain_characters() {
+        assert!("tmt-0123456789abcdef0".parse::<TargetId>().is_ok());
+        let long = format!("tmt-{}", "a".repeat(65));
+        for text in ["", "tmt-", "tmf-1", "tmt-1 ", "tmt-1,tmt-2", "TMT-1", "tmt-\u{e9}", &long] {
+            assert!(text.parse::<TargetId>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_id_is_twelve_digits() {
+        assert!("012345678901".parse::<AccountId>().is_ok());
+        for text in ["", "1234", "12345678901x", "1234567890123"] {
+            assert!(text.parse::<AccountId>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The core of automirror and config-rule: one pure function, [`plan`](plan::plan), decides what
+//! should happen to each network interface, and why. automirror obeys it, config-rule reports it.
+//!
+//! In reading order: [`policy`] is what the operator wants, [`observed`] what EC2 says now,
+//! [`plan`] the decision, [`step`] and [`reason`] what it consists of, and [`observe`] the one
+//! place that reads EC2.
+
+#![deny(missing_docs)]
+
+mod convert;
+mod describe;
+mod eligibility;
+pub mod id;
+mod index;
+pub mod observe;
+pub mod observed;
+mod placement;
+pub mod plan;
+pub mod policy;
+pub mod reason;
+pub mod step;
+pub mod subject;
+mod text;
+mod wish;
+
+pub use wish::{reads_tag, selected};

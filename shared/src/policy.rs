@@ -1,0 +1,424 @@
+//! What the operator wants, parsed and checked once. A `Policy` that exists is valid.
+
+use std::{collections::BTreeSet, fmt::Display, ops::RangeInclusive, str::FromStr};
+
+use crate::{
+    id::{AccountId, FilterId, TargetId, VpcId},
+    observed::Session,
+    text::quoted,
+};
+
+/// The operator's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The key of the tag that selects an instance.
+    pub tag_key: String,
+    /// The value of the tag that selects an instance.
+    pub tag_value: String,
+    /// Which instances are wanted at all.
+    pub scope: Scope,
+    /// The VPCs that are looked after; empty means all.
+    pub vpcs: BTreeSet<VpcId>,
+    /// The allowed targets; empty means those this account owns, and those of `target_owners`.
+    pub targets: BTreeSet<TargetId>,
+    /// Other accounts whose shared targets are allowed.
+    pub target_owners: BTreeSet<AccountId>,
+    /// The default filter.
+    pub filter: Option<FilterId>,
+    /// Which interfaces of an instance are mirrored.
+    pub interfaces: Interfaces,
+    /// Bytes kept of each packet, 1 to 8500; none is EC2's default.
+    pub packet_length: Option<i32>,
+    /// The VXLAN network identifier, 1 to 16777215; none lets EC2 choose.
+    pub vni: Option<i32>,
+    /// Which session numbers ours take beside foreign sessions.
+    pub precedence: Precedence,
+    /// Sessions on stopped instances stay. They are billed.
+    pub keep_stopped: bool,
+    /// Whether the plan is carried out.
+    pub mode: Mode,
+    /// The value of the `ManagedBy` tag on our sessions.
+    pub owner: String,
+    /// Families (`m8g`) and types (`m7i.metal-24xl`) to add to what can be mirrored.
+    pub supported_types: BTreeSet<String>,
+    /// Families and types that are not to be tried.
+    pub unsupported_types: BTreeSet<String>,
+}
+
+/// `MIRROR_SCOPE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Only instances that carry the tag.
+    Tagged,
+    /// Every instance but those tagged `False`.
+    All,
+}
+
+/// `MIRROR_INTERFACES`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interfaces {
+    /// Every interface.
+    All,
+    /// The one at device index 0 of network card 0.
+    Primary,
+}
+
+/// `MIRROR_PRECEDENCE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precedence {
+    /// A higher number than every foreign session: never takes packets from somebody else's sensor.
+    After,
+    /// A lower number than every foreign session.
+    Before,
+}
+
+/// `MIRROR_MODE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Plan and act.
+    Enforce,
+    /// Plan and log, change nothing.
+    Detect,
+}
+
+/// A setting that cannot be used: one line that names it, its value and what is accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is {}: accepted is {accepted}", quoted(value))]
+pub struct SettingError {
+    name: &'static str,
+    value: String,
+    accepted: String,
+}
+
+/// Bytes EC2 can keep of a packet (EC2 API, `CreateTrafficMirrorSession`).
+const PACKET_LENGTHS: RangeInclusive<i32> = 1..=8500;
+/// A VXLAN network identifier has 24 bits.
+const VNIS: RangeInclusive<i32> = 1..=16_777_215;
+/// The longest tag key and tag value EC2 accepts, in characters.
+const LONGEST_KEY: usize = 128;
+const LONGEST_VALUE: usize = 256;
+
+impl Policy {
+    /// Reads every setting through `lookup`, which gives a setting's value by its name.
+    ///
+    /// A setting that is empty or only white space counts as not set: templates pass empty strings.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
+        let settings = Settings { lookup };
+        let policy = Self {
+            tag_key: settings.tag_text("MIRROR_TAG_KEY", "Mirror", LONGEST_KEY)?,
+            tag_value: settings.tag_text("MIRROR_TAG_VALUE", "True", LONGEST_VALUE)?,
+            scope: settings
+                .one_of("MIRROR_SCOPE", &[("tagged", Scope::Tagged), ("all", Scope::All)])?,
+            vpcs: settings.list("MIRROR_VPC_IDS")?,
+            targets: settings.list("MIRROR_TARGET_IDS")?,
+            target_owners: settings.list("MIRROR_TARGET_OWNERS")?,
+            filter: settings.parsed("MIRROR_FILTER_ID")?,
+            interfaces: settings.one_of(
+                "MIRROR_INTERFACES",
+                &[("all", Interfaces::All), ("primary", Interfaces::Primary)],
+            )?,
+            packet_length: settings.number("MIRROR_PACKET_LENGTH", PACKET_LENGTHS)?,
+            vni: settings.number("MIRROR_VNI", VNIS)?,
+            precedence: settings.one_of(
+                "MIRROR_PRECEDENCE",
+                &[("after", Precedence::After), ("before", Precedence::Before)],
+            )?,
+            keep_stopped: settings
+                .one_of("MIRROR_KEEP_STOPPED", &[("false", false), ("true", true)])?,
+            mode: settings
+                .one_of("MIRROR_MODE", &[("enforce", Mode::Enforce), ("detect", Mode::Detect)])?,
+            owner: settings.tag_text("MIRROR_OWNER", "automirror", LONGEST_VALUE)?,
+            supported_types: settings.instance_types("MIRROR_SUPPORTED_TYPES")?,
+            unsupported_types: settings.instance_types("MIRROR_UNSUPPORTED_TYPES")?,
+        };
+        if is_false(&policy.tag_value) {
+            return Err(SettingError {
+                name: "MIRROR_TAG_VALUE",
+                value: policy.tag_value,
+                accepted: "any value but False, which opts an instance out".to_owned(),
+            });
+        }
+        Ok(policy)
+    }
+
+    /// Whether sessions may lead to this target.
+    ///
+    /// `owner` is the target's owner where EC2 shows it, `account` the account we work for.
+    #[must_use]
+    pub fn allows(
+        &self,
+        target: &TargetId,
+        owner: Option<&AccountId>,
+        account: &AccountId,
+    ) -> bool {
+        if self.targets.is_empty() {
+            owner.is_some_and(|owner| owner == account || self.target_owners.contains(owner))
+        } else {
+            self.targets.contains(target)
+        }
+    }
+
+    /// Whether this installation, working for `account`, made the session. Another account's is
+    /// never ours, whatever its tags: who shares a target sees the sessions of others on it.
+    #[must_use]
+    pub fn owns(&self, account: &AccountId, session: &Session) -> bool {
+        session.account == *account && session.managed_by.as_ref() == Some(&self.owner)
+    }
+}
+
+/// The value of the selecting tag that opts an instance out.
+pub(crate) fn is_false(value: &str) -> bool {
+    value.eq_ignore_ascii_case("false")
+}
+
+struct Settings<F> {
+    lookup: F,
+}
+
+impl<F: Fn(&str) -> Option<String>> Settings<F> {
+    fn value(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn parsed<T: FromStr<Err: Display>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, SettingError> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        value.parse().map(Some).map_err(|error: T::Err| SettingError {
+            name,
+            value,
+            accepted: error.to_string(),
+        })
+    }
+
+    fn list<T: FromStr<Err: Display> + Ord>(
+        &self,
+        name: &'static str,
+    ) -> Result<BTreeSet<T>, SettingError> {
+        let value = self.value(name).unwrap_or_default();
+        let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
+        items
+            .map(|item| {
+                item.parse().map_err(|error: T::Err| SettingError {
+                    name,
+                    value: item.to_owned(),
+                    accepted: format!("a list, separated by commas, each {error}"),
+                })
+            })
+            .collect()
+    }
+
+    /// The first choice is the default.
+    fn one_of<T: Copy>(
+        &self,
+        name: &'static str,
+        choices: &[(&str, T); 2],
+    ) -> Result<T, SettingError> {
+        let [(first, default), (second, other)] = choices;
+        match self.value(name) {
+            None => Ok(*default),
+            Some(value) if value.eq_ignore_ascii_case(first) => Ok(*default),
+            Some(value) if value.eq_ignore_ascii_case(second) => Ok(*other),
+            Some(value) => {
+                Err(SettingError { name, value, accepted: format!("`{first}` or `{second}`") })
+            }
+        }
+    }
+
+    fn number(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<i32>,
+    ) -> Result<Option<i32>, SettingError> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        match value.parse() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            _ => {
+                let accepted = format!("a whole number from {} to {}", range.start(), range.end());
+                Err(SettingError { name, value, accepted })
+            }
+        }
+    }
+
+    fn tag_text(
+        &self,
+        name: &'static str,
+        default: &str,
+        longest: usize,
+    ) -> Result<String, SettingError> {
+        let value = self.value(name).unwrap_or_else(|| default.to_owned());
+        // EC2 reserves the prefix, so such a tag could never be set.
+        let reserved = value.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"));
+        if reserved || value.chars().count() > longest || value.chars().any(char::is_control) {
+            let accepted = format!("at most {longest} characters that do not start with `aws:`");
+            return Err(SettingError { name, value, accepted });
+        }
+        Ok(value)
+    }
+
+    fn instance_types(&self, name: &'static str) -> Result<BTreeSet<String>, SettingError> {
+        let types: BTreeSet<InstanceType> = self.list(name)?;
+        Ok(types.into_iter().map(|InstanceType(text)| text).collect())
+    }
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct InstanceType(String);
+
+impl FromStr for InstanceType {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.to_ascii_lowercase();
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        let parts = text.split('.').count();
+        if parts <= 2 && text.split('.').all(|part| !part.is_empty() && part.bytes().all(plain)) {
+            Ok(Self(text))
+        } else {
+            Err("an instance family such as `m8g` or an instance type such as `m7i.metal-24xl`")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(settings: &[(&str, &str)]) -> Result<Policy, String> {
+        let lookup = |name: &str| {
+            settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        Policy::parse(lookup).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_set_gives_the_documented_defaults() {
+        let policy = parse(&[]).unwrap();
+        let expected = Policy {
+            tag_key: "Mirror".to_owned(),
+            tag_value: "True".to_owned(),
+            scope: Scope::Tagged,
+            vpcs: BTreeSet::new(),
+            targets: BTreeSet::new(),
+            target_owners: BTreeSet::new(),
+            filter: None,
+            interfaces: Interfaces::All,
+            packet_length: None,
+            vni: None,
+            precedence: Precedence::After,
+            keep_stopped: false,
+            mode: Mode::Enforce,
+            owner: "automirror".to_owned(),
+            supported_types: BTreeSet::new(),
+            unsupported_types: BTreeSet::new(),
+        };
+        assert_eq!(policy, expected);
+    }
+
+    #[test]
+    fn an_empty_setting_is_not_set() {
+        assert_eq!(parse(&[("MIRROR_FILTER_ID", ""), ("MIRROR_SCOPE", "  ")]), parse(&[]));
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let policy = parse(&[
+            ("MIRROR_TAG_KEY", "Watch"),
+            ("MIRROR_TAG_VALUE", "yes"),
+            ("MIRROR_SCOPE", "ALL"),
+            ("MIRROR_VPC_IDS", "vpc-1, vpc-2"),
+            ("MIRROR_TARGET_IDS", "tmt-1,tmt-2,"),
+            ("MIRROR_TARGET_OWNERS", "123456789012"),
+            ("MIRROR_FILTER_ID", " tmf-1 "),
+            ("MIRROR_INTERFACES", "primary"),
+            ("MIRROR_PACKET_LENGTH", "8500"),
+            ("MIRROR_VNI", "16777215"),
+            ("MIRROR_PRECEDENCE", "before"),
+            ("MIRROR_KEEP_STOPPED", "true"),
+            ("MIRROR_MODE", "detect"),
+            ("MIRROR_OWNER", "team-blue"),
+            ("MIRROR_SUPPORTED_TYPES", "M8g,m7i.metal-24xl"),
+            ("MIRROR_UNSUPPORTED_TYPES", "t3"),
+        ])
+        .unwrap();
+        let expected = Policy {
+            tag_key: "Watch".to_owned(),
+            tag_value: "yes".to_owned(),
+            scope: Scope::All,
+            vpcs: ["vpc-1", "vpc-2"].map(|id| id.parse().unwrap()).into(),
+            targets: ["tmt-1", "tmt-2"].map(|id| id.parse().unwrap()).into(),
+            target_owners: ["123456789012".parse().unwrap()].into(),
+            filter: "tmf-1".parse().ok(),
+            interfaces: Interfaces::Primary,
+            packet_length: Some(8500),
+            vni: Some(16_777_215),
+            precedence: Precedence::Before,
+            keep_stopped: true,
+            mode: Mode::Detect,
+            owner: "team-blue".to_owned(),
+            supported_types: ["m7i.metal-24xl", "m8g"].map(str::to_owned).into(),
+            unsupported_types: ["t3".to_owned()].into(),
+        };
+        assert_eq!(policy, expected);
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_what_is_accepted() {
+        let long = "x".repeat(129);
+        let cases = [
+            ("MIRROR_TAG_KEY", long.as_str(), "at most 128 characters"),
+            ("MIRROR_TAG_KEY", "aws:x", "do not start with `aws:`"),
+            ("MIRROR_TAG_VALUE", "false", "any value but False"),
+            ("MIRROR_SCOPE", "some", "`tagged` or `all`"),
+            ("MIRROR_VPC_IDS", "vpc-1,subnet-2", "starts with `vpc-`"),
+            ("MIRROR_TARGET_IDS", "tmf-1", "starts with `tmt-`"),
+            ("MIRROR_TARGET_OWNERS", "12", "twelve digits"),
+            ("MIRROR_FILTER_ID", "tmt-1", "starts with `tmf-`"),
+            ("MIRROR_INTERFACES", "eth0", "`all` or `primary`"),
+            ("MIRROR_PACKET_LENGTH", "8501", "from 1 to 8500"),
+            ("MIRROR_PACKET_LENGTH", "many", "from 1 to 8500"),
+            ("MIRROR_VNI", "16777216", "from 1 to 16777215"),
+            ("MIRROR_VNI", "-1", "from 1 to 16777215"),
+            ("MIRROR_PRECEDENCE", "first", "`after` or `before`"),
+            ("MIRROR_KEEP_STOPPED", "yes", "`false` or `true`"),
+            ("MIRROR_MODE", "dry", "`enforce` or `detect`"),
+            ("MIRROR_OWNER", "a\nb", "at most 256 characters"),
+            ("MIRROR_SUPPORTED_TYPES", "m8g.large.x", "an instance family"),
+            ("MIRROR_UNSUPPORTED_TYPES", "m8g.", "an instance family"),
+        ];
+        for (name, value, accepted) in cases {
+            let error = parse(&[(name, value)]).unwrap_err();
+            assert!(error.starts_with(&format!("{name} is ")), "{error}");
+            assert!(error.contains(accepted), "{name}={value}: {error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn listed_targets_are_allowed_whoever_owns_them_and_no_others() {
+        let policy =
+            parse(&[("MIRROR_TARGET_IDS", "tmt-1"), ("MIRROR_TARGET_OWNERS", "222222222222")])
+                .unwrap();
+        let (us, them) = ("111111111111".parse().unwrap(), "222222222222".parse().unwrap());
+        let (listed, other) = ("tmt-1".parse().unwrap(), "tmt-2".parse().unwrap());
+        assert!(policy.allows(&listed, Some(&them), &us));
+        assert!(!policy.allows(&other, Some(&us), &us));
+    }
+
+    #[test]
+    fn without_a_list_own_targets_and_those_of_listed_owners_are_allowed() {
+        let policy = parse(&[("MIRROR_TARGET_OWNERS", "222222222222")]).unwrap();
+        let us = "111111111111".parse().unwrap();
+        let target = "tmt-1".parse().unwrap();
+        for (owner, allowed) in
+            [("111111111111", true), ("222222222222", true), ("333333333333", false)]
+        {
+            assert_eq!(policy.allows(&target, owner.parse().ok().as_ref(), &us), allowed);
+        }
+        assert!(!policy.allows(&target, None, &us));
+    }
+}
