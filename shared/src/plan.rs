@@ -15,9 +15,16 @@
 //! A session may also be right and still not do its work: an empty filter or a foreign session in
 //! front of it adds a `block` step beside the `keep`.
 
+#[cfg(test)]
+mod cloud;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 use crate::{
     eligibility::obstacle,
-    id::{InstanceId, InterfaceId, SESSION_NUMBERS, SessionNumber},
+    id::{InstanceId, InterfaceId, SESSION_NUMBERS, SessionNumber, TargetId},
     index::Index,
     observed::{
         Instance, InstanceState, Interface, LooseInterface, LoosePlace, Observed, Session,
@@ -247,7 +254,7 @@ impl<'a> Planner<'a> {
             self.waiting.push(Waiting { source, wish, now: Now::Misled(session) });
             return;
         }
-        let change = self.change(&wish, session);
+        let change = self.change(&wish, session, &session.target);
         if change.is_empty() {
             self.step(source, Action::Keep(session.id.clone()), Reason::AsWanted);
         } else {
@@ -255,17 +262,15 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// What differs, the target aside.
-    fn change(&self, wish: &Wish, session: &Session) -> Change {
+    /// What differs once the session leads to `target`, the target itself aside.
+    fn change(&self, wish: &Wish, session: &Session, target: &TargetId) -> Change {
         let mut change = Change::default();
         if session.filter != wish.filter {
             change.filter = Some(wish.filter.clone());
         }
-        if self.length(session, session.packet_length)
-            != self.length(session, self.policy.packet_length)
-        {
-            change.packet_length =
-                Some(self.policy.packet_length.map_or(PacketLength::Default, PacketLength::Bytes));
+        let wanted = self.policy.packet_length;
+        if self.shown_length(target, session.packet_length) != self.shown_length(target, wanted) {
+            change.packet_length = Some(wanted.map_or(PacketLength::Default, PacketLength::Bytes));
         }
         if self.policy.vni.is_some() && session.vni != self.policy.vni {
             change.vni = self.policy.vni;
@@ -273,9 +278,9 @@ impl<'a> Planner<'a> {
         change
     }
 
-    /// A packet length as EC2 shows it for the target of this session.
-    fn length(&self, session: &Session, length: Option<i32>) -> Option<i32> {
-        match self.index.target(&session.target).map(|target| &target.kind) {
+    /// A packet length as EC2 shows it for a session to this target.
+    fn shown_length(&self, target: &TargetId, length: Option<i32>) -> Option<i32> {
+        match self.index.target(target).map(|target| &target.kind) {
             Some(TargetKind::NetworkLoadBalancer) => {
                 Some(length.unwrap_or(LOAD_BALANCER_PACKET_LENGTH))
             }
@@ -314,7 +319,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn lead_to(&mut self, waiting: Waiting<'a>, target: crate::id::TargetId) {
+    fn lead_to(&mut self, waiting: Waiting<'a>, target: TargetId) {
         let Waiting { source, wish, now } = waiting;
         match now {
             Now::Absent(number) => {
@@ -328,7 +333,8 @@ impl<'a> Planner<'a> {
                 self.step(source, Action::Create(new), Reason::NotMirrored);
             }
             Now::Misled(session) => {
-                let change = Change { target: Some(target), ..self.change(&wish, session) };
+                let mut change = self.change(&wish, session, &target);
+                change.target = Some(target);
                 let action = Action::Modify(session.id.clone(), change);
                 self.step(source, action, Reason::Drifted);
             }
@@ -341,7 +347,7 @@ impl<'a> Planner<'a> {
         if let Now::Misled(session) = now
             && !self.delete_if_forbidden(source, session)
         {
-            let change = self.change(&wish, session);
+            let change = self.change(&wish, session, &session.target);
             if !change.is_empty() {
                 let action = Action::Modify(session.id.clone(), change);
                 self.step(source, action, Reason::Drifted);
