@@ -1,0 +1,30 @@
+//! Runs the local cloud for people: `cargo run -p tests --bin cloud -- --port 4566`.
+
+use anyhow::{Context, bail};
+use local_cloud::cloud::{Cloud, Options};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let port = port(std::env::args().skip(1))?;
+    let cloud = Cloud::start(&Options { port, auto_tick: true, ..Options::default() })?;
+    println!("EC2 at {}; try:", cloud.endpoint());
+    let key = "AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=x AWS_REGION=us-east-1";
+    for command in [
+        "run-instances --instance-type t3.micro --count 2",
+        "create-traffic-mirror-filter",
+        "describe-traffic-mirror-sessions",
+    ] {
+        println!("{key} aws --endpoint-url {} ec2 {command}", cloud.endpoint());
+    }
+    tokio::signal::ctrl_c().await.context("could not wait for Ctrl-C")
+}
+
+fn port(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<u16> {
+    match (arguments.next().as_deref(), arguments.next(), arguments.next()) {
+        (None, _, _) => Ok(0),
+        (Some("--port"), Some(port), None) => {
+            port.parse().with_context(|| format!("`--port` must be a port number, got `{port}`"))
+        }
+        _ => bail!("usage: cloud [--port NUMBER]"),
+    }
+}

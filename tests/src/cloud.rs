@@ -1,0 +1,134 @@
+//! The cloud as a server on loopback: one process, nothing to install.
+
+mod line;
+mod serve;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use tokio::runtime::{self, Runtime};
+
+use crate::call::Call;
+use crate::fault::Faults;
+use crate::world::World;
+
+/// How to run a cloud.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// 0 for any that is free.
+    pub port: u16,
+    /// Whether instances move on by themselves, five times a second; otherwise with [`World::tick`]
+    /// only.
+    pub auto_tick: bool,
+    /// Whether [`World::now`] stays as it is set, instead of following the real time.
+    pub fixed_time: bool,
+    /// For the faults that strike by chance.
+    pub seed: u64,
+}
+
+/// A running cloud. It stops when it is dropped.
+///
+/// It has threads of its own, so a test may block its own runtime as it likes.
+#[derive(Debug)]
+pub struct Cloud {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    runtime: Option<Runtime>,
+}
+
+/// What the requests work on.
+#[derive(Debug)]
+struct Shared {
+    world: Mutex<World>,
+    faults: Faults,
+    calls: Mutex<Vec<Call>>,
+    fixed_time: bool,
+}
+
+impl Cloud {
+    pub fn start(options: &Options) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
+            .with_context(|| format!("could not listen on port {}", options.port))?;
+        listener.set_nonblocking(true).context("could not prepare the listener")?;
+        let address = listener.local_addr().context("could not read the listener's address")?;
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("local-cloud")
+            .enable_all()
+            .build()
+            .context("could not start the cloud's threads")?;
+        let shared = Arc::new(Shared {
+            world: Mutex::default(),
+            faults: Faults::new(options.seed),
+            calls: Mutex::default(),
+            fixed_time: options.fixed_time,
+        });
+        let inside = runtime.enter();
+        let listener =
+            tokio::net::TcpListener::from_std(listener).context("could not use the listener")?;
+        drop(inside);
+        runtime.spawn(serve::serve(listener, Arc::clone(&shared)));
+        if options.auto_tick {
+            runtime.spawn(tick(Arc::clone(&shared)));
+        }
+        Ok(Self { address, shared, runtime: Some(runtime) })
+    }
+
+    /// What clients take as `AWS_ENDPOINT_URL`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The state. Requests wait while it is held.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.shared.world()
+    }
+
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// The requests so far, in the order in which they took effect.
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.calls().clone()
+    }
+
+    pub fn clear_calls(&self) {
+        self.shared.calls().clear();
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        // Calls that hang would be waited for otherwise, and waiting is not allowed within another
+        // runtime.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Shared {
+    // A test that panics while it holds a lock has failed already; the others need not.
+    fn world(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.fixed_time {
+            world.now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs());
+        }
+        world
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn tick(shared: Arc<Shared>) {
+    let mut interval = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        interval.tick().await;
+        shared.world().tick();
+    }
+}

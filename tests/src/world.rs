@@ -1,0 +1,148 @@
+//! The state of the local cloud: instances, interfaces and everything of traffic mirroring.
+//!
+//! Plain data under plain methods: no I/O and no clock, so the same calls always make the same
+//! world. A method takes the caller, enforces AWS's rules with AWS's error codes, and leaves the
+//! events it caused in an outbox ([`World::take_events`]).
+
+mod attachment;
+mod caller;
+mod create_session;
+mod describe;
+mod event;
+mod filter;
+mod instance;
+mod instance_types;
+mod interface;
+mod lifecycle;
+mod modify_session;
+mod query;
+mod refusal;
+mod replay;
+mod session;
+mod source;
+#[cfg(test)]
+mod stage;
+mod subnet;
+mod tag;
+mod target;
+mod trail;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+pub use caller::{Caller, DEFAULT_ACCOUNT};
+pub use create_session::CreateSession;
+pub use describe::{Column, Resource};
+pub(crate) use event::timestamp;
+pub use filter::{CreateRule, Direction, Filter, PortRange, Rule};
+pub use instance::{Instance, LaunchInterface, RunInstances, State};
+pub use interface::{Attachment, CreateInterface, Interface};
+pub use lifecycle::StateChange;
+pub use modify_session::{Field, ModifySession};
+pub use query::{Condition, Page, Query};
+pub use refusal::Refusal;
+pub use session::Session;
+pub use subnet::{IPV6_ONLY, SECOND_VPC, Subnet, ZONE_A, ZONE_B, ZONE_C};
+pub use tag::Tags;
+pub use target::{Endpoint, Target};
+
+use replay::Replays;
+use session::Sessions;
+
+/// Everything there is in one region, of every account.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub region: String,
+    /// Unix time. The server sets it before each request, unless told not to; tests may set it as
+    /// they like.
+    pub now: u64,
+    /// The most rows a page may have, whatever was asked for: AWS may return fewer than
+    /// `MaxResults` too.
+    pub max_page: Option<usize>,
+    /// The code for a session number that is taken on the interface, or `None` to allow it: nobody
+    /// outside AWS has written down which it is.
+    pub duplicate_number: Option<String>,
+    /// Sessions that one account may have.
+    pub session_limit: usize,
+    /// Whether resources of an operator are left out unless the query asks for them.
+    pub hide_managed: bool,
+    subnets: BTreeMap<String, Subnet>,
+    instances: BTreeMap<String, Instance>,
+    /// The instances that the next tick moves on, so that a tick does not look at all of them.
+    moving: BTreeSet<String>,
+    interfaces: BTreeMap<String, Interface>,
+    sessions: Sessions,
+    targets: BTreeMap<String, Target>,
+    /// The targets that deliver to an interface: those interfaces cannot be sources.
+    targets_on: HashMap<String, BTreeSet<String>>,
+    filters: BTreeMap<String, Filter>,
+    rules: BTreeMap<String, Rule>,
+    replays: Replays,
+    events: Vec<Value>,
+    made: u64,
+    frozen: Option<Box<World>>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            region: "us-east-1".to_owned(),
+            // 2026-01-01T00:00:00Z
+            now: 1_767_225_600,
+            max_page: None,
+            duplicate_number: Some("InvalidParameterValue".to_owned()),
+            session_limit: 10_000,
+            hide_managed: false,
+            subnets: subnet::all(),
+            instances: BTreeMap::new(),
+            moving: BTreeSet::new(),
+            interfaces: BTreeMap::new(),
+            sessions: Sessions::default(),
+            targets: BTreeMap::new(),
+            targets_on: HashMap::new(),
+            filters: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            replays: Replays::default(),
+            events: Vec::new(),
+            made: 0,
+            frozen: None,
+        }
+    }
+}
+
+impl World {
+    /// Keeps a copy of the world as it is now, for stale reads to answer from.
+    pub fn freeze(&mut self) {
+        self.frozen = None;
+        self.frozen = Some(Box::new(self.copy()));
+    }
+
+    /// The copy that [`World::freeze`] kept, if it was called.
+    pub fn frozen(&self) -> Option<&World> {
+        self.frozen.as_deref()
+    }
+
+    /// The EventBridge events since the last call, oldest first.
+    pub fn take_events(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// The same resources without the outbox and the frozen copy: what a dry run is played on.
+    pub(crate) fn copy(&mut self) -> Self {
+        let (events, frozen) = (std::mem::take(&mut self.events), self.frozen.take());
+        let copy = self.clone();
+        (self.events, self.frozen) = (events, frozen);
+        copy
+    }
+
+    /// An id of AWS's form that was never given before.
+    fn new_id(&mut self, prefix: &str) -> String {
+        format!("{prefix}-{:017x}", self.next_number())
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.made += 1;
+        self.made
+    }
+}

@@ -1,0 +1,43 @@
+//! AWS's answer when it does not do what was asked.
+
+use std::fmt;
+
+/// An error code of EC2 with its message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub code: String,
+    pub message: String,
+}
+
+impl Refusal {
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into() }
+    }
+
+    pub(crate) fn value(message: impl Into<String>) -> Self {
+        Self::new("InvalidParameterValue", message)
+    }
+
+    pub(crate) fn missing_parameter(name: &str) -> Self {
+        Self::new("MissingParameter", format!("The request must contain the parameter {name}"))
+    }
+
+    /// The HTTP status that EC2 sends with the code.
+    pub fn status(&self) -> u16 {
+        match self.code.as_str() {
+            "AuthFailure" | "MissingAuthenticationToken" | "UnauthorizedOperation" => 403,
+            "DryRunOperation" => 412,
+            "InternalError" => 500,
+            "RequestLimitExceeded" | "Unavailable" => 503,
+            _ => 400,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}

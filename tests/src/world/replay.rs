@@ -1,0 +1,83 @@
+//! Client tokens: the same request with the same token gets the same answer.
+
+use std::collections::HashMap;
+
+use super::{Caller, CreateSession, Refusal, Session, World};
+
+/// The first request and answer of every client token, by account.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Replays(HashMap<(String, String), (CreateSession, Session)>);
+
+impl World {
+    /// The first answer, if the token was used before.
+    pub(super) fn replay(
+        &self,
+        caller: &Caller,
+        request: &CreateSession,
+    ) -> Result<Option<Session>, Refusal> {
+        let Some(token) = &request.client_token else { return Ok(None) };
+        if token.len() > 64 || !token.is_ascii() {
+            return Err(Refusal::value("ClientToken must have at most 64 ASCII characters"));
+        }
+        match self.replays.0.get(&(caller.account.clone(), token.clone())) {
+            Some((first, session)) if first == request => Ok(Some(session.clone())),
+            Some(_) => Err(Refusal::new(
+                "IdempotentParameterMismatch",
+                "The request uses the same client token as a previous, but non-identical request.",
+            )),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn remember(&mut self, caller: &Caller, request: &CreateSession, answer: &Session) {
+        if let Some(token) = &request.client_token {
+            let key = (caller.account.clone(), token.clone());
+            self.replays.0.insert(key, (request.clone(), answer.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stage::Stage;
+    use super::*;
+
+    #[test]
+    fn a_token_replays_the_first_answer_even_when_the_session_is_gone() {
+        let mut stage = Stage::new();
+        let wish = CreateSession { client_token: Some("once".to_owned()), ..stage.wish() };
+        let first = stage.create(&wish);
+        assert_eq!(stage.create(&wish), first);
+        stage.world.delete_session(&stage.alice, &first.id).unwrap();
+        assert_eq!(stage.create(&wish), first);
+        assert_eq!(stage.world.sessions().count(), 0);
+    }
+
+    #[test]
+    fn a_token_is_for_one_request_and_of_64_ascii_characters_at_most() {
+        let mut stage = Stage::new();
+        let with_token = |wish: CreateSession, token: &str| CreateSession {
+            client_token: Some(token.to_owned()),
+            ..wish
+        };
+        stage.create(&with_token(stage.wish(), "once"));
+        let other = CreateSession { number: Some(2), ..stage.wish() };
+        let refusal = stage.refuse(&with_token(other.clone(), "once"));
+        assert_eq!(refusal.code, "IdempotentParameterMismatch");
+        for token in ["x".repeat(65), "ü".to_owned()] {
+            let refusal = stage.refuse(&with_token(other.clone(), &token));
+            assert_eq!(refusal.code, "InvalidParameterValue");
+        }
+        stage.create(&with_token(other, &"x".repeat(64)));
+    }
+
+    #[test]
+    fn a_token_of_a_refused_request_is_not_used_up() {
+        let mut stage = Stage::new();
+        stage.world.session_limit = 0;
+        let wish = CreateSession { client_token: Some("once".to_owned()), ..stage.wish() };
+        assert_eq!(stage.refuse(&wish).code, "TrafficMirrorSessionLimitExceeded");
+        stage.world.session_limit = 1;
+        stage.create(&wish);
+    }
+}

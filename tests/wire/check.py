@@ -1,0 +1,517 @@
+"""Checks that the local cloud speaks EC2 as AWS's own clients understand it.
+
+Usage: check.py ENDPOINT
+
+Drives the cloud at the endpoint with boto3 and the AWS CLI, and stops with the first difference. It waits
+for instances to run, so the cloud must tick by itself.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+ACCOUNT = "111122223333"
+REGION = "us-east-1"
+
+checks = 0
+
+
+def check(found, expected, what):
+    global checks
+    if found != expected:
+        sys.exit(f"wire check: {what}: expected {expected!r}, got {found!r}")
+    checks += 1
+
+
+def client(endpoint, account=ACCOUNT, **more):
+    # Without retries, so that an error is seen as it was sent.
+    return boto3.client(
+        "ec2",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=account,
+        aws_secret_access_key="secret",
+        config=Config(retries={"total_max_attempts": 1}),
+        **more,
+    )
+
+
+def refused(call, code, status=400, **parameters):
+    try:
+        call(**parameters)
+    except ClientError as error:
+        check(error.response["Error"]["Code"], code, f"code of {error.operation_name}")
+        check(error.response["ResponseMetadata"]["HTTPStatusCode"], status, f"status of {code}")
+        check(bool(error.response["Error"]["Message"]), True, f"message of {code}")
+    else:
+        sys.exit(f"wire check: {call.__name__} should be refused with {code}")
+
+
+def running(ec2, ids):
+    for _ in range(50):
+        found = ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": ids}])
+        instances = [i for r in found["Reservations"] for i in r["Instances"]]
+        if all(instance["State"]["Name"] == "running" for instance in instances):
+            return instances
+        time.sleep(0.1)
+    sys.exit(f"wire check: {ids} do not run")
+
+
+def tags(mapping):
+    return [{"Key": key, "Value": value} for key, value in sorted(mapping.items())]
+
+
+def specification(resource_type, mapping):
+    return [{"ResourceType": resource_type, "Tags": tags(mapping)}]
+
+
+def check_instances(ec2):
+    """Launches the source, the sensor and a crowd; answers with the source and the sensor."""
+    subnets = {"DeviceIndex": 0}, {"DeviceIndex": 1, "InterfaceType": "interface"}
+    launched = ec2.run_instances(
+        ImageId="ami-1",
+        InstanceType="m5.large",
+        MinCount=1,
+        MaxCount=1,
+        NetworkInterfaces=list(subnets),
+        TagSpecifications=specification("instance", {"Mirror": "True", "Name": "a <b> & c"}),
+        Placement={"AvailabilityZone": "us-east-1b"},
+    )
+    check(launched["OwnerId"], ACCOUNT, "owner of the reservation")
+    source = launched["Instances"][0]
+    check(source["State"], {"Code": 0, "Name": "pending"}, "state after the launch")
+    check(source["Tags"], tags({"Mirror": "True", "Name": "a <b> & c"}), "tags of the instance")
+    check(source["Placement"]["AvailabilityZone"], "us-east-1b", "zone of the instance")
+    check(len(source["InstanceId"]), 19, "length of an instance id")
+    source = running(ec2, [source["InstanceId"]])[0]
+    check(source["LaunchTime"].year >= 2025, True, "launch time")
+    check(
+        [i["Attachment"]["DeviceIndex"] for i in source["NetworkInterfaces"]],
+        [0, 1],
+        "device indexes",
+    )
+    primary = source["NetworkInterfaces"][0]
+    check(
+        sorted(primary),
+        [
+            "Attachment",
+            "InterfaceType",
+            "Ipv6Addresses",
+            "NetworkInterfaceId",
+            "Operator",
+            "OwnerId",
+            "PrivateIpAddress",
+            "PrivateIpAddresses",
+            "SourceDestCheck",
+            "Status",
+            "SubnetId",
+            "VpcId",
+        ],
+        "fields of an interface of an instance",
+    )
+    check(
+        sorted(primary["Attachment"]),
+        ["AttachmentId", "DeleteOnTermination", "DeviceIndex", "NetworkCardIndex", "Status"],
+        "fields of its attachment",
+    )
+    check(primary["Operator"], {"Managed": False}, "operator of the interface")
+    sensor = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, InstanceType="c5.large")
+    crowd = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=12, InstanceType="t3.nano")
+    check(len(crowd["Instances"]), 12, "instances of one launch")
+
+    pages = list(
+        ec2.get_paginator("describe_instances").paginate(
+            Filters=[{"Name": "instance-type", "Values": ["t3.*"]}],
+            PaginationConfig={"PageSize": 5},
+        )
+    )
+    check([len(r["Instances"]) for p in pages for r in p["Reservations"]], [5, 5, 2], "pages")
+    check("NextToken" in pages[-1], False, "token of the last page")
+    refused(
+        ec2.describe_instances,
+        "InvalidNextToken",
+        NextToken=pages[0]["NextToken"],
+        MaxResults=5,
+    )
+    refused(ec2.describe_instances, "InvalidParameterValue", MaxResults=4)
+    refused(
+        ec2.describe_instances,
+        "InvalidParameterCombination",
+        MaxResults=5,
+        InstanceIds=[source["InstanceId"]],
+    )
+    refused(ec2.describe_instances, "InvalidInstanceID.NotFound", InstanceIds=["i-gone"])
+    refused(
+        ec2.describe_instances,
+        "InvalidParameterValue",
+        Filters=[{"Name": "colour", "Values": ["red"]}],
+    )
+    refused(
+        ec2.describe_instances,
+        "FilterLimitExceeded",
+        Filters=[{"Name": "instance-id", "Values": [f"i-{n}" for n in range(201)]}],
+    )
+    managed = ec2.describe_instances(
+        IncludeManagedResources=True,
+        Filters=[
+            {"Name": "tag:Mirror", "Values": ["True"]},
+            {
+                "Name": "network-interface.network-interface-id",
+                "Values": [primary["NetworkInterfaceId"]],
+            },
+        ],
+    )
+    check(len(managed["Reservations"]), 1, "instances by tag and by interface")
+    return source, sensor["Instances"][0]
+
+
+def check_tags(ec2, instance):
+    ec2.create_tags(Resources=[instance], Tags=tags({"Mirror": "False", "Team": "net"}))
+    ec2.delete_tags(Resources=[instance], Tags=[{"Key": "Name"}])
+    found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    check(found["Tags"], tags({"Mirror": "False", "Team": "net"}), "tags after changes")
+    refused(
+        ec2.create_tags,
+        "InvalidParameterValue",
+        Resources=[instance],
+        Tags=tags({"aws:mine": "1"}),
+    )
+    refused(
+        ec2.create_tags, "InvalidInstanceID.NotFound", Resources=["i-gone"], Tags=tags({"a": ""})
+    )
+
+
+def check_interfaces(ec2, source):
+    instance, zone = source["InstanceId"], source["Placement"]["AvailabilityZone"]
+    made = ec2.create_network_interface(
+        SubnetId=source["SubnetId"],
+        TagSpecifications=specification("network-interface", {"Name": "spare"}),
+    )["NetworkInterface"]
+    check(made["Status"], "available", "status of a new interface")
+    check(made["TagSet"], tags({"Name": "spare"}), "tags of an interface")
+    check(made["AvailabilityZone"], zone, "zone of an interface")
+    check(made["RequesterManaged"], False, "whether a service made it")
+    spare = made["NetworkInterfaceId"]
+    attached = ec2.attach_network_interface(
+        NetworkInterfaceId=spare, InstanceId=instance, DeviceIndex=2
+    )
+    found = ec2.describe_network_interfaces(
+        Filters=[{"Name": "attachment.instance-id", "Values": [instance]}]
+    )["NetworkInterfaces"]
+    check(len(found), 3, "interfaces of the instance")
+    attachment = next(i for i in found if i["NetworkInterfaceId"] == spare)["Attachment"]
+    check(
+        attachment,
+        {
+            "AttachmentId": attached["AttachmentId"],
+            "DeleteOnTermination": False,
+            "DeviceIndex": 2,
+            "NetworkCardIndex": 0,
+            "InstanceId": instance,
+            "InstanceOwnerId": ACCOUNT,
+            "Status": "attached",
+        },
+        "attachment of an interface",
+    )
+    refused(ec2.delete_network_interface, "InvalidParameterValue", NetworkInterfaceId=spare)
+    ec2.detach_network_interface(AttachmentId=attached["AttachmentId"])
+    ec2.delete_network_interface(NetworkInterfaceId=spare)
+    refused(
+        ec2.describe_network_interfaces,
+        "InvalidNetworkInterfaceID.NotFound",
+        NetworkInterfaceIds=[spare],
+    )
+
+
+def check_filters(ec2):
+    made = ec2.create_traffic_mirror_filter(
+        Description="all",
+        TagSpecifications=specification("traffic-mirror-filter", {"Name": "all"}),
+    )["TrafficMirrorFilter"]
+    identifier = made["TrafficMirrorFilterId"]
+    check(made["IngressFilterRules"], [], "rules of a new filter")
+    rule = {
+        "TrafficMirrorFilterId": identifier,
+        "TrafficDirection": "egress",
+        "RuleNumber": 10,
+        "RuleAction": "accept",
+        "Protocol": 17,
+        "DestinationPortRange": {"FromPort": 53, "ToPort": 53},
+        "SourceCidrBlock": "10.0.0.0/8",
+        "DestinationCidrBlock": "0.0.0.0/0",
+    }
+    refused(ec2.create_traffic_mirror_filter_rule, "DryRunOperation", 412, DryRun=True, **rule)
+    first = ec2.create_traffic_mirror_filter_rule(**rule)["TrafficMirrorFilterRule"]
+    refused(
+        ec2.create_traffic_mirror_filter_rule, "TrafficMirrorFilterRuleAlreadyExists", **rule
+    )
+    changed = ec2.modify_traffic_mirror_filter_network_services(
+        TrafficMirrorFilterId=identifier, AddNetworkServices=["amazon-dns"]
+    )["TrafficMirrorFilter"]
+    check(changed["NetworkServices"], ["amazon-dns"], "network services")
+    found = ec2.describe_traffic_mirror_filters(TrafficMirrorFilterIds=[identifier])
+    found = found["TrafficMirrorFilters"][0]
+    check(found["IngressFilterRules"], [], "ingress rules")
+    rule["TrafficMirrorFilterRuleId"] = first["TrafficMirrorFilterRuleId"]
+    check(found["EgressFilterRules"], [{**rule, "Tags": []}], "egress rules, inline")
+    rules = ec2.describe_traffic_mirror_filter_rules(TrafficMirrorFilterId=identifier)
+    check(rules["TrafficMirrorFilterRules"], [{**rule, "Tags": []}], "rules on their own")
+    ec2.delete_traffic_mirror_filter_rule(
+        TrafficMirrorFilterRuleId=rule["TrafficMirrorFilterRuleId"]
+    )
+    refused(
+        ec2.delete_traffic_mirror_filter,
+        "InvalidTrafficMirrorFilterId.NotFound",
+        TrafficMirrorFilterId="tmf-gone",
+    )
+    return identifier
+
+
+def check_targets(ec2, interface):
+    made = ec2.create_traffic_mirror_target(NetworkInterfaceId=interface)["TrafficMirrorTarget"]
+    check(
+        made,
+        {
+            "TrafficMirrorTargetId": made["TrafficMirrorTargetId"],
+            "NetworkInterfaceId": interface,
+            "Type": "network-interface",
+            "OwnerId": ACCOUNT,
+            "Tags": [],
+        },
+        "target on an interface",
+    )
+    arn = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/net/sensors/1"
+    balancer = ec2.create_traffic_mirror_target(
+        NetworkLoadBalancerArn=arn, Description="sensors"
+    )["TrafficMirrorTarget"]
+    check(balancer["Type"], "network-load-balancer", "type of a target")
+    found = ec2.describe_traffic_mirror_targets(
+        Filters=[{"Name": "network-load-balancer-arn", "Values": [arn]}]
+    )["TrafficMirrorTargets"]
+    check(found, [balancer], "target by its balancer")
+    gateway = ec2.create_traffic_mirror_target(GatewayLoadBalancerEndpointId="vpce-1")
+    gateway = gateway["TrafficMirrorTarget"]
+    check(gateway["GatewayLoadBalancerEndpointId"], "vpce-1", "endpoint of a target")
+    ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=gateway["TrafficMirrorTargetId"])
+    pages = ec2.get_paginator("describe_traffic_mirror_targets").paginate()
+    check(len(pages.build_full_result()["TrafficMirrorTargets"]), 2, "targets")
+    return made["TrafficMirrorTargetId"], balancer["TrafficMirrorTargetId"]
+
+
+def check_sessions(ec2, source, target, balancer, mirror_filter):
+    interface = source["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    wish = {
+        "NetworkInterfaceId": interface,
+        "TrafficMirrorTargetId": target,
+        "TrafficMirrorFilterId": mirror_filter,
+        "SessionNumber": 7,
+    }
+    create = ec2.create_traffic_mirror_session
+    refused(create, "DryRunOperation", 412, DryRun=True, **wish)
+    first = create(
+        **wish,
+        PacketLength=100,
+        VirtualNetworkId=4242,
+        Description="Created by hand",
+        TagSpecifications=specification("traffic-mirror-session", {"ManagedBy": "me"}),
+        ClientToken="once",
+    )
+    check(first["ClientToken"], "once", "client token")
+    session = first["TrafficMirrorSession"]
+    identifier = session["TrafficMirrorSessionId"]
+    check(
+        session,
+        {
+            **wish,
+            "TrafficMirrorSessionId": identifier,
+            "OwnerId": ACCOUNT,
+            "PacketLength": 100,
+            "VirtualNetworkId": 4242,
+            "Description": "Created by hand",
+            "Tags": tags({"ManagedBy": "me"}),
+        },
+        "a session",
+    )
+    refused(create, "IdempotentParameterMismatch", **wish, ClientToken="once")
+    refused(create, "InvalidParameterValue", **wish)
+    refused(create, "InvalidParameterValue", **{**wish, "SessionNumber": 0})
+    refused(create, "InvalidParameterValue", **{**wish, "SessionNumber": 8, "PacketLength": 8501})
+    for name, gone, code in [
+        ("NetworkInterfaceId", "eni-gone", "InvalidNetworkInterfaceID.NotFound"),
+        ("TrafficMirrorTargetId", "tmt-gone", "InvalidTrafficMirrorTargetId.NotFound"),
+        ("TrafficMirrorFilterId", "tmf-gone", "InvalidTrafficMirrorFilterId.NotFound"),
+    ]:
+        refused(create, code, **{**wish, name: gone})
+
+    changed = ec2.modify_traffic_mirror_session(
+        TrafficMirrorSessionId=identifier,
+        TrafficMirrorTargetId=balancer,
+        SessionNumber=3,
+        RemoveFields=["packet-length", "description"],
+    )["TrafficMirrorSession"]
+    check(changed["PacketLength"], 8500, "packet length to a balancer")
+    check("Description" in changed, False, "description after its removal")
+    check(changed["SessionNumber"], 3, "session number")
+    for number in [4, 5]:
+        create(**{**wish, "SessionNumber": number})
+    full = "TrafficMirrorSessionsPerInterfaceLimitExceeded"
+    refused(create, full, **{**wish, "SessionNumber": 6})
+
+    describe = ec2.describe_traffic_mirror_sessions
+    for name, value, count in [
+        ("network-interface-id", interface, 3),
+        ("traffic-mirror-target-id", balancer, 1),
+        ("traffic-mirror-filter-id", mirror_filter, 3),
+        ("traffic-mirror-session-id", identifier, 1),
+        ("session-number", "4", 1),
+        ("packet-length", "8500", 1),
+        ("virtual-network-id", "4242", 1),
+        ("owner-id", ACCOUNT, 3),
+        ("description", "Created*", 0),
+    ]:
+        found = describe(Filters=[{"Name": name, "Values": [value]}])["TrafficMirrorSessions"]
+        check(len(found), count, f"sessions by {name}")
+    refused(describe, "InvalidParameterValue", Filters=[{"Name": "tag:a", "Values": ["b"]}])
+    refused(describe, "DryRunOperation", 412, DryRun=True)
+    full = ec2.get_paginator("describe_traffic_mirror_sessions").paginate(
+        PaginationConfig={"PageSize": 5}
+    )
+    check(len(full.build_full_result()["TrafficMirrorSessions"]), 3, "sessions, paginated")
+
+    refused(
+        ec2.delete_traffic_mirror_target,
+        "TrafficMirrorTargetInUse",
+        TrafficMirrorTargetId=balancer,
+    )
+    refused(
+        ec2.delete_traffic_mirror_filter,
+        "TrafficMirrorFilterInUse",
+        TrafficMirrorFilterId=mirror_filter,
+    )
+    gone = ec2.delete_traffic_mirror_session(TrafficMirrorSessionId=identifier)
+    check(gone["TrafficMirrorSessionId"], identifier, "answer to the deletion")
+    refused(
+        ec2.delete_traffic_mirror_session,
+        "InvalidTrafficMirrorSessionId.NotFound",
+        TrafficMirrorSessionId=identifier,
+    )
+    refused(
+        describe,
+        "InvalidTrafficMirrorSessionId.NotFound",
+        TrafficMirrorSessionIds=[identifier],
+    )
+
+
+def check_callers(endpoint, ec2):
+    other = client(endpoint, account="444455556666", aws_session_token="assumed-role/r/s")
+    check(other.describe_instances()["Reservations"], [], "instances of another account")
+    refused(other.describe_vpcs, "InvalidAction")
+    unsigned = client(endpoint)
+    unsigned.meta.events.register("before-send.ec2.*", lambda request, **_: unsign(request))
+    refused(unsigned.describe_instances, "MissingAuthenticationToken", 403)
+    # A token is for the query and the account that it was given to.
+    token = ec2.describe_instances(MaxResults=5)["NextToken"]
+    refused(other.describe_instances, "InvalidNextToken", NextToken=token, MaxResults=5)
+
+
+def unsign(request):
+    del request.headers["Authorization"]
+
+
+def check_lifecycle(ec2, source):
+    instance = source["InstanceId"]
+    refused(
+        ec2.modify_instance_attribute,
+        "IncorrectInstanceState",
+        InstanceId=instance,
+        InstanceType={"Value": "m8g.large"},
+    )
+    stopping = ec2.stop_instances(InstanceIds=[instance])["StoppingInstances"]
+    check(
+        stopping,
+        [
+            {
+                "InstanceId": instance,
+                "CurrentState": {"Code": 64, "Name": "stopping"},
+                "PreviousState": {"Code": 16, "Name": "running"},
+            }
+        ],
+        "answer to stopping",
+    )
+    ec2.get_waiter("instance_stopped").wait(
+        InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+    )
+    ec2.modify_instance_attribute(InstanceId=instance, InstanceType={"Value": "m8g.large"})
+    ec2.start_instances(InstanceIds=[instance])
+    check(running(ec2, [instance])[0]["InstanceType"], "m8g.large", "type after the change")
+    refused(ec2.terminate_instances, "DryRunOperation", 412, InstanceIds=[instance], DryRun=True)
+    ec2.terminate_instances(InstanceIds=[instance])
+    ec2.get_waiter("instance_terminated").wait(
+        InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+    )
+    found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    check(found["NetworkInterfaces"], [], "interfaces of a terminated instance")
+    check("VpcId" in found or "SubnetId" in found, False, "network of a terminated instance")
+    left = ec2.describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+    check(left, [], "sessions after the termination")
+
+
+def check_command_line(endpoint, target):
+    # Rather the one that was installed with this Python than another.
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+    program = shutil.which("aws", path=path)
+    check(program is not None, True, "presence of the command line")
+
+    def aws(*arguments):
+        environment = {
+            **os.environ,
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_MAX_ATTEMPTS": "1",
+        }
+        for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN"]:
+            environment.pop(name, None)
+        command = [program, "ec2", *arguments, "--endpoint-url", endpoint, "--region", REGION]
+        return subprocess.run(
+            [*command, "--output", "json"], env=environment, capture_output=True, text=True
+        )
+
+    sessions = aws("describe-traffic-mirror-sessions")
+    check(sessions.returncode, 0, f"exit code of the command line ({sessions.stderr.strip()})")
+    check("TrafficMirrorSessions" in json.loads(sessions.stdout), True, "its output")
+    targets = aws("describe-traffic-mirror-targets", "--traffic-mirror-target-ids", target)
+    found = json.loads(targets.stdout)["TrafficMirrorTargets"][0]
+    check(found["TrafficMirrorTargetId"], target, "target by the command line")
+    gone = aws("delete-traffic-mirror-session", "--traffic-mirror-session-id", "tms-gone")
+    check("InvalidTrafficMirrorSessionId.NotFound" in gone.stderr, True, "its error")
+    unknown = aws("describe-vpcs")
+    check("InvalidAction" in unknown.stderr, True, "its error for an unknown action")
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: check.py ENDPOINT")
+    endpoint = sys.argv[1]
+    ec2 = client(endpoint)
+    source, sensor = check_instances(ec2)
+    check_tags(ec2, source["InstanceId"])
+    check_interfaces(ec2, source)
+    mirror_filter = check_filters(ec2)
+    sensor_interface = sensor["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    target, balancer = check_targets(ec2, sensor_interface)
+    check_sessions(ec2, source, target, balancer, mirror_filter)
+    check_callers(endpoint, ec2)
+    check_command_line(endpoint, target)
+    check_lifecycle(ec2, source)
+    print(f"wire check: {checks} checks passed")
+
+
+if __name__ == "__main__":
+    main()
