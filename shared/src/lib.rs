@@ -12,6 +12,7 @@ mod describe;
 mod eligibility;
 pub mod id;
 mod index;
+mod matching;
 pub mod observe;
 pub mod observed;
 mod placement;

@@ -26,6 +26,7 @@ use crate::{
     eligibility::obstacle,
     id::{InstanceId, InterfaceId, SESSION_NUMBERS, SessionNumber, TargetId},
     index::Index,
+    matching::{Pair, Room, Service, pair},
     observed::{
         Instance, InstanceState, Interface, LooseInterface, LoosePlace, Observed, Session,
         TargetKind,
@@ -186,37 +187,45 @@ impl<'a> Planner<'a> {
 
     /// Brings the sessions of ours on an interface to what is wanted, one for each wish.
     fn fulfil(&mut self, source: Source<'a>, state: InstanceState, mut wishes: Vec<Wish>) {
-        let mut ours = self.ours(source.interface);
+        let ours = self.ours(source.interface);
         let foreign = self.foreign(source.interface);
         self.accept_covered(source, &mut wishes, &ours, &foreign);
-        for session in surplus(&mut ours, &wishes, |wish, session| self.fits(wish, session)) {
+        let starting = matches!(state, InstanceState::Pending | InstanceState::Running);
+        let mut room = self.room(&ours, &foreign);
+        if !starting {
+            room.slots = 0;
+        }
+        let (pairs, surplus) =
+            pair(&wishes, &ours, &room, |wish, session| self.fits(wish, session));
+        for session in surplus {
             self.delete(source, session, Reason::Duplicate);
         }
-        let mut last_number = None;
-        let mut slots = SESSIONS_PER_INTERFACE.saturating_sub(ours.len() + foreign.len());
-        let mut ours = ours.into_iter();
-        for wish in wishes {
-            let number = if let Some(session) = ours.next() {
-                self.compare(source, wish.clone(), session);
-                session.number
-            } else if !matches!(state, InstanceState::Pending | InstanceState::Running) {
-                self.step(source, Action::Ignore, Reason::NotRunning { state });
-                continue;
-            } else if slots == 0 {
-                let reason = Reason::NoFreeSlot { foreign: foreign.len() };
-                self.step(source, Action::Block, reason);
-                continue;
-            } else if let Some(number) = self.free_number(source.interface, last_number) {
-                slots -= 1;
-                let now = Now::Absent(number);
-                self.waiting.push(Waiting { source, wish: wish.clone(), now });
-                number
-            } else {
-                let reason = Reason::NoFreeNumber { precedence: self.policy.precedence };
-                self.step(source, Action::Block, reason);
-                continue;
+        for Pair { wish, service } in pairs {
+            let number = match service {
+                Service::Present(session) => {
+                    self.compare(source, wish.clone(), session);
+                    session.number
+                }
+                Service::New(number) => {
+                    let now = Now::Absent(number);
+                    self.waiting.push(Waiting { source, wish: wish.clone(), now });
+                    number
+                }
+                Service::NoSlot if !starting => {
+                    self.step(source, Action::Ignore, Reason::NotRunning { state });
+                    continue;
+                }
+                Service::NoSlot => {
+                    let reason = Reason::NoFreeSlot { foreign: foreign.len() };
+                    self.step(source, Action::Block, reason);
+                    continue;
+                }
+                Service::NoNumber => {
+                    let reason = Reason::NoFreeNumber { precedence: self.policy.precedence };
+                    self.step(source, Action::Block, reason);
+                    continue;
+                }
             };
-            last_number = Some(number);
             self.check_flow(source, &wish, number, &foreign);
         }
     }
@@ -396,36 +405,24 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The smallest free number above `above` on the wanted side of the foreign sessions.
-    fn free_number(
-        &self,
-        interface: &InterfaceId,
-        above: Option<SessionNumber>,
-    ) -> Option<SessionNumber> {
-        let sessions = self.index.sessions(interface);
-        let planned =
-            self.waiting.iter().rev().take_while(|item| item.source.interface == interface);
-        let planned = planned.filter_map(|item| match item.now {
-            Now::Absent(number) => Some(number),
-            Now::Misled(_) => None,
-        });
-        let taken: Vec<_> = sessions.iter().map(|session| session.number).chain(planned).collect();
-        let foreign = sessions
-            .iter()
-            .filter(|session| !self.index.is_ours(self.policy, session))
-            .map(|session| session.number);
-        let mut lowest = above.map_or(*SESSION_NUMBERS.start(), |above| above.saturating_add(1));
-        let mut highest = *SESSION_NUMBERS.end();
+    /// Where new sessions of ours fit beside those that are there.
+    fn room(&self, ours: &[&Session], foreign: &[&Session]) -> Room {
+        let theirs = foreign.iter().map(|session| session.number);
+        let (mut lowest, mut highest) = (*SESSION_NUMBERS.start(), *SESSION_NUMBERS.end());
         match self.policy.precedence {
             Precedence::After => {
-                lowest =
-                    foreign.fold(lowest, |lowest, number| lowest.max(number.saturating_add(1)));
+                lowest = theirs.fold(lowest, |lowest, number| lowest.max(number.saturating_add(1)));
             }
             Precedence::Before => {
-                highest = foreign.fold(highest, |highest, number| highest.min(number - 1));
+                highest =
+                    theirs.fold(highest, |highest, number| highest.min(number.saturating_sub(1)));
             }
         }
-        (lowest..=highest).find(|number| !taken.contains(number))
+        Room {
+            slots: SESSIONS_PER_INTERFACE.saturating_sub(ours.len() + foreign.len()),
+            numbers: lowest..=highest,
+            taken: ours.iter().chain(foreign).map(|session| session.number).collect(),
+        }
     }
 
     /// Whether the session does what is wished for.
@@ -458,26 +455,4 @@ impl<'a> Planner<'a> {
             reason,
         });
     }
-}
-
-/// Takes from `ours` the sessions that are too many for `wishes`. Sessions stay in the order of
-/// their numbers, and the first that does what the next wish wants is preferred; of two that do,
-/// the higher number goes.
-fn surplus<'a>(
-    ours: &mut Vec<&'a Session>,
-    wishes: &[Wish],
-    fits: impl Fn(&Wish, &Session) -> bool,
-) -> Vec<&'a Session> {
-    let mut too_many = ours.len().saturating_sub(wishes.len());
-    let mut rest = std::mem::take(ours).into_iter().collect::<std::collections::VecDeque<_>>();
-    let mut gone = Vec::new();
-    for wish in wishes {
-        let fitting = rest.iter().take(too_many + 1).position(|session| fits(wish, session));
-        let skipped = fitting.unwrap_or(0);
-        gone.extend(rest.drain(..skipped));
-        too_many -= skipped;
-        ours.extend(rest.pop_front());
-    }
-    gone.extend(rest);
-    gone
 }

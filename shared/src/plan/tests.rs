@@ -303,6 +303,25 @@ fn several_targets_give_a_session_each_in_their_order() {
 }
 
 #[test]
+fn a_session_that_is_right_keeps_its_place_among_several() {
+    let cloud = || {
+        Cloud::new()
+            .with(|o| o.targets.insert(0, sensor("tmt-2", "eni-t2", "a")))
+            .filter(filter("tmf-2"))
+            .tag("Mirror-Target", "tmt-2,tmt-1")
+            .tag("Mirror-Filter", "tmf-2,tmf-1")
+            .session(ours("tms-1", "eni-1", 2))
+    };
+    cloud().plans(&[
+        KEEP,
+        "i-1 eni-1: create session 1 to tmt-2 with tmf-2: wanted and not mirrored yet",
+    ]);
+    cloud()
+        .with(|o| o.sessions.extend(fill("tmt-2", 10)))
+        .plans(&[KEEP, "i-1 eni-1: block: target tmt-2 has no room for a source"]);
+}
+
+#[test]
 fn several_targets_need_a_filter_each() {
     let cloud = || {
         Cloud::new()
@@ -450,6 +469,18 @@ fn behind_a_load_balancer_no_packet_length_and_8500_are_the_same() {
     let sensor = cloud(Some(8500)).with(|o| o.targets = vec![sensor("tmt-1", "eni-t", "a")]);
     sensor
         .plans(&["i-1 eni-1: modify tms-1, default packet length: it differs from what is wanted"]);
+}
+
+#[test]
+fn a_session_that_moves_off_a_load_balancer_gets_the_packet_length_of_its_new_target() {
+    let cloud = Cloud::new().session(ours("tms-1", "eni-1", 1)).with(|o| {
+        o.sessions[0].packet_length = Some(8500);
+        o.targets.push(sensor("tmt-2", "eni-t2", "a"));
+    });
+    cloud.tag("Mirror-Target", "tmt-2").plans(&[
+        "i-1 eni-1: modify tms-1, target tmt-2, default packet length: it differs from what is \
+         wanted",
+    ]);
 }
 
 #[test]

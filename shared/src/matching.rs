@@ -1,0 +1,140 @@
+//! Which session of ours on an interface serves which wish, and which numbers new ones get.
+//!
+//! Sessions stand in the order of their numbers and wishes in the order they are wanted in, and
+//! neither order is changed: the number decides which filter sees a packet first.
+
+use std::{collections::BTreeSet, ops::RangeInclusive};
+
+use crate::{id::SessionNumber, observed::Session, wish::Wish};
+
+/// A wish and what serves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pair<'a> {
+    pub(crate) wish: Wish,
+    pub(crate) service: Service<'a>,
+}
+
+/// What serves a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service<'a> {
+    /// A session of ours that is there, right or not.
+    Present(&'a Session),
+    /// A new session with this number.
+    New(SessionNumber),
+    /// A new session, but no number is free for it.
+    NoNumber,
+    /// A new session, but the interface has no room for it.
+    NoSlot,
+}
+
+/// Where new sessions fit on an interface.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    /// How many more sessions the interface takes.
+    pub(crate) slots: usize,
+    /// The numbers on the wanted side of the foreign sessions.
+    pub(crate) numbers: RangeInclusive<SessionNumber>,
+    /// The numbers that sessions on the interface have.
+    pub(crate) taken: BTreeSet<SessionNumber>,
+}
+
+/// Pairs each wish with a session of ours or a place for a new one. Sessions that are left over
+/// come second: they are duplicates.
+///
+/// Sessions that are right stay with their wish. Only where that leaves no number for a wish before
+/// them do they move up by one.
+pub(crate) fn pair<'a>(
+    wishes: &[Wish],
+    ours: &[&'a Session],
+    room: &Room,
+    fits: impl Fn(&Wish, &Session) -> bool,
+) -> (Vec<Pair<'a>>, Vec<&'a Session>) {
+    let (served, surplus) = around(wishes, ours, &longest(wishes, ours, &fits));
+    let pairs = number(&served, room);
+    let squeezed = pairs.iter().enumerate().any(|(position, pair)| {
+        let mut later = pairs.iter().skip(position);
+        pair.service == Service::NoNumber
+            && later.any(|pair| matches!(pair.service, Service::Present(_)))
+    });
+    if !squeezed {
+        return (pairs, surplus);
+    }
+    let (served, surplus) = around(wishes, ours, &[]);
+    (number(&served, room), surplus)
+}
+
+type Served<'a> = Vec<(Wish, Option<&'a Session>)>;
+
+/// The most pairs of wish and fitting session, by position, that do not cross. Of two sessions that
+/// fit, the one with the lower number is taken.
+fn longest(
+    wishes: &[Wish],
+    ours: &[&Session],
+    fits: &impl Fn(&Wish, &Session) -> bool,
+) -> Vec<(usize, usize)> {
+    let mut best: Vec<(usize, usize)> = Vec::new();
+    for (first, wish) in wishes.iter().enumerate() {
+        let Some(second) = ours.iter().position(|session| fits(wish, session)) else { continue };
+        let (later_wishes, later_ours) = (wishes.get(first + 1..), ours.get(second + 1..));
+        let rest = longest(later_wishes.unwrap_or_default(), later_ours.unwrap_or_default(), fits);
+        let rest = rest.into_iter().map(|(wish, session)| (wish + first + 1, session + second + 1));
+        let found: Vec<_> = std::iter::once((first, second)).chain(rest).collect();
+        if found.len() > best.len() {
+            best = found;
+        }
+    }
+    best
+}
+
+/// Keeps the fixed pairs and pairs what lies between them in its order.
+fn around<'a>(
+    wishes: &[Wish],
+    ours: &[&'a Session],
+    fixed: &[(usize, usize)],
+) -> (Served<'a>, Vec<&'a Session>) {
+    let (mut served, mut surplus) = (Vec::new(), Vec::new());
+    let mut sessions = ours.iter().copied().enumerate().peekable();
+    for (position, wish) in wishes.iter().enumerate() {
+        let own = fixed.iter().find(|(wish, _)| *wish == position).map(|(_, session)| *session);
+        let next = fixed.iter().find(|(wish, _)| *wish >= position).map(|(_, session)| *session);
+        if let Some(own) = own {
+            // What stands before a fixed session and found no wish is too many.
+            while let Some((_, session)) = sessions.next_if(|(at, _)| *at < own) {
+                surplus.push(session);
+            }
+        }
+        let free = |at: usize| own.is_some() || next.is_none_or(|next| at < next);
+        let session = sessions.next_if(|(at, _)| free(*at)).map(|(_, session)| session);
+        served.push((wish.clone(), session));
+    }
+    surplus.extend(sessions.map(|(_, session)| session));
+    (served, surplus)
+}
+
+/// Gives each wish without a session the smallest free number between its neighbours.
+fn number<'a>(served: &Served<'a>, room: &Room) -> Vec<Pair<'a>> {
+    let Room { mut slots, numbers, mut taken } = room.clone();
+    let mut lowest = *numbers.start();
+    let mut pairs = Vec::new();
+    for (position, (wish, session)) in served.iter().enumerate() {
+        let mut later = served.iter().skip(position + 1).filter_map(|(_, session)| *session);
+        let highest = later.next().map_or(*numbers.end(), |next| next.number.saturating_sub(1));
+        let highest = highest.min(*numbers.end());
+        let free = (lowest..=highest).find(|number| !taken.contains(number));
+        let service = match (session, free) {
+            (Some(session), _) => Service::Present(session),
+            (None, _) if slots == 0 => Service::NoSlot,
+            (None, None) => Service::NoNumber,
+            (None, Some(number)) => {
+                slots -= 1;
+                taken.insert(number);
+                Service::New(number)
+            }
+        };
+        if let Service::Present(Session { number, .. }) | Service::New(number) = &service {
+            lowest = lowest.max(number.saturating_add(1));
+        }
+        pairs.push(Pair { wish: wish.clone(), service });
+    }
+    pairs
+}
