@@ -1,0 +1,41 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint fmt cloud tools
+
+# One selection of packages everywhere: any other gives the EC2 SDK other features and builds it anew.
+CARGO_FLAGS := --workspace --locked
+
+help: ## Say what can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+
+demo: ## Watch automirror at work in a local cloud (ARGS=--serve leaves it running)
+	@cargo build $(CARGO_FLAGS) --bins
+	@target/debug/demo $(ARGS)
+
+test: tools ## Run every test
+	cargo test $(CARGO_FLAGS)
+
+lint: ## Check format, lints, documentation, licences and sources
+	cargo fmt --check
+	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+	@command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny@0.20.2
+	cargo deny --offline check bans licenses sources
+
+fmt: ## Format the code
+	cargo fmt
+
+cloud: ## Run the local cloud as a server and print its endpoint (ARGS="--port N")
+	@cargo build $(CARGO_FLAGS) --bins
+	@target/debug/cloud $(ARGS)
+
+# What the tests compare the local cloud and the binary with: boto3, the AWS CLI, AWS's emulator.
+tools: target/tools/venv/ready target/tools/rie
+
+target/tools/venv/ready: tests/wire/requirements.txt
+	python3 -m venv target/tools/venv
+	target/tools/venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+target/tools/rie: tests/rie/requirements.txt tests/rie/fetch.py
+	mkdir -p target/tools
+	python3 tests/rie/fetch.py target/tools > $@.new
+	mv $@.new $@

@@ -1,0 +1,79 @@
+use local_cloud::function::LogLine;
+use local_cloud::world::World;
+use serde_json::Value;
+
+use crate::label;
+use crate::screen::Paint;
+
+/// What a line of automirror's log says.
+pub(crate) enum Said {
+    /// A change that was made, or could not be.
+    Step(Decision),
+    /// An event that asks for nothing.
+    Ignored(String),
+    /// How often each reason was given, at the end of an invocation.
+    Summary(String),
+    /// Anything else.
+    Other(String),
+}
+
+/// What automirror decided about an interface, and why.
+pub(crate) struct Decision {
+    pub(crate) instance: String,
+    pub(crate) interface: String,
+    pub(crate) action: String,
+    pub(crate) reason: String,
+    message: String,
+    failed: bool,
+}
+
+impl Said {
+    pub(crate) fn read(line: &LogLine) -> Self {
+        let LogLine::Json(line) = line else { return Self::Other(line.to_string()) };
+        let field = |name| line.pointer("/fields")?.get(name)?.as_str().map(str::to_owned);
+        let message = field("message").unwrap_or_else(|| line.to_string());
+        if let Some(action) = field("step.action") {
+            return Self::Step(Decision {
+                instance: field("instance.id").unwrap_or_default(),
+                interface: field("source.id").unwrap_or_default(),
+                action,
+                reason: field("step.reason").unwrap_or_default(),
+                message,
+                failed: line.get("level").and_then(Value::as_str) == Some("ERROR"),
+            });
+        }
+        if let Some(reasons) = field("plan.reasons") {
+            return Self::Summary(reasons);
+        }
+        match message.strip_prefix("ignored an event: ") {
+            Some(why) => Self::Ignored(why.to_owned()),
+            None => Self::Other(message),
+        }
+    }
+}
+
+impl Decision {
+    pub(crate) fn paint(&self) -> Paint {
+        match self.action.as_str() {
+            _ if self.failed => Paint::Red,
+            "create" => Paint::Green,
+            "delete" => Paint::Red,
+            _ => Paint::Yellow,
+        }
+    }
+
+    /// The interface, by the name of its instance.
+    pub(crate) fn subject(&self, world: &World) -> String {
+        format!("{} {}", label::instance_name(world, &self.instance), label::short(&self.interface))
+    }
+
+    /// The message without what the columns before it say.
+    pub(crate) fn text(&self) -> String {
+        let prefixes = [&format!("{} ", self.instance), &self.interface, ": ", &self.action];
+        let mut text = self.message.as_str();
+        for prefix in prefixes {
+            text = text.strip_prefix(prefix).unwrap_or(text);
+        }
+        label::shorten(text.trim_start_matches([':', ' ']))
+    }
+}

@@ -1,0 +1,59 @@
+//! Plays a story with the real automirror in the local cloud: `cargo run --bin demo`.
+//!
+//! What is shown is read from the cloud and from automirror's own log, and each scene is checked
+//! against the cloud: the demo fails where it is not as told.
+
+/// Whether the cloud is as the story says.
+mod check;
+/// What automirror says in its log.
+mod decision;
+/// What reached the queue.
+mod event;
+/// Ids and names for people.
+mod label;
+/// The terminal.
+mod screen;
+/// Goes on after the story.
+mod serve;
+/// The cloud, automirror, and what is shown of them.
+mod stage;
+/// The scenes.
+mod story;
+/// What is there in the end.
+mod table;
+/// What people do in the cloud.
+mod user;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use stage::Stage;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let serves = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => false,
+        ["--serve"] => true,
+        _ => {
+            writeln!(io::stderr(), "usage: demo [--serve]")?;
+            return Ok(ExitCode::from(2));
+        }
+    };
+    if let Err(err) = run(serves).await {
+        writeln!(io::stderr(), "demo: {err:#}")?;
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run(serves: bool) -> anyhow::Result<()> {
+    let mut stage = Stage::open().await?;
+    story::play(&mut stage).await?;
+    table::show(&mut stage)?;
+    stage.show_totals()?;
+    if serves {
+        serve::serve(&mut stage).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,44 @@
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::screen::Paint;
+use crate::stage::Stage;
+
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Lets the cloud live on, and shows what automirror does there, until Ctrl-C.
+pub(crate) async fn serve(stage: &mut Stage) -> anyhow::Result<()> {
+    show_commands(stage)?;
+    let mut interrupt = Box::pin(tokio::signal::ctrl_c());
+    let mut interval = tokio::time::interval(INTERVAL);
+    loop {
+        tokio::select! {
+            interrupted = &mut interrupt => {
+                return interrupted.context("could not wait for Ctrl-C");
+            }
+            _ = interval.tick() => {}
+        }
+        stage.deployment.cloud.world().tick();
+        stage.deliver().await?;
+    }
+}
+
+fn show_commands(stage: &mut Stage) -> anyhow::Result<()> {
+    let pay = stage.instance("pay")?.id;
+    let key = "AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=x AWS_REGION=us-east-1";
+    let endpoint = stage.deployment.cloud.endpoint();
+    stage.screen.line(Paint::Plain, "")?;
+    stage.screen.line(Paint::Bold, "The cloud goes on until Ctrl-C; try in another terminal:")?;
+    for command in [
+        "run-instances --instance-type t3.micro --tag-specifications \
+         'ResourceType=instance,Tags=[{Key=Mirror,Value=True},{Key=Name,Value=mine}]'",
+        "describe-traffic-mirror-sessions --output table",
+        &format!("delete-tags --resources {pay} --tags Key=Mirror"),
+    ] {
+        let line = format!("{key} aws --endpoint-url {endpoint} ec2 {command}");
+        stage.screen.line(Paint::Plain, &line)?;
+    }
+    stage.screen.line(Paint::Plain, "")?;
+    Ok(())
+}

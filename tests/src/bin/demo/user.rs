@@ -1,0 +1,194 @@
+use anyhow::Context;
+use local_cloud::world::{
+    Caller, CreateRule, CreateSession, DEFAULT_ACCOUNT, Direction, Endpoint, Instance,
+    LaunchInterface, Query, RunInstances, Session, Tags,
+};
+
+use crate::label::{count, short};
+use crate::screen::Paint;
+use crate::stage::Stage;
+
+/// What people do. Each method does one thing to the cloud and says so.
+impl Stage {
+    /// Launches instances of this type and these names, with this many interfaces.
+    pub(crate) fn launch(
+        &mut self,
+        names: &[&str],
+        instance_type: &str,
+        interfaces: u32,
+        tags: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        for name in names {
+            let interface =
+                |device_index| LaunchInterface { device_index, ..LaunchInterface::default() };
+            let request = RunInstances {
+                instance_type: instance_type.to_owned(),
+                tags: to_tags(tags.iter().chain(&[("Name", *name)])),
+                interfaces: (0..interfaces).map(interface).collect(),
+                ..RunInstances::default()
+            };
+            self.deployment.cloud.world().run_instances(&self.alice, &request)?;
+        }
+        let tags = if tags.is_empty() { "no tag".to_owned() } else { in_words(tags) };
+        let number = usize::try_from(interfaces)?;
+        let text = format!("{instance_type}, {}, {tags}", count(number, "interface"));
+        self.tell("alice", &format!("launches {}: {text}", names.join(", ")))
+    }
+
+    pub(crate) fn add_tag(&mut self, name: &str, key: &str, value: &str) -> anyhow::Result<()> {
+        let instance = self.instance(name)?.id;
+        let tags = to_tags(&[(key, value)]);
+        self.deployment.cloud.world().create_tags(&self.alice, &[instance], &tags)?;
+        self.tell("alice", &format!("tags {name} with {key}={value}"))
+    }
+
+    pub(crate) fn remove_tag(&mut self, name: &str, key: &str) -> anyhow::Result<()> {
+        let instance = self.instance(name)?.id;
+        let tags = [(key.to_owned(), None)].into();
+        self.deployment.cloud.world().delete_tags(&self.alice, &[instance], &tags)?;
+        self.tell("alice", &format!("removes the tag {key} from {name}"))
+    }
+
+    pub(crate) fn stop(&mut self, name: &str) -> anyhow::Result<()> {
+        let instance = self.instance(name)?.id;
+        self.deployment.cloud.world().stop_instances(&self.alice, &[instance])?;
+        self.tell("alice", &format!("stops {name}"))
+    }
+
+    pub(crate) fn start(&mut self, name: &str) -> anyhow::Result<()> {
+        let instance = self.instance(name)?.id;
+        self.deployment.cloud.world().start_instances(&self.alice, &[instance])?;
+        self.tell("alice", &format!("starts {name}"))
+    }
+
+    pub(crate) fn terminate(&mut self, name: &str) -> anyhow::Result<()> {
+        let instance = self.instance(name)?.id;
+        self.deployment.cloud.world().terminate_instances(&self.alice, &[instance])?;
+        self.tell("alice", &format!("terminates {name}"))
+    }
+
+    /// Makes a target of the first interface of an instance.
+    pub(crate) fn make_sensor(&mut self, name: &str) -> anyhow::Result<String> {
+        let interface = self.interface(name)?;
+        let target = self.make_target(Endpoint::Interface(interface.clone()), name)?;
+        let text = format!("makes target {} of {name}'s {}", short(&target), short(&interface));
+        self.tell("alice", &text)?;
+        Ok(target)
+    }
+
+    pub(crate) fn make_balancer(&mut self, name: &str) -> anyhow::Result<String> {
+        let region = self.deployment.cloud.world().region.clone();
+        let arn = format!(
+            "arn:aws:elasticloadbalancing:{region}:{DEFAULT_ACCOUNT}:loadbalancer/net/{name}/0a1b"
+        );
+        let target = self.make_target(Endpoint::NetworkLoadBalancer(arn), name)?;
+        let text = format!("makes target {} of the Network Load Balancer {name}", short(&target));
+        self.tell("alice", &text)?;
+        Ok(target)
+    }
+
+    fn make_target(&mut self, endpoint: Endpoint, name: &str) -> anyhow::Result<String> {
+        let tags = to_tags(&[("Name", name)]);
+        Ok(self.deployment.cloud.world().create_target(&self.alice, endpoint, None, tags)?)
+    }
+
+    /// Makes the filter that the templates make: it takes everything, and automirror knows it by
+    /// its tag.
+    pub(crate) fn make_filter(&mut self, name: &str) -> anyhow::Result<()> {
+        let filter = self.make_open_filter(&self.alice.clone(), name, "automirror")?;
+        let text = "takes all packets, both ways, and Amazon DNS";
+        self.tell("alice", &format!("makes filter {} ({name}): {text}", short(&filter)))
+    }
+
+    fn make_open_filter(&self, by: &Caller, name: &str, manager: &str) -> anyhow::Result<String> {
+        let mut world = self.deployment.cloud.world();
+        let tags = to_tags(&[("Name", name), ("ManagedBy", manager)]);
+        let filter = world.create_filter(by, None, tags)?;
+        for direction in [Direction::Ingress, Direction::Egress] {
+            let rule = CreateRule::accept_all(&filter, direction, 100);
+            world.create_rule(by, rule, Tags::new())?;
+        }
+        world.modify_network_services(by, &filter, &["amazon-dns".to_owned()], &[])?;
+        Ok(filter)
+    }
+
+    /// Lets somebody mirror an instance to a target of another account.
+    pub(crate) fn siphon(&mut self, name: &str, who: &str, account: &str) -> anyhow::Result<()> {
+        let interface = self.interface(name)?;
+        let insider = Caller { principal: format!("user/{who}"), ..self.alice.clone() };
+        let outsider = Caller::user(account);
+        let filter = self.make_open_filter(&insider, who, who)?;
+        let mut world = self.deployment.cloud.world();
+        let balancer =
+            format!("arn:aws:elasticloadbalancing:us-east-1:{account}:loadbalancer/net/x/0");
+        let endpoint = Endpoint::NetworkLoadBalancer(balancer);
+        let target = world.create_target(&outsider, endpoint, None, Tags::new())?;
+        world.share_target(&target, DEFAULT_ACCOUNT);
+        let (number, session) = (Some(1), CreateSession::default());
+        let session = CreateSession { interface, target, filter, number, ..session };
+        let session = world.create_session(&insider, &session)?;
+        drop(world);
+        let (id, target) = (short(&session.id), short(&session.target));
+        self.tell(who, &format!("mirrors {name} to target {target} of account {account}: {id}"))
+    }
+
+    /// Lets somebody delete all sessions on an instance's interfaces.
+    pub(crate) fn sabotage(&mut self, name: &str, who: &str) -> anyhow::Result<()> {
+        let interfaces = self.instance(name)?.interfaces;
+        let saboteur = Caller { principal: format!("user/{who}"), ..self.alice.clone() };
+        let sessions = self.sessions();
+        let doomed =
+            sessions.into_iter().filter(|s| interfaces.contains(&s.interface) && is_ours(s));
+        for session in doomed {
+            self.deployment.cloud.world().delete_session(&saboteur, &session.id)?;
+            let id = short(&session.id);
+            self.tell(
+                who,
+                &format!("deletes session {id} on {name}'s {}", short(&session.interface)),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// What the user sees of all instances.
+    pub(crate) fn instances(&self) -> anyhow::Result<Vec<Instance>> {
+        let world = self.deployment.cloud.world();
+        let page = world.describe::<Instance>(&self.alice, &Query::default())?;
+        Ok(page.rows.into_iter().cloned().collect())
+    }
+
+    pub(crate) fn sessions(&self) -> Vec<Session> {
+        self.deployment.cloud.world().sessions().cloned().collect()
+    }
+
+    pub(crate) fn instance(&self, name: &str) -> anyhow::Result<Instance> {
+        let mut instances = self.instances()?.into_iter();
+        instances
+            .find(|instance| instance.tags.get("Name").is_some_and(|tag| tag == name))
+            .with_context(|| format!("there is no instance {name}"))
+    }
+
+    fn interface(&self, name: &str) -> anyhow::Result<String> {
+        let interfaces = self.instance(name)?.interfaces;
+        interfaces.into_iter().next().with_context(|| format!("{name} has no interface"))
+    }
+
+    /// Says what somebody does.
+    pub(crate) fn tell(&mut self, who: &str, what: &str) -> anyhow::Result<()> {
+        self.screen.row((Paint::Plain, "user"), who, what)?;
+        Ok(())
+    }
+}
+
+/// Whether automirror made the session.
+pub(crate) fn is_ours(session: &Session) -> bool {
+    session.tags.get("ManagedBy").is_some_and(|owner| owner == "automirror")
+}
+
+fn to_tags<'a>(tags: impl IntoIterator<Item = &'a (&'a str, &'a str)>) -> Tags {
+    tags.into_iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn in_words(tags: &[(&str, &str)]) -> String {
+    tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,343 @@
+//! What EC2 or the function does wrong loses nothing, and stops nobody else.
+
+use std::time::Duration;
+
+use local_cloud::{
+    binary::binary,
+    call::Outcome,
+    fault::{Fault, Kind},
+    function::{Answer, Function, FunctionOptions},
+    world::{RunInstances, Session},
+};
+use serde_json::json;
+
+use crate::stage::{
+    Stage, count, load_balancer, returned, said, stage, steps, summary, tagged, user, whole_log,
+};
+
+const CREATE: &str = "CreateTrafficMirrorSession";
+
+fn refuse(code: &str) -> Kind {
+    Kind::Refuse { code: code.to_owned(), message: "because".to_owned(), status: 400 }
+}
+
+impl Stage {
+    fn fault(&self, fault: Fault) {
+        self.deployment.cloud.faults().add(fault);
+    }
+
+    fn recover(&self) {
+        self.deployment.cloud.faults().clear();
+    }
+}
+
+#[tokio::test]
+async fn a_busy_or_failing_ec2_loses_nothing() {
+    let (mut first, mut second, mut third) = (stage().await, stage().await, stage().await);
+    let scenes = [
+        (&mut first, "DescribeInstances", Kind::Throttle),
+        (&mut second, "DescribeTrafficMirrorSessions", Kind::ServerError),
+        (&mut third, CREATE, Kind::Unavailable),
+    ];
+    let scenes = scenes.map(|(stage, action, kind)| async move {
+        stage.fault(Fault::new(action, kind));
+        let instances = stage.launch_many(&RunInstances { count: 3, ..tagged() });
+        let delivery = stage.deployment.deliver().await;
+        let answer = delivery.batches[0].outcome.as_ref().unwrap();
+        assert_eq!(returned(answer).len(), 3, "{action}");
+        assert!(instances.iter().all(|instance| stage.sessions(instance).is_empty()));
+        stage.recover();
+        stage.settle().await;
+        for instance in &instances {
+            stage.session(instance);
+        }
+        assert!(stage.deployment.queue.dead_letters().is_empty());
+    });
+    futures_util::future::join_all(scenes).await;
+}
+
+#[tokio::test]
+async fn a_short_hiccup_is_not_even_noticed() {
+    for kind in [Kind::Throttle, Kind::ServerError, Kind::ResetBefore, Kind::ResetAfter] {
+        let stage = stage().await;
+        stage.fault(Fault::once(CREATE, kind.clone()));
+        stage.fault(Fault::once("DescribeTrafficMirrorTargets", kind));
+        let instance = stage.launch(&tagged());
+        let bodies: Vec<_> = stage.world().take_events().iter().map(ToString::to_string).collect();
+        let (again, _) = stage.batch(&bodies).await;
+        assert_eq!(again, Vec::<String>::new());
+        stage.session(&instance);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_asked_for_again_and_makes_no_second_session() {
+    let mut stage = stage().await;
+    stage.fault(Fault::once(CREATE, Kind::Garbage));
+    stage.fault(Fault::once("DescribeTrafficMirrorFilters", Kind::Garbage));
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    stage.session(&instance);
+}
+
+#[tokio::test]
+async fn a_call_that_is_never_answered_is_given_up_and_made_again() {
+    let mut stage = stage().await;
+    stage.fault(Fault::once(CREATE, Kind::HangAfter));
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    stage.session(&instance);
+    let tokens: Vec<_> = stage
+        .take_calls()
+        .into_iter()
+        .filter(|call| call.action == CREATE)
+        .map(|call| call.parameters["ClientToken"].clone())
+        .collect();
+    assert_eq!(tokens.len(), 2);
+    assert_eq!(tokens[0], tokens[1]);
+}
+
+#[tokio::test]
+async fn a_crash_between_two_calls_is_made_good_by_the_next_delivery() {
+    let mut stage = stage().await;
+    let instances = stage.launch_many(&RunInstances { count: 20, ..tagged() });
+    stage.fault(Fault { skip: 5, ..Fault::new(CREATE, Kind::Hold) });
+    {
+        let cloud = &stage.deployment.cloud;
+        let function = &stage.deployment.workers[0];
+        let (events, mut queue) =
+            (stage.world().take_events(), local_cloud::queue::Queue::default());
+        events.iter().for_each(|event| queue.push_event(event));
+        let batch = queue.take_batch(100);
+        let payload = batch.event().to_string();
+        let work = function.invoke(payload.as_bytes());
+        let crash = async {
+            cloud.faults().held(1).await;
+            function.kill().await;
+        };
+        let (outcome, ()) = tokio::join!(work, crash);
+        queue.settle(batch, outcome.as_ref().map(|invocation| &invocation.answer));
+        queue.next_round();
+        stage.recover();
+        stage.deployment.cloud.faults().release();
+        stage.deployment.queue = queue;
+    }
+    stage.settle().await;
+    for instance in &instances {
+        stage.session(instance);
+    }
+}
+
+#[tokio::test]
+async fn what_ec2_refuses_for_good_is_said_with_its_code_and_not_tried_again() {
+    let stage = stage().await;
+    stage.fault(Fault::new(CREATE, refuse("UnauthorizedOperation")));
+    let instance = stage.launch(&tagged());
+    stage.let_run();
+    let event = json!({
+        "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
+        "detail": {"instance-id": instance, "state": "running"},
+    });
+    let (again, invocation) = stage.batch(&[event.to_string()]).await;
+    assert_eq!(again, Vec::<String>::new());
+    let errors = said(&invocation.log, "ERROR");
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("UnauthorizedOperation"), "{errors:?}");
+    // The next sweep looks again.
+    stage.recover();
+    stage.sweep().await;
+    stage.session(&instance);
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_read_keeps_its_messages() {
+    let stage = stage().await;
+    stage.fault(Fault::new("DescribeInstances", refuse("UnauthorizedOperation")));
+    let instance = stage.launch(&tagged());
+    let bodies: Vec<_> = stage.world().take_events().iter().map(ToString::to_string).collect();
+    let (again, invocation) = stage.batch(&bodies).await;
+    assert_eq!(again, ["m-0"]);
+    let errors = said(&invocation.log, "ERROR");
+    assert!(errors[0].contains("could not describe instances"), "{errors:?}");
+    let by_hand = stage.invoke(&json!({"instances": [instance]})).await;
+    let Answer::Error(error) = &by_hand.answer else { panic!("{by_hand:?}") };
+    assert_eq!(error.error_type, "ReadFailed");
+    assert!(error.error_message.contains("UnauthorizedOperation"), "{error:?}");
+}
+
+#[tokio::test]
+async fn one_instance_that_is_refused_does_not_stop_its_neighbours() {
+    // The operator says t2 can be mirrored, and EC2 knows better.
+    let mut stage = Stage::new(&[("MIRROR_SUPPORTED_TYPES", "t2")]).await;
+    let odd = stage.launch(&RunInstances { instance_type: "t2.micro".to_owned(), ..tagged() });
+    let others = stage.launch_many(&RunInstances { count: 9, ..tagged() });
+    let pending = stage.deployment.deliver().await;
+    let outcome = pending.batches[0].outcome.as_ref().unwrap();
+    assert_eq!(returned(outcome), Vec::<String>::new());
+    for instance in &others {
+        stage.session(instance);
+    }
+    assert_eq!(stage.sessions(&odd), []);
+    let refusals = said(pending.batches[0].log(), "ERROR");
+    assert!(refusals[0].contains("while the instance is pending"), "{refusals:?}");
+    let log = whole_log(&stage.settle().await);
+    assert!(said(&log, "ERROR")[0].contains("is left to the next sweep"), "{log:?}");
+    assert!(stage.deployment.queue.dead_letters().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_number_that_was_just_taken_is_tried_again_with_another() {
+    let mut stage = stage().await;
+    let second = load_balancer(&mut stage.world(), &user());
+    let instance =
+        stage.launch(&crate::stage::machine(&[("Mirror", "True"), ("Mirror-Target", &second)]));
+    stage.fault(Fault::once(CREATE, Kind::Hold));
+    {
+        let bodies: Vec<_> = stage.world().take_events().iter().map(ToString::to_string).collect();
+        let foreigner = async {
+            stage.deployment.cloud.faults().held(1).await;
+            let foreign = stage.foreign(&stage.interface(&instance), 1, &stage.target);
+            stage.deployment.cloud.faults().release();
+            foreign
+        };
+        let ((again, _), foreign) = tokio::join!(stage.batch(&bodies), foreigner);
+        assert_eq!(again, ["m-0"]);
+        stage.batch(&bodies).await;
+        let sessions = stage.sessions(&instance);
+        assert_eq!(sessions[0], foreign);
+        assert_eq!((sessions.len(), sessions[1].number), (2, 2));
+    }
+    stage.settle().await;
+    assert_eq!(stage.sessions(&instance).len(), 2);
+}
+
+#[tokio::test]
+async fn an_instance_that_ec2_does_not_show_yet_is_waited_for() {
+    let mut stage = stage().await;
+    stage.world().freeze();
+    stage.fault(Fault::new("DescribeInstances", Kind::StaleRead));
+    let instance = stage.launch(&tagged());
+    let delivery = stage.deployment.deliver().await;
+    assert_eq!(returned(delivery.batches[0].outcome.as_ref().unwrap()).len(), 1);
+    stage.recover();
+    stage.settle().await;
+    stage.session(&instance);
+}
+
+#[tokio::test]
+async fn a_stale_list_of_sessions_makes_no_second_session() {
+    let mut stage = stage().await;
+    stage.world().freeze();
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    let session = stage.session(&instance);
+    stage.fault(Fault::new("DescribeTrafficMirrorSessions", Kind::StaleRead));
+    let second = stage.deployment.add_worker(&[]).await;
+    second.unwrap();
+    for worker in &stage.deployment.workers {
+        worker.invoke(br#"{"sweep":true}"#).await.unwrap();
+    }
+    assert_eq!(stage.session(&instance), session);
+}
+
+#[tokio::test]
+async fn two_workers_on_the_same_events_make_one_session_for_each_interface() {
+    // Also where EC2 does not insist on numbers that differ: the client token is what holds.
+    for duplicate_number in [Some("InvalidParameterValue".to_owned()), None] {
+        let mut stage = stage().await;
+        stage.world().duplicate_number = duplicate_number;
+        stage.deployment.add_worker(&[]).await.unwrap();
+        let instances = stage.launch_many(&RunInstances { count: 60, ..tagged() });
+        let bodies: Vec<_> = stage.world().take_events().iter().map(ToString::to_string).collect();
+        let records: Vec<_> = bodies
+            .iter()
+            .enumerate()
+            .map(|(index, body)| json!({"messageId": format!("m-{index}"), "body": body}))
+            .collect();
+        let payload = json!({"Records": records}).to_string();
+        let [first, second] = &stage.deployment.workers[..] else { unreachable!() };
+        let both =
+            tokio::join!(first.invoke(payload.as_bytes()), second.invoke(payload.as_bytes()));
+        both.0.unwrap();
+        both.1.unwrap();
+        stage.settle().await;
+        stage.sweep().await;
+        for instance in &instances {
+            stage.session(instance);
+        }
+    }
+}
+
+#[tokio::test]
+async fn work_that_does_not_fit_before_the_deadline_is_handed_back() {
+    let mut stage = stage().await;
+    let mut options = FunctionOptions::new(binary("automirror"));
+    options.timeout = Duration::from_secs(4);
+    options.env = vec![("AWS_ENDPOINT_URL_EC2".to_owned(), stage.deployment.cloud.endpoint())];
+    stage.deployment.workers = vec![Function::start(options).await.unwrap()];
+    let instances = stage.launch_many(&RunInstances { count: 40, ..tagged() });
+    stage.fault(Fault { skip: 10, ..Fault::new(CREATE, Kind::HangBefore) });
+    let delivery = stage.deployment.deliver().await;
+    let outcome = delivery.batches[0].outcome.as_ref().unwrap();
+    assert_eq!(returned(outcome).len(), 30);
+    let mirrored = instances.iter().filter(|id| !stage.sessions(id).is_empty()).count();
+    assert_eq!(mirrored, 10);
+    stage.recover();
+    stage.settle().await;
+    for instance in &instances {
+        stage.session(instance);
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_that_cannot_finish_says_so_and_the_next_one_goes_on() {
+    let stage = stage().await;
+    let instances = stage.launch_many(&RunInstances { count: 4, ..tagged() });
+    stage.let_run();
+    stage.fault(Fault { hits: Some(8), ..Fault::new(CREATE, Kind::ServerError) });
+    let invocation = stage.sweep().await;
+    let Answer::Error(error) = &invocation.answer else { panic!("{invocation:?}") };
+    assert_eq!(error.error_type, "Unfinished");
+    stage.recover();
+    stage.sweep().await;
+    let sessions: Vec<Session> = instances.iter().map(|id| stage.session(id)).collect();
+    assert_eq!(sessions.len(), 4);
+}
+
+#[tokio::test]
+async fn a_session_that_is_gone_when_it_is_to_be_deleted_is_as_wanted() {
+    let mut stage = stage().await;
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    stage.untag(&instance, "Mirror");
+    stage.fault(Fault::once(
+        "DeleteTrafficMirrorSession",
+        refuse("InvalidTrafficMirrorSessionId.NotFound"),
+    ));
+    let delivery = stage.deployment.deliver().await;
+    let outcome = delivery.batches[0].outcome.as_ref().unwrap();
+    assert_eq!(returned(outcome), Vec::<String>::new());
+    assert_eq!(
+        steps(delivery.batches[0].log()),
+        [("delete".to_owned(), "not-selected".to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn the_account_limit_is_said_and_left_to_the_next_sweep() {
+    let stage = stage().await;
+    stage.world().session_limit = 2;
+    let instances = stage.launch_many(&RunInstances { count: 3, ..tagged() });
+    stage.let_run();
+    let answer = summary(&stage.sweep().await);
+    assert_eq!((&answer["created"], &answer["refused"]), (&2.into(), &1.into()));
+    stage.world().session_limit = 3;
+    stage.sweep().await;
+    for instance in &instances {
+        stage.session(instance);
+    }
+    let refused = stage.take_calls();
+    assert_eq!(count(&refused, CREATE), 3);
+    let code = Outcome::Refused("TrafficMirrorSessionLimitExceeded".to_owned());
+    assert_eq!(refused.iter().filter(|call| call.outcome == code).count(), 1);
+}
