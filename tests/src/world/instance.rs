@@ -146,7 +146,10 @@ impl World {
             return Ok(interface.subnet.clone());
         }
         let Some(zone) = &request.availability_zone else { return Ok(ZONE_A.to_owned()) };
-        let of_zone = self.subnets.values().find(|subnet| subnet.availability_zone == *zone);
+        let of_zone = self
+            .subnets
+            .values()
+            .find(|subnet| subnet.availability_zone == *zone && subnet.is_default());
         of_zone
             .map(|subnet| subnet.id.clone())
             .ok_or_else(|| Refusal::value(format!("Invalid availability zone: [{zone}]")))

@@ -24,6 +24,13 @@ pub struct Subnet {
     pub ipv6_only: bool,
 }
 
+impl Subnet {
+    /// Whether instances go here that name no subnet.
+    pub(super) fn is_default(&self) -> bool {
+        self.vpc == DEFAULT_VPC && !self.ipv6_only
+    }
+}
+
 pub(super) fn all() -> BTreeMap<String, Subnet> {
     [
         (ZONE_A, DEFAULT_VPC, "us-east-1a"),

@@ -95,6 +95,9 @@ pub(super) fn check(tags: &Tags) -> Result<(), Refusal> {
         if value.chars().count() > 256 {
             return Err(Refusal::value("Tag values must have at most 256 characters"));
         }
+        if key.chars().chain(value.chars()).any(|c| c.is_control() && !"\n\r\t".contains(c)) {
+            return Err(Refusal::value("Tags must not have characters that XML cannot carry"));
+        }
         if key.to_ascii_lowercase().starts_with("aws:") {
             return Err(Refusal::value(
                 "Tag keys starting with 'aws:' are reserved for internal use",

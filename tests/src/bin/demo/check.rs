@@ -39,12 +39,13 @@ impl Stage {
         ensure!(queue.is_empty() && queue.dead_letters().is_empty(), "events are left over");
         let returned = self.totals.returned;
         ensure!(returned == 0, "automirror wanted {} again", count(returned, "event"));
-        let on = if mirrored.is_empty() { "none".to_owned() } else { mirrored.join(", ") };
-        let text = format!(
-            "{} of automirror's, {foreign} foreign; mirrored on every interface: {on}",
-            count(ours.len(), "session")
-        );
-        self.as_told(&text)
+        let text = if wanted == 0 {
+            "no session of automirror's".to_owned()
+        } else {
+            format!("one session on each interface of {} ({wanted})", mirrored.join(", "))
+        };
+        let foreign = if foreign == 0 { String::new() } else { format!("; {foreign} foreign") };
+        self.as_told(&(text + &foreign))
     }
 
     /// automirror said this about an interface of the instance in this scene.

@@ -57,7 +57,7 @@ impl Decision {
         match self.action.as_str() {
             _ if self.failed => Paint::Red,
             "create" => Paint::Green,
-            "delete" => Paint::Red,
+            "delete" => Paint::Magenta,
             _ => Paint::Yellow,
         }
     }

@@ -56,3 +56,16 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_shortened_and_nothing_else_is() {
+        let text = "eni-0000000000000002d: delete tms-00000000000000031, of account 444455556666";
+        assert_eq!(shorten(text), "eni-…002d: delete tms-…0031, of account 444455556666");
+        assert_eq!(shorten("instance-type `t2.micro`"), "instance-type `t2.micro`");
+        assert_eq!(shorten(""), "");
+    }
+}

@@ -21,20 +21,22 @@ pub(crate) enum Paint {
     Red,
     Green,
     Yellow,
+    Magenta,
     Cyan,
 }
 
 impl Paint {
     /// The parameter of the terminal's escape sequence.
-    fn code(self) -> &'static str {
+    fn code(self) -> Option<&'static str> {
         match self {
-            Self::Plain => "0",
-            Self::Bold => "1",
-            Self::Dim => "2",
-            Self::Red => "31",
-            Self::Green => "32",
-            Self::Yellow => "33",
-            Self::Cyan => "36",
+            Self::Plain => None,
+            Self::Bold => Some("1"),
+            Self::Dim => Some("2"),
+            Self::Red => Some("31"),
+            Self::Green => Some("32"),
+            Self::Yellow => Some("33"),
+            Self::Magenta => Some("35"),
+            Self::Cyan => Some("36"),
         }
     }
 }
@@ -61,23 +63,18 @@ impl Screen {
         text: &str,
     ) -> io::Result<()> {
         let label = self.paint(paint, &pad(&format!("  {label}"), SUBJECT));
-        let mut subject = pad(subject, TEXT - SUBJECT);
-        for (number, part) in wrap(text, WIDTH - TEXT).iter().enumerate() {
-            if number == 0 {
-                writeln!(self.out, "{label}{subject}{part}")?;
-            } else {
-                subject.clear();
-                writeln!(self.out, "{subject:TEXT$}{part}")?;
-            }
-        }
-        Ok(())
+        // What is said by the way is dim all along.
+        let paint = if matches!(paint, Paint::Dim) { Paint::Dim } else { Paint::Plain };
+        let indent = " ".repeat(TEXT);
+        let text = wrap(text, WIDTH - TEXT).join(&format!("\n{indent}"));
+        let rest = self.paint(paint, &(pad(subject, TEXT - SUBJECT) + &text));
+        writeln!(self.out, "{label}{rest}")
     }
 
     fn paint(&self, paint: Paint, text: &str) -> String {
-        if self.in_colour {
-            format!("\x1b[{}m{text}\x1b[0m", paint.code())
-        } else {
-            text.to_owned()
+        match paint.code() {
+            Some(code) if self.in_colour => format!("\x1b[{code}m{text}\x1b[0m"),
+            _ => text.to_owned(),
         }
     }
 }
@@ -102,4 +99,16 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_breaks_between_words_only() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("longer than that", 4), ["longer", "than", "that"]);
+        assert_eq!(wrap("", 4), [""]);
+    }
 }

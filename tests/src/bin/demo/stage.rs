@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::decision::{Decision, Said};
 use crate::event;
-use crate::label::{self, count};
+use crate::label::count;
 use crate::screen::{Paint, Screen};
 
 /// How many rounds of deliveries and ticks settle whatever a scene begins.
@@ -164,9 +164,13 @@ impl Stage {
                     self.screen.row(label, &subject, &decision.text())?;
                     self.decisions.push(decision);
                 }
-                // Several events may be ignored for one reason.
-                Said::Ignored(why) if remarks.contains(&why) => {}
-                Said::Ignored(why) => remarks.push(why),
+                Said::Ignored(why) => {
+                    let remark = format!("ignored: {why}");
+                    // Several events may be ignored for one reason.
+                    if !remarks.contains(&remark) {
+                        remarks.push(remark);
+                    }
+                }
                 Said::Summary(reasons) => remarks.extend(in_words(&reasons)),
                 Said::Other(text) => self.screen.row((Paint::Dim, "log"), "", &text)?,
             }

@@ -4,7 +4,7 @@ use local_cloud::world::{
     LaunchInterface, Query, RunInstances, Session, Tags,
 };
 
-use crate::label::{count, short};
+use crate::label::{self, count, short};
 use crate::screen::Paint;
 use crate::stage::Stage;
 
@@ -18,6 +18,7 @@ impl Stage {
         interfaces: u32,
         tags: &[(&str, &str)],
     ) -> anyhow::Result<()> {
+        let mut launched = Vec::new();
         for name in names {
             let interface =
                 |device_index| LaunchInterface { device_index, ..LaunchInterface::default() };
@@ -27,12 +28,15 @@ impl Stage {
                 interfaces: (0..interfaces).map(interface).collect(),
                 ..RunInstances::default()
             };
-            self.deployment.cloud.world().run_instances(&self.alice, &request)?;
+            let mut world = self.deployment.cloud.world();
+            for id in world.run_instances(&self.alice, &request)? {
+                launched.push(label::instance(&world, &id));
+            }
         }
         let tags = if tags.is_empty() { "no tag".to_owned() } else { in_words(tags) };
         let number = usize::try_from(interfaces)?;
         let text = format!("{instance_type}, {}, {tags}", count(number, "interface"));
-        self.tell("alice", &format!("launches {}: {text}", names.join(", ")))
+        self.tell("alice", &format!("launches {}: {text}", launched.join(", ")))
     }
 
     pub(crate) fn add_tag(&mut self, name: &str, key: &str, value: &str) -> anyhow::Result<()> {
@@ -96,7 +100,7 @@ impl Stage {
     /// its tag.
     pub(crate) fn make_filter(&mut self, name: &str) -> anyhow::Result<()> {
         let filter = self.make_open_filter(&self.alice.clone(), name, "automirror")?;
-        let text = "takes all packets, both ways, and Amazon DNS";
+        let text = "all packets and Amazon DNS";
         self.tell("alice", &format!("makes filter {} ({name}): {text}", short(&filter)))
     }
 
