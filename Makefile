@@ -18,7 +18,7 @@ lint: ## Check format, lints, documentation, licences and sources
 	cargo fmt --check
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 	@command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny@0.20.2
-	cargo deny --offline check bans licenses sources
+	cargo deny check bans licenses sources
 
 fmt: ## Format the code
 	cargo fmt

@@ -1,13 +1,13 @@
 //! Carries out a plan: one EC2 call for each change. The only module that changes EC2.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
 };
 
 use aws_sdk_ec2::{
     Client,
-    types::{ResourceType, Tag, TagSpecification, TrafficMirrorSessionField},
+    types::{ResourceType, Tag, TagSpecification, TrafficMirrorSession, TrafficMirrorSessionField},
 };
 use futures_util::{StreamExt, stream};
 use shared::{
@@ -27,10 +27,14 @@ use crate::{
 /// Changes under way at once. EC2 takes bursts of 50 and then 5 a second, so more would only wait.
 const CONCURRENT: usize = 8;
 
-/// Sessions this process remembers to have made or deleted; far more than one minute's worth.
+/// Interfaces this process remembers to have deleted sessions on; far more than a minute's worth.
 const REMEMBERED: usize = 10_000;
 
 const DESCRIPTION: &str = "Created by AutoMirror";
+
+/// The tag that says which invocation made a session: by it the log is found, and an answer that
+/// EC2 remembers from an earlier call is told from a new session.
+const INVOCATION_TAG: &str = "Invocation";
 
 /// What became of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,28 +51,38 @@ pub(crate) enum Outcome {
 
 pub(crate) struct Executor {
     ec2: Client,
-    /// Sessions this process made or deleted itself.
-    known: Mutex<BTreeSet<SessionId>>,
+    /// How many sessions this process deleted on an interface: a session made there afterwards
+    /// needs another client token.
+    deleted: Mutex<BTreeMap<InterfaceId, u32>>,
+}
+
+/// What all steps of an invocation share.
+#[derive(Clone, Copy)]
+pub(crate) struct Invocation<'a> {
+    pub(crate) policy: &'a Policy,
+    /// Lambda's request id.
+    pub(crate) id: &'a str,
+    pub(crate) deadline: Deadline,
 }
 
 impl Executor {
     pub(crate) fn new(ec2: Client) -> Self {
-        Self { ec2, known: Mutex::default() }
+        Self { ec2, deleted: Mutex::default() }
     }
 
     /// Plans, carries out, and plans again for interfaces whose target turned out to be full, until
     /// each has found room or no target is left.
     pub(crate) async fn execute(
         &self,
-        policy: &Policy,
+        invocation: Invocation<'_>,
         mut observed: Observed,
-        deadline: Deadline,
     ) -> Vec<(Step, Outcome)> {
+        let policy = invocation.policy;
         let mut finished = Vec::new();
         let mut steps = plan(policy, &observed).steps;
         loop {
             let mut crowded_out = BTreeSet::new();
-            for (step, outcome) in self.carry_out(policy, steps, deadline).await {
+            for (step, outcome) in self.carry_out(invocation, steps).await {
                 if let Outcome::Failed(Failure { kind: Kind::TargetFull, .. }) = outcome
                     && let Some(target) = step.action.target()
                 {
@@ -96,9 +110,8 @@ impl Executor {
     /// Deletions first, then changes, then creations: each may need the room the ones before give.
     async fn carry_out(
         &self,
-        policy: &Policy,
+        invocation: Invocation<'_>,
         steps: Vec<Step>,
-        deadline: Deadline,
     ) -> Vec<(Step, Outcome)> {
         let mut phases: [Vec<Step>; 4] = Default::default();
         let [noted, deletions, changes, creations] = &mut phases;
@@ -113,7 +126,7 @@ impl Executor {
         let mut outcomes = Vec::new();
         for phase in phases {
             let work = phase.into_iter().map(|step| async {
-                let outcome = self.carry_out_one(policy, &step, deadline).await;
+                let outcome = self.carry_out_one(invocation, &step).await;
                 (step, outcome)
             });
             let done: Vec<_> = stream::iter(work).buffered(CONCURRENT).collect().await;
@@ -122,13 +135,14 @@ impl Executor {
         outcomes
     }
 
-    async fn carry_out_one(&self, policy: &Policy, step: &Step, deadline: Deadline) -> Outcome {
+    async fn carry_out_one(&self, invocation: Invocation<'_>, step: &Step) -> Outcome {
+        let deadline = invocation.deadline;
         let answer = match &step.action {
             Action::Keep(_) | Action::Block | Action::Ignore => return Outcome::Noted,
             _ if deadline.is_near() => return Outcome::OutOfTime,
-            Action::Create(new) => deadline.cut(self.create(policy, step, new)).await,
+            Action::Create(new) => deadline.cut(self.create(invocation, step, new)).await,
             Action::Modify(session, change) => deadline.cut(self.modify(session, change)).await,
-            Action::Delete(session) => deadline.cut(self.delete(session)).await,
+            Action::Delete(session) => deadline.cut(self.delete(&step.interface, session)).await,
         };
         match answer {
             Some(Ok(session)) => Outcome::Done(session),
@@ -139,35 +153,20 @@ impl Executor {
 
     async fn create(
         &self,
-        policy: &Policy,
+        invocation: Invocation<'_>,
         step: &Step,
         new: &NewSession,
     ) -> Result<SessionId, Failure> {
-        let id = self.create_once(policy, step, new, 0).await?;
-        if self.remember(&id) {
-            return Ok(id);
-        }
-        // EC2 answered with a session this process already knew, and it was not there when we
-        // looked: that is the remembered answer to an earlier call, and the session is gone.
-        let id = self.create_once(policy, step, new, 1).await?;
-        self.remember(&id);
-        Ok(id)
-    }
-
-    async fn create_once(
-        &self,
-        policy: &Policy,
-        step: &Step,
-        new: &NewSession,
-        generation: u32,
-    ) -> Result<SessionId, Failure> {
+        let Invocation { policy, id, .. } = invocation;
         let interface = &step.interface;
+        let generation = self.generation(interface);
         let occasion = Occasion { owner: &policy.owner, interface, now: now(), generation };
         let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
         let name = step.instance.as_ref().map(|instance| tag("Name", instance.as_str()));
+        let tags = [tag("ManagedBy", &policy.owner), tag(INVOCATION_TAG, id)];
         let tags = TagSpecification::builder()
             .resource_type(ResourceType::TrafficMirrorSession)
-            .set_tags(Some(name.into_iter().chain([tag("ManagedBy", &policy.owner)]).collect()))
+            .set_tags(Some(tags.into_iter().chain(name).collect()))
             .build();
         let answer = self
             .ec2
@@ -184,11 +183,10 @@ impl Executor {
             .send()
             .await?;
         let session = answer.traffic_mirror_session();
-        let id = session.and_then(|session| session.traffic_mirror_session_id()?.parse().ok());
-        id.ok_or_else(|| Failure {
+        made_by(id, session).ok_or_else(|| Failure {
             kind: Kind::Passing,
             code: None,
-            message: "EC2 answered without the id of the new session".to_owned(),
+            message: "EC2 answered with a session that another invocation made".to_owned(),
         })
     }
 
@@ -212,27 +210,41 @@ impl Executor {
         Ok(session.clone())
     }
 
-    async fn delete(&self, session: &SessionId) -> Result<SessionId, Failure> {
+    async fn delete(
+        &self,
+        interface: &InterfaceId,
+        session: &SessionId,
+    ) -> Result<SessionId, Failure> {
         let request = self.ec2.delete_traffic_mirror_session();
         let answer = request.traffic_mirror_session_id(session.as_str()).send().await;
         match answer.map_err(Failure::from) {
-            Ok(_) => {}
-            // Gone already, with its interface or by another worker: the outcome we wanted.
-            Err(Failure { kind: Kind::NotFound, .. }) => {}
+            // Not found: gone with its interface or by another worker, the outcome we wanted.
+            Ok(_) | Err(Failure { kind: Kind::NotFound, .. }) => {}
             Err(failure) => return Err(failure),
         }
-        self.remember(session);
+        let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+        if deleted.len() >= REMEMBERED {
+            deleted.clear();
+        }
+        *deleted.entry(interface.clone()).or_default() += 1;
         Ok(session.clone())
     }
 
-    /// Whether the session is new to this process.
-    fn remember(&self, session: &SessionId) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(session.clone())
+    fn generation(&self, interface: &InterfaceId) -> u32 {
+        let deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+        deleted.get(interface).copied().unwrap_or_default()
     }
+}
+
+/// The id of a session that this invocation made. EC2 answers a client token it knows with the
+/// session of back then, which may be gone.
+fn made_by(invocation: &str, session: Option<&TrafficMirrorSession>) -> Option<SessionId> {
+    let session = session?;
+    let mut marks = session.tags().iter().filter(|tag| tag.key() == Some(INVOCATION_TAG));
+    if marks.any(|tag| tag.value() != Some(invocation)) {
+        return None;
+    }
+    session.traffic_mirror_session_id()?.parse().ok()
 }
 
 /// The target has refused a source: the next plan leaves it out.

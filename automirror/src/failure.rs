@@ -71,11 +71,14 @@ fn kind(status: u16, code: &str, message: &str) -> Kind {
     if code.ends_with("NotFound") || code.ends_with("NoFound") {
         return Kind::NotFound;
     }
+    // The token was used by another invocation a moment ago: the next look shows its session, or
+    // the next minute's token makes one.
+    let token_used = code == "IdempotentParameterMismatch";
     // No document names the code for a number that is taken; another worker was faster, and the
     // next look will show its session.
     let says = format!("{code} {message}").to_ascii_lowercase();
     let number_taken = says.contains("sessionnumber") || says.contains("session number");
-    if status >= 500 || BUSY.contains(&code) || number_taken {
+    if status >= 500 || BUSY.contains(&code) || token_used || number_taken {
         return Kind::Passing;
     }
     Kind::Lasting
@@ -103,7 +106,7 @@ mod tests {
             (400, "TrafficMirrorSessionLimitExceeded", "", Kind::Lasting),
             (400, "TrafficMirrorSessionsPerInterfaceLimitExceeded", "", Kind::Lasting),
             (403, "UnauthorizedOperation", "", Kind::Lasting),
-            (400, "IdempotentParameterMismatch", "", Kind::Lasting),
+            (400, "IdempotentParameterMismatch", "", Kind::Passing),
             (400, "SomethingNew", "", Kind::Lasting),
             (400, "", "", Kind::Lasting),
         ] {

@@ -1,13 +1,13 @@
 //! One invocation: read the events, look at what they name, plan, act, answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use aws_sdk_ec2::Client;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
 use shared::{
-    id::{AccountId, InstanceId},
+    id::{AccountId, InstanceId, InterfaceId, SessionId},
     observe::observe,
     observed::{InstanceState, Observed},
     plan::plan,
@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 use crate::{
     deadline::{Deadline, now},
     event::{Look, Reader, Reading, Record, Request, Shape},
-    execute::{Executor, Outcome},
+    execute::{Executor, Invocation, Outcome},
     report::{Report, Reporter},
 };
 
@@ -77,14 +77,18 @@ impl Handler {
         };
         let seen = Seen::new(&observed);
         let steps = match self.policy.mode {
-            Mode::Enforce => self.executor.execute(&self.policy, observed, deadline).await,
+            Mode::Enforce => {
+                let id = &context.request_id;
+                let invocation = Invocation { policy: &self.policy, id, deadline };
+                self.executor.execute(invocation, observed).await
+            }
             Mode::Detect => {
                 let steps = plan(&self.policy, &observed).steps;
                 steps.into_iter().map(|step| (step, Outcome::Noted)).collect()
             }
         };
         let sweep = subjects.contains(&Subject::Everything);
-        let report = self.reporter.report(&self.policy, &seen.pending, &steps, sweep);
+        let report = self.reporter.report(&seen.pending, &steps, sweep);
         let unfinished = steps.into_iter().filter(|(_, outcome)| outcome.comes_again());
         let unfinished = unfinished.map(|(step, _)| step).collect();
         Work { failed: None, unfinished, seen, report }
@@ -107,8 +111,8 @@ struct Work {
 struct Seen {
     instances: BTreeSet<InstanceId>,
     pending: BTreeSet<InstanceId>,
-    /// The interface of each session that was named.
-    sessions: std::collections::BTreeMap<shared::id::SessionId, shared::id::InterfaceId>,
+    /// The interface of each session.
+    sessions: BTreeMap<SessionId, InterfaceId>,
 }
 
 impl Seen {

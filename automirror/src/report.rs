@@ -8,8 +8,7 @@ use std::{
 
 use serde::Serialize;
 use shared::{
-    id::{InstanceId, InterfaceId},
-    policy::{Mode, Policy},
+    id::{FilterId, InstanceId, InterfaceId, TargetId},
     step::{Action, Step},
 };
 use tracing::{debug, error, info, warn};
@@ -64,7 +63,6 @@ impl Outcome {
 impl Reporter {
     pub(crate) fn report(
         &self,
-        policy: &Policy,
         pending: &BTreeSet<InstanceId>,
         steps: &[(Step, Outcome)],
         sweep: bool,
@@ -80,7 +78,7 @@ impl Reporter {
                 }
                 Outcome::Noted if step.action.is_change() => {
                     report.withheld += 1;
-                    say_withheld(policy, step);
+                    say_withheld(step);
                 }
                 Outcome::Noted => debug!("{step}"),
                 Outcome::Done(session) => {
@@ -147,7 +145,8 @@ impl Report {
         let Self {
             steps, created, modified, deleted, withheld, blocked, refused, unfinished, ..
         } = self;
-        let reasons = serde_json::to_string(&self.reasons).unwrap_or_default();
+        let reasons: Vec<_> =
+            self.reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         info!(
             records,
             records.returned = returned,
@@ -157,9 +156,9 @@ impl Report {
             plan.blocked = blocked,
             plan.refused = refused,
             plan.unfinished = unfinished,
-            plan.reasons = reasons,
-            "{records} records, {steps} steps: {created} created, {modified} modified, {deleted} \
-             deleted, {blocked} blocked, {refused} refused, {unfinished} to try again"
+            plan.reasons = reasons.join(", "),
+            "records: {records}, steps: {steps}, of them created: {created}, modified: {modified}, \
+             deleted: {deleted}, blocked: {blocked}, refused: {refused}, to try again: {unfinished}"
         );
     }
 
@@ -182,15 +181,16 @@ fn say_done(step: &Step, session: &str) {
         instance.id = step.instance.as_ref().map(InstanceId::as_str),
         source.id = %step.interface,
         session.id = session,
-        target.id = step.action.target().map(|target| target.as_str()),
+        session.number = step.action.number(),
+        target.id = step.action.target().map(TargetId::as_str),
+        filter.id = step.action.filter().map(FilterId::as_str),
         step.action = step.action.name(),
         step.reason = step.reason.code(),
-        "{step}"
+        "done: {step}"
     );
 }
 
-fn say_withheld(policy: &Policy, step: &Step) {
-    debug_assert_eq!(policy.mode, Mode::Detect, "only detect mode withholds changes");
+fn say_withheld(step: &Step) {
     info!(
         instance.id = step.instance.as_ref().map(InstanceId::as_str),
         source.id = %step.interface,

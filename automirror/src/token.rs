@@ -8,7 +8,7 @@ use shared::{id::InterfaceId, step::NewSession};
 
 /// Two workers on one event start within seconds of each other; what happens later is seen by
 /// reading. EC2 does not say how long it remembers a token, so a new one is used every minute.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// What a session is created for, apart from itself.
 #[derive(Clone, Copy)]
@@ -16,7 +16,7 @@ pub(crate) struct Occasion<'a> {
     pub(crate) owner: &'a str,
     pub(crate) interface: &'a InterfaceId,
     pub(crate) now: SystemTime,
-    /// How often this token has already been answered with a session that is gone.
+    /// How many sessions there were before on the interface, as far as this process knows.
     pub(crate) generation: u32,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn client_token(occasion: Occasion<'_>, new: &NewSession) -> String {
         "{owner}\n{interface}\n{target}\n{filter}\n{number}\n{packet_length:?}\n{vni:?}\n\
          {window}\n{generation}"
     );
-    Sha256::digest(subject).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(subject))
 }
 
 #[cfg(test)]

@@ -65,8 +65,8 @@ fn state(name: &InstanceStateName) -> Option<InstanceState> {
 
 fn interface(interface: &ec2::InstanceNetworkInterface) -> Option<Interface> {
     let attachment = interface.attachment();
-    let device = attachment.and_then(|attachment| attachment.device_index());
-    let card = attachment.and_then(|attachment| attachment.network_card_index());
+    let device = attachment.and_then(ec2::InstanceNetworkInterfaceAttachment::device_index);
+    let card = attachment.and_then(ec2::InstanceNetworkInterfaceAttachment::network_card_index);
     let status = attachment.and_then(|attachment| attachment.status());
     Some(Interface {
         id: parsed(interface.network_interface_id())?,

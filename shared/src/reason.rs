@@ -213,6 +213,7 @@ impl Reason {
 }
 
 impl fmt::Display for Reason {
+    #[expect(clippy::too_many_lines, reason = "a table: one sentence for each reason")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AsWanted => write!(f, "mirrored as wanted"),
@@ -279,7 +280,7 @@ impl fmt::Display for Reason {
                  get none: give each target a filter of its own in tag Mirror-Filter"
             ),
             Self::TargetNotAllowed { target, owner } => {
-                write!(f, "target {target} {}is not allowed", Owner(owner.as_ref()))
+                write!(f, "target {target}{} is not allowed", Owner(owner.as_ref()))
             }
             Self::TargetUnknown { target } => {
                 write!(f, "target {target} does not exist or is not shared with this account")
@@ -313,20 +314,20 @@ impl fmt::Display for Reason {
             Self::Shadowed { session, number, target, owner } => write!(
                 f,
                 "foreign session {session} (number {number}) takes the packets first, to target \
-                 {target} {}which is not allowed",
+                 {target}{}, which is not allowed",
                 Owner(owner.as_ref())
             ),
         }
     }
 }
 
-/// "of account … ", or nothing.
+/// " of account …", or nothing.
 struct Owner<'a>(Option<&'a AccountId>);
 
 impl fmt::Display for Owner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(account) => write!(f, "of account {account} "),
+            Some(account) => write!(f, " of account {account}"),
             None => Ok(()),
         }
     }

@@ -94,6 +94,25 @@ impl Action {
             Self::Delete(_) | Self::Keep(_) | Self::Block | Self::Ignore => None,
         }
     }
+
+    /// The filter it sets, where it sets one.
+    #[must_use]
+    pub const fn filter(&self) -> Option<&FilterId> {
+        match self {
+            Self::Create(new) => Some(&new.filter),
+            Self::Modify(_, change) => change.filter.as_ref(),
+            Self::Delete(_) | Self::Keep(_) | Self::Block | Self::Ignore => None,
+        }
+    }
+
+    /// The session number it gives.
+    #[must_use]
+    pub const fn number(&self) -> Option<SessionNumber> {
+        match self {
+            Self::Create(new) => Some(new.number),
+            Self::Modify(..) | Self::Delete(_) | Self::Keep(_) | Self::Block | Self::Ignore => None,
+        }
+    }
 }
 
 /// A session to be created.

@@ -1,3 +1,21 @@
+//! A local cloud to test automirror in: EC2 with its rules, the Lambda Runtime API, the queue
+//! between them, and faults on demand. It speaks AWS's wire protocols, so any AWS client works
+//! against it.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unreachable,
+    reason = "scaffolding for tests may end at the first surprise"
+)]
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "its callers are the tests beside it"
+)]
+
 /// Finds the binaries that the workspace builds.
 pub mod binary;
 /// What was asked of the cloud, and how it answered.

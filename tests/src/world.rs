@@ -63,6 +63,11 @@ pub struct World {
     /// The code for a session number that is taken on the interface, or `None` to allow it: nobody
     /// outside AWS has written down which it is.
     pub duplicate_number: Option<String>,
+    /// Whether a client token is still answered with its session when that is gone: nobody outside
+    /// AWS knows.
+    pub token_outlives_session: bool,
+    /// What every token is answered with, as if it had been used for this session.
+    pub remembered_answer: Option<Session>,
     /// Sessions that one account may have.
     pub session_limit: usize,
     /// Whether resources of an operator are left out unless the query asks for them.
@@ -92,6 +97,8 @@ impl Default for World {
             now: 1_767_225_600,
             max_page: None,
             duplicate_number: Some("InvalidParameterValue".to_owned()),
+            token_outlives_session: true,
+            remembered_answer: None,
             session_limit: 10_000,
             hide_managed: false,
             subnets: subnet::all(),

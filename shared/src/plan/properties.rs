@@ -195,7 +195,7 @@ fn apply(policy: &Policy, plan: &Plan, observed: &Observed) -> Observed {
                 }
             }
             Action::Delete(id) => after.sessions.retain(|session| session.id != *id),
-            Action::Keep(_) | Action::Block | Action::Ignore => unreachable!("not a change"),
+            Action::Keep(_) | Action::Block | Action::Ignore => panic!("{step} is no change"),
         }
     }
     after

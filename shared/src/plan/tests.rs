@@ -583,14 +583,14 @@ fn a_foreign_session_in_front_that_leads_to_a_forbidden_target_shadows() {
     let shadow = |owner: &str| {
         format!(
             "i-1 eni-1: block: foreign session tms-f (number 1) takes the packets first, to \
-             target tmt-9 {owner}which is not allowed"
+             target tmt-9{owner}, which is not allowed"
         )
     };
     let cloud = || Cloud::new().session(foreign("tms-f", 1, "tmt-9", "tmf-x"));
     let create = "i-1 eni-1: create session 2 to tmt-1 with tmf-1: wanted and not mirrored yet";
     cloud().plans(&[&shadow(""), create]);
     let known = cloud().target(load_balancer("tmt-9", THEM));
-    known.session(ours("tms-1", "eni-1", 2)).plans(&[KEEP, &shadow("of account 222222222222 ")]);
+    known.session(ours("tms-1", "eni-1", 2)).plans(&[KEEP, &shadow(" of account 222222222222")]);
 }
 
 #[test]
@@ -607,7 +607,7 @@ fn a_covering_foreign_session_can_be_shadowed_too() {
         .plans(&[
             "i-1 eni-1: keep tms-g: a session of somebody else mirrors it as wanted",
             "i-1 eni-1: block: foreign session tms-f (number 1) takes the packets first, to \
-             target tmt-9 which is not allowed",
+             target tmt-9, which is not allowed",
         ]);
 }
 

@@ -1,3 +1,4 @@
+#![expect(clippy::print_stdout, reason = "it speaks to people")]
 //! Runs the local cloud for people: `cargo run -p tests --bin cloud -- --port 4566`.
 
 use anyhow::{Context, bail};

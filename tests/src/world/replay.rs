@@ -19,7 +19,14 @@ impl World {
         if token.len() > 64 || !token.is_ascii() {
             return Err(Refusal::value("ClientToken must have at most 64 ASCII characters"));
         }
-        match self.replays.0.get(&(caller.account.clone(), token.clone())) {
+        if let Some(answer) = &self.remembered_answer {
+            return Ok(Some(answer.clone()));
+        }
+        let key = (caller.account.clone(), token.clone());
+        let remembered = self.replays.0.get(&key).filter(|(_, session)| {
+            self.token_outlives_session || self.session(&session.id).is_some()
+        });
+        match remembered {
             Some((first, session)) if first == request => Ok(Some(session.clone())),
             Some(_) => Err(Refusal::new(
                 "IdempotentParameterMismatch",
@@ -51,6 +58,17 @@ mod tests {
         stage.world.delete_session(&stage.alice, &first.id).unwrap();
         assert_eq!(stage.create(&wish), first);
         assert_eq!(stage.world.sessions().count(), 0);
+    }
+
+    #[test]
+    fn a_token_may_forget_a_session_that_is_gone() {
+        let mut stage = Stage::new();
+        stage.world.token_outlives_session = false;
+        let wish = CreateSession { client_token: Some("once".to_owned()), ..stage.wish() };
+        let first = stage.create(&wish);
+        assert_eq!(stage.create(&wish), first);
+        stage.world.delete_session(&stage.alice, &first.id).unwrap();
+        assert_ne!(stage.create(&wish).id, first.id);
     }
 
     #[test]

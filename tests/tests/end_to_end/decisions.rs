@@ -82,7 +82,7 @@ async fn sessions_on_stopped_instances_are_kept_if_asked() {
     let instance = stage.launch(&tagged());
     stage.settle().await;
     let session = stage.session(&instance);
-    stage.world().stop_instances(&user(), &[instance.clone()]).unwrap();
+    stage.world().stop_instances(&user(), std::slice::from_ref(&instance)).unwrap();
     stage.settle().await;
     assert_eq!(stage.instance(&instance).state, State::Stopped);
     assert_eq!(stage.session(&instance), session);
@@ -160,10 +160,10 @@ async fn a_session_that_has_become_impossible_goes() {
     let mut stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.settle().await;
-    stage.world().stop_instances(&user(), &[instance.clone()]).unwrap();
+    stage.world().stop_instances(&user(), std::slice::from_ref(&instance)).unwrap();
     stage.let_run();
     stage.world().modify_instance_type(&user(), &instance, "t2.micro").unwrap();
-    stage.world().start_instances(&user(), &[instance.clone()]).unwrap();
+    stage.world().start_instances(&user(), std::slice::from_ref(&instance)).unwrap();
     stage.let_run();
     assert_eq!(stage.sessions(&instance).len(), 1, "EC2 keeps and bills it");
     stage.sweep().await;

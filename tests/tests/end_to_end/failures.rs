@@ -107,7 +107,9 @@ async fn a_crash_between_two_calls_is_made_good_by_the_next_delivery() {
         let function = &stage.deployment.workers[0];
         let (events, mut queue) =
             (stage.world().take_events(), local_cloud::queue::Queue::default());
-        events.iter().for_each(|event| queue.push_event(event));
+        for event in &events {
+            queue.push_event(event);
+        }
         let batch = queue.take_batch(100);
         let payload = batch.event().to_string();
         let work = function.invoke(payload.as_bytes());
@@ -238,6 +240,34 @@ async fn a_stale_list_of_sessions_makes_no_second_session() {
         worker.invoke(br#"{"sweep":true}"#).await.unwrap();
     }
     assert_eq!(stage.session(&instance), session);
+}
+
+#[tokio::test]
+async fn an_answer_that_ec2_remembers_is_not_taken_for_a_new_session() {
+    // EC2 may find that our request differs from the one of back then, or not look closely.
+    for looks_closely in [true, false] {
+        let stage = stage().await;
+        let instance = stage.launch(&tagged());
+        stage.let_run();
+        stage.sweep().await;
+        let session = stage.session(&instance);
+        stage.world().delete_session(&user(), &session.id).unwrap();
+        if looks_closely {
+            stage.fault(Fault::new(CREATE, refuse("IdempotentParameterMismatch")));
+        } else {
+            stage.world().remembered_answer = Some(session);
+        }
+        let invocation = stage.sweep().await;
+        let Answer::Error(error) = &invocation.answer else { panic!("{invocation:?}") };
+        assert_eq!(error.error_type, "Unfinished");
+        assert_eq!(stage.sessions(&instance), []);
+        // A minute later there is another token.
+        stage.recover();
+        stage.world().remembered_answer = None;
+        stage.world().token_outlives_session = false;
+        assert_eq!(summary(&stage.sweep().await)["created"], 1);
+        stage.session(&instance);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,13 @@
 //! The real binary in the local cloud: every event, every line of the decision, every failure.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a test ends at the first surprise"
+)]
 
+mod architecture;
 mod decisions;
 mod emulator;
 mod events;

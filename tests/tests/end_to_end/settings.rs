@@ -59,7 +59,9 @@ async fn a_change_and_the_summary_carry_their_fields() {
     assert_eq!(fields["instance.id"], instance);
     assert_eq!(fields["source.id"], session.interface);
     assert_eq!(fields["session.id"], session.id);
+    assert_eq!(fields["session.number"], session.number);
     assert_eq!(fields["target.id"], session.target);
+    assert_eq!(fields["filter.id"], session.filter);
     assert_eq!(fields["step.action"], "create");
     assert_eq!(fields["step.reason"], "not-mirrored");
     let fields = &summary["fields"];

@@ -1,3 +1,5 @@
+//! Whether the cloud is as the story says.
+
 use anyhow::ensure;
 use local_cloud::world::{DEFAULT_ACCOUNT, Instance, Session};
 

@@ -1,3 +1,5 @@
+//! What automirror says in its log.
+
 use local_cloud::function::LogLine;
 use local_cloud::world::World;
 use serde_json::Value;
@@ -69,7 +71,8 @@ impl Decision {
 
     /// The message without what the columns before it say.
     pub(crate) fn text(&self) -> String {
-        let prefixes = [&format!("{} ", self.instance), &self.interface, ": ", &self.action];
+        let prefixes =
+            ["done: ", &format!("{} ", self.instance), &self.interface, ": ", &self.action];
         let mut text = self.message.as_str();
         for prefix in prefixes {
             text = text.strip_prefix(prefix).unwrap_or(text);

@@ -1,3 +1,5 @@
+//! What reached the queue.
+
 use local_cloud::queue::Message;
 use local_cloud::world::World;
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! Ids and names for people.
+
 use local_cloud::world::{Tags, World};
 
 /// An id without its middle, which is all zeros in this cloud: `i-…0012`.

@@ -3,25 +3,15 @@
 //! What is shown is read from the cloud and from automirror's own log, and each scene is checked
 //! against the cloud: the demo fails where it is not as told.
 
-/// Whether the cloud is as the story says.
 mod check;
-/// What automirror says in its log.
 mod decision;
-/// What reached the queue.
 mod event;
-/// Ids and names for people.
 mod label;
-/// The terminal.
 mod screen;
-/// Goes on after the story.
 mod serve;
-/// The cloud, automirror, and what is shown of them.
 mod stage;
-/// The scenes.
 mod story;
-/// What is there in the end.
 mod table;
-/// What people do in the cloud.
 mod user;
 
 use std::io::{self, Write};

@@ -1,3 +1,5 @@
+//! The terminal.
+
 use std::env;
 use std::io::{self, IsTerminal, StdoutLock, Write};
 

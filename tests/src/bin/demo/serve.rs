@@ -1,3 +1,5 @@
+//! Goes on after the story.
+
 use std::time::Duration;
 
 use anyhow::Context;
@@ -26,7 +28,8 @@ pub(crate) async fn serve(stage: &mut Stage) -> anyhow::Result<()> {
 
 fn show_commands(stage: &mut Stage) -> anyhow::Result<()> {
     let pay = stage.instance("pay")?.id;
-    let key = "AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=x AWS_REGION=us-east-1";
+    // The first version of the CLI does not read AWS_REGION.
+    let key = "AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=x AWS_DEFAULT_REGION=us-east-1";
     let endpoint = stage.deployment.cloud.endpoint();
     stage.screen.line(Paint::Plain, "")?;
     stage.screen.line(Paint::Bold, "The cloud goes on until Ctrl-C; try in another terminal:")?;

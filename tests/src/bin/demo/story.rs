@@ -1,3 +1,5 @@
+//! The scenes.
+
 use anyhow::ensure;
 
 use crate::stage::Stage;

@@ -1,3 +1,5 @@
+//! What is there in the end.
+
 use local_cloud::world::{Instance, Session};
 
 use crate::label::{self, short};
@@ -46,8 +48,8 @@ fn rows_of(stage: &Stage, instance: &Instance) -> Vec<[String; 8]> {
         let name = label::instance(&stage.deployment.cloud.world(), &instance.id);
         let [number, target, filter, whose] = session;
         let kind = instance.instance_type.clone();
-        let state = instance.state.name().to_owned();
-        [name, kind, state, interface, number, target, filter, whose]
+        let life = instance.state.name().to_owned();
+        [name, kind, life, interface, number, target, filter, whose]
     };
     if instance.interfaces.is_empty() {
         rows.push(row(none(), [none(), none(), none(), none()]));

@@ -1,3 +1,5 @@
+//! What people do in the cloud.
+
 use anyhow::Context;
 use local_cloud::world::{
     Caller, CreateRule, CreateSession, DEFAULT_ACCOUNT, Direction, Endpoint, Instance,
