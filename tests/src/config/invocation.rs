@@ -26,21 +26,19 @@ impl Config {
     /// The invocations that are due, in the order of their items.
     pub fn take_invocations(&mut self, world: &World) -> Vec<Value> {
         let round = self.round;
-        let (due, later) =
+        let (due, later): (Vec<_>, _) =
             std::mem::take(&mut self.pending).into_iter().partition(|it| it.due <= round);
         self.pending = later;
-        let due: Vec<_> = due;
-        due.into_iter()
-            .filter(|pending| self.rules.contains_key(&pending.rule))
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map(|Pending { rule, item, .. }| {
+        let mut invocations = Vec::new();
+        for Pending { rule, item, .. } in due {
+            if self.rules.contains_key(&rule) {
                 let whole = item.notification();
                 let is_oversized = whole.to_string().len() > self.item_limit;
                 let message = if is_oversized { item.oversized_notification() } else { whole };
-                self.invocation(world, &rule, &message, false)
-            })
-            .collect()
+                invocations.push(self.invocation(world, &rule, &message, false));
+            }
+        }
+        invocations
     }
 
     /// The message of a rule's schedule.
@@ -102,7 +100,7 @@ impl Config {
 mod tests {
     use super::super::{PutRule, ResourceKey, Status};
     use super::*;
-    use crate::world::{Caller, RunInstances, Tags};
+    use crate::world::{Caller, RunInstances};
 
     fn with_rule() -> (World, Config) {
         let mut config = Config::default();
@@ -209,18 +207,8 @@ mod tests {
     #[test]
     fn every_invocation_has_a_long_token_of_its_own_and_may_be_of_anything() {
         let (world, mut config) = with_rule();
-        let item = Item {
-            account: config.account.clone(),
-            region: config.region.clone(),
-            key: ResourceKey::instance("i-gone"),
-            status: Status::ResourceDeletedNotRecorded,
-            captured: Time(0),
-            availability_zone: String::new(),
-            created: None,
-            tags: Tags::new(),
-            relationships: Vec::new(),
-            configuration: Value::Null,
-        };
+        let key = ResourceKey::instance("i-gone");
+        let item = config.bare_item(&world, key, Status::ResourceDeletedNotRecorded);
         let [first, second] = [true, false].map(|left_scope| {
             config.invocation(&world, "mirroring", &item.notification(), left_scope)
         });

@@ -84,8 +84,9 @@ impl Config {
         changes.extend(gone.map(|id| (ResourceKey::session(id), Status::ResourceDeleted)));
     }
 
-    fn capture(&mut self, world: &World, (key, status): (ResourceKey, Status)) -> Item {
-        let mut item = Item {
+    /// An item that says nothing but its status: of what is deleted, or to be filled in.
+    pub fn bare_item(&mut self, world: &World, key: ResourceKey, status: Status) -> Item {
+        Item {
             account: self.account.clone(),
             region: self.region.clone(),
             key,
@@ -96,7 +97,11 @@ impl Config {
             tags: Tags::new(),
             relationships: Vec::new(),
             configuration: Value::Null,
-        };
+        }
+    }
+
+    fn capture(&mut self, world: &World, (key, status): (ResourceKey, Status)) -> Item {
+        let mut item = self.bare_item(world, key, status);
         let id = item.key.id.clone();
         if status == Status::ResourceDeleted {
             self.recorded.instances.remove(&id);

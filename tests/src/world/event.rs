@@ -31,7 +31,7 @@ impl World {
     }
 
     /// Puts an event into the outbox.
-    pub(super) fn tell(
+    pub(crate) fn tell(
         &mut self,
         account: &str,
         source: &str,

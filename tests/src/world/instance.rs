@@ -3,7 +3,7 @@
 use super::{Caller, CreateInterface, Refusal, Tags, World, ZONE_A, tag};
 
 /// An instance, as its owner sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
     pub id: String,
     pub reservation: String,
@@ -133,6 +133,11 @@ impl World {
 
     pub fn instance(&self, id: &str) -> Option<&Instance> {
         self.instances.get(id)
+    }
+
+    /// Every instance, whoever owns it, by id.
+    pub fn instances(&self) -> impl Iterator<Item = &Instance> {
+        self.instances.values()
     }
 
     fn subnet_for(&self, request: &RunInstances) -> Result<String, Refusal> {

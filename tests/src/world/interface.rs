@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::{Caller, Refusal, Resource, Subnet, Tags, World, ZONE_A, tag};
 
 /// A network interface.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
     pub id: String,
     pub owner: String,
@@ -25,7 +25,7 @@ pub struct Interface {
 }
 
 /// What an interface is attached to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
     pub id: String,
     /// None for a machine of a service, which nobody sees.
