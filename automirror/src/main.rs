@@ -3,7 +3,6 @@
 //! An event says where to look (`event`), `shared` reads EC2 there and decides, `execute` carries
 //! the plan out, and the answer names what must come again (`handler`).
 
-mod client;
 mod cloudtrail;
 mod deadline;
 mod event;
@@ -17,7 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::policy::Policy;
+use shared::{client, policy::Policy};
 
 use crate::handler::Handler;
 
@@ -36,7 +35,8 @@ async fn main() -> ExitCode {
 async fn run() -> anyhow::Result<()> {
     let policy = Policy::parse(setting)?;
     let function_name = setting("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-    let handler = Handler::new(policy, function_name, client::client().await);
+    let ec2 = aws_sdk_ec2::Client::new(&client::config().await);
+    let handler = Handler::new(policy, function_name, ec2);
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event)))
         .await

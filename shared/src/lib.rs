@@ -7,6 +7,7 @@
 
 #![deny(missing_docs)]
 
+pub mod client;
 mod convert;
 mod describe;
 mod eligibility;
@@ -21,7 +22,8 @@ pub mod policy;
 pub mod reason;
 pub mod step;
 pub mod subject;
-mod text;
+pub mod text;
+pub mod verdict;
 mod wish;
 
 pub use wish::{reads_tag, selected};

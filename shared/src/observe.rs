@@ -7,7 +7,8 @@
 //! ----------------------------------+--------------------------------------------------------
 //! instances                         | always
 //! sessions on their interfaces      | always
-//! targets, filters                  | an instance is wanted
+//! targets                           | an instance is wanted, or a session was named
+//! filters                           | an instance is wanted
 //! interfaces managed by a service   | a wanted instance has more than its primary interface
 //! sessions on the allowed targets   | a target must be chosen, and there is a choice or a limit
 //! instances behind the targets      | the same, and a target is a network interface
@@ -132,7 +133,7 @@ async fn named(
     let ask_requesters = most_interfaces.is_some_and(|count| count > 1);
     let (found, targets, filters, requesters) = try_join!(
         describe::sessions(client, &on_these),
-        when(most_interfaces.is_some(), describe::targets(client)),
+        when(most_interfaces.is_some() || !sessions.is_empty(), describe::targets(client)),
         when(most_interfaces.is_some(), describe::filters(client)),
         when(ask_requesters, describe::requesters(client, account)),
     )?;

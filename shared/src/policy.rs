@@ -90,6 +90,14 @@ pub struct SettingError {
     accepted: String,
 }
 
+impl SettingError {
+    /// The setting.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 /// Bytes EC2 can keep of a packet (EC2 API, `CreateTrafficMirrorSession`).
 const PACKET_LENGTHS: RangeInclusive<i32> = 1..=8500;
 /// A VXLAN network identifier has 24 bits.

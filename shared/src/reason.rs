@@ -212,6 +212,21 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Whether it says that EC2 cannot mirror the interface at all, whatever anybody configures.
+    #[must_use]
+    pub const fn is_impossible(&self) -> bool {
+        matches!(
+            self,
+            Self::InterfaceType { .. }
+                | Self::RequesterManaged { .. }
+                | Self::IsTarget { .. }
+                | Self::Ipv6Only
+                | Self::InstanceType { .. }
+        )
+    }
+}
+
 impl fmt::Display for Reason {
     #[expect(clippy::too_many_lines, reason = "a table: one sentence for each reason")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

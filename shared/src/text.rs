@@ -4,7 +4,8 @@
 const LONGEST: usize = 64;
 
 /// The text in backquotes: cut, on one line, and without characters that could steer a terminal.
-pub(crate) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .take(LONGEST)

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::fault::Kind;
 use crate::world::Caller;
 
@@ -10,8 +12,17 @@ use crate::world::Caller;
 pub struct Call {
     pub action: String,
     pub caller: Caller,
+    /// What is not text itself is JSON: the `Evaluations` of a `PutEvaluations`, for example.
     pub parameters: BTreeMap<String, String>,
     pub outcome: Outcome,
+}
+
+impl Call {
+    /// The evaluations of a `PutEvaluations`, as they were sent.
+    pub fn evaluations(&self) -> Vec<Value> {
+        let sent = self.parameters.get("Evaluations").map(|text| serde_json::from_str(text));
+        sent.and_then(Result::ok).unwrap_or_default()
+    }
 }
 
 /// How a request ended.

@@ -2,6 +2,7 @@
 
 mod line;
 mod serve;
+mod service;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,16 +12,18 @@ use anyhow::Context;
 use tokio::runtime::{self, Runtime};
 
 use crate::call::Call;
+use crate::config::Config;
 use crate::fault::Faults;
 use crate::world::World;
+pub(crate) use service::Service;
 
 /// How to run a cloud.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// 0 for any that is free.
     pub port: u16,
-    /// Whether instances move on by themselves, five times a second; otherwise with [`World::tick`]
-    /// only.
+    /// Whether instances move on and are recorded by themselves, five times a second; otherwise with
+    /// [`World::tick`] and [`Config::record`] only.
     pub auto_tick: bool,
     /// Whether [`World::now`] stays as it is set, instead of following the real time.
     pub fixed_time: bool,
@@ -42,6 +45,7 @@ pub struct Cloud {
 #[derive(Debug)]
 struct Shared {
     world: Mutex<World>,
+    config: Mutex<Config>,
     faults: Faults,
     calls: Mutex<Vec<Call>>,
     fixed_time: bool,
@@ -61,6 +65,7 @@ impl Cloud {
             .context("could not start the cloud's threads")?;
         let shared = Arc::new(Shared {
             world: Mutex::default(),
+            config: Mutex::default(),
             faults: Faults::new(options.seed),
             calls: Mutex::default(),
             fixed_time: options.fixed_time,
@@ -84,6 +89,12 @@ impl Cloud {
     /// The state. Requests wait while it is held.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.shared.world()
+    }
+
+    /// The state of AWS Config. Whoever needs the world too takes the world first, as the requests
+    /// do: the other way round, both would wait for ever.
+    pub fn config(&self) -> MutexGuard<'_, Config> {
+        self.shared.config()
     }
 
     pub fn faults(&self) -> &Faults {
@@ -120,6 +131,10 @@ impl Shared {
         world
     }
 
+    fn config(&self) -> MutexGuard<'_, Config> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,6 +144,8 @@ async fn tick(shared: Arc<Shared>) {
     let mut interval = tokio::time::interval(Duration::from_millis(200));
     loop {
         interval.tick().await;
-        shared.world().tick();
+        let mut world = shared.world();
+        world.tick();
+        shared.config().record(&world);
     }
 }

@@ -16,12 +16,13 @@ mod record;
 mod rule;
 mod time;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use details::DetailsQuery;
 pub use evaluation::{Compliance, Evaluation, PutEvaluations, Verdict};
 pub use history::HistoryQuery;
 pub use item::{Item, Relationship, ResourceKey, Status};
+pub use page::Page;
 pub use rule::{PutRule, Rule};
 pub use time::Time;
 
@@ -51,7 +52,7 @@ pub struct Config {
     rules: BTreeMap<String, Rule>,
     recorded: Recorded,
     history: BTreeMap<ResourceKey, Vec<Item>>,
-    pending: VecDeque<Pending>,
+    pending: Vec<Pending>,
     tokens: HashMap<String, Token>,
     round: u64,
     latest: Time,
@@ -72,7 +73,7 @@ impl Default for Config {
             rules: BTreeMap::new(),
             recorded: Recorded::default(),
             history: BTreeMap::new(),
-            pending: VecDeque::new(),
+            pending: Vec::new(),
             tokens: HashMap::new(),
             round: 0,
             latest: Time::default(),

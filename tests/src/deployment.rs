@@ -1,10 +1,15 @@
 //! automirror as it is deployed: the cloud's events go through the queue to the real binary, which
-//! calls the cloud.
+//! calls the cloud. With it, if wanted, the Config rule, whose verdicts come back as events.
 
+mod rule;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::{Value, json};
+
+pub use rule::{Attempt, ConfigRule};
 
 use crate::{
     binary::binary,
@@ -28,6 +33,7 @@ pub struct Deployment {
     pub workers: Vec<Function>,
     /// Whether the account has a trail: without one EventBridge gets no API calls.
     pub trail: bool,
+    pub rule: Option<ConfigRule>,
 }
 
 impl Deployment {
@@ -35,7 +41,31 @@ impl Deployment {
     pub async fn start(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let cloud = Cloud::start(&Options::default())?;
         let worker = worker(&cloud, settings).await?;
-        Ok(Self { cloud, queue: Queue::default(), workers: vec![worker], trail: true })
+        Ok(Self { cloud, queue: Queue::default(), workers: vec![worker], trail: true, rule: None })
+    }
+
+    /// Adds the Config rule, with settings for its function and parameters of its own.
+    pub async fn add_rule(
+        &mut self,
+        settings: &[(&str, &str)],
+        parameters: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        self.rule = Some(ConfigRule::start(&self.cloud, settings, parameters).await?);
+        Ok(())
+    }
+
+    /// A round of the recorder, whose items go to the rule's function, each by itself.
+    pub async fn judge(&mut self) {
+        if let Some(rule) = &mut self.rule {
+            rule.record(&self.cloud);
+            rule.work_off().await;
+        }
+    }
+
+    /// The schedule of the rule.
+    pub async fn schedule_rule(&mut self) -> anyhow::Result<&Attempt> {
+        let rule = self.rule.as_mut().context("there is no rule")?;
+        Ok(rule.schedule(&self.cloud).await)
     }
 
     /// Brings the events since the last time to the queue.
@@ -56,14 +86,16 @@ impl Deployment {
         deliver(&mut self.queue, &workers, BATCH).await
     }
 
-    /// Delivers and lets instances move on until nothing happens any more.
+    /// Judges, delivers and lets instances move on until nothing happens any more.
     pub async fn settle(&mut self) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
         for _ in 0..ROUNDS {
+            self.judge().await;
             deliveries.push(self.deliver().await);
             self.cloud.world().tick();
             self.forward();
-            if self.queue.is_empty() {
+            let is_judged = self.rule.as_ref().is_none_or(|rule| rule.is_idle(&self.cloud));
+            if self.queue.is_empty() && is_judged {
                 break;
             }
         }
@@ -90,9 +122,15 @@ impl Deployment {
 
 /// The real binary, against this cloud.
 pub async fn worker(cloud: &Cloud, settings: &[(&str, &str)]) -> anyhow::Result<Function> {
-    let mut options = FunctionOptions::new(binary("automirror"));
+    Function::start(options(binary("automirror"), cloud, settings)).await
+}
+
+fn options(binary: PathBuf, cloud: &Cloud, settings: &[(&str, &str)]) -> FunctionOptions {
+    let mut options = FunctionOptions::new(binary);
     options.timeout = Duration::from_mins(1);
     options.env = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    options.env.push(("AWS_ENDPOINT_URL_EC2".to_owned(), cloud.endpoint()));
-    Function::start(options).await
+    for service in ["EC2", "CONFIG_SERVICE"] {
+        options.env.push((format!("AWS_ENDPOINT_URL_{service}"), cloud.endpoint()));
+    }
+    options
 }

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::cloud::Service;
 use crate::world::{Caller, Refusal};
 
 /// Something that goes wrong with some of the calls.
@@ -34,22 +35,22 @@ impl Fault {
     }
 
     fn concerns(&self, action: &str, caller: &Caller) -> bool {
-        let action = self.action == "*" || self.action == action;
+        let fits = self.action == "*" || self.action == action;
         let caller = self.caller.as_ref().is_none_or(|prefix| {
             caller.access_key.starts_with(prefix) || caller.principal.starts_with(prefix)
         });
-        action && caller
+        fits && caller && self.kind.can_strike(action)
     }
 }
 
 /// What happens to a call that is struck.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// 503 `RequestLimitExceeded`.
+    /// EC2: 503 `RequestLimitExceeded`; Config: 400 `ThrottlingException`.
     Throttle,
-    /// 500 `InternalError`.
+    /// EC2: 500 `InternalError`; Config: 500 `InternalFailure`.
     ServerError,
-    /// 503 `Unavailable`.
+    /// EC2: 503 `Unavailable`; Config: 503 `ServiceUnavailable`.
     Unavailable,
     /// An error of your choice.
     Refuse { code: String, message: String, status: u16 },
@@ -64,28 +65,45 @@ pub enum Kind {
     /// A describe call answers from the world as it was frozen
     /// ([`World::freeze`](crate::world::World::freeze)); other actions are not struck by it.
     StaleRead,
-    /// Done, but the answer is a 200 that is not XML.
+    /// Done, but the answer is a 200 that is neither XML nor JSON.
     Garbage,
+    /// Of the evaluations in a `PutEvaluations`, the first so many fail; other actions are not
+    /// struck by it.
+    FailEvaluations(usize),
     /// Waits for [`Faults::release`] before it is done.
     Hold,
 }
 
 impl Kind {
     /// The error it answers with, and its HTTP status, if that is all it does.
-    pub(crate) fn refusal(&self) -> Option<(u16, Refusal)> {
-        let refusal = match self {
-            Self::Throttle => Refusal::new("RequestLimitExceeded", "Request limit exceeded."),
-            Self::ServerError => Refusal::new("InternalError", "An internal error has occurred"),
-            Self::Unavailable => Refusal::new(
-                "Unavailable",
-                "The server is overloaded and can't handle the request.",
-            ),
-            Self::Refuse { code, message, status } => {
+    pub(crate) fn refusal(&self, service: Service) -> Option<(u16, Refusal)> {
+        let (code, message) = match (self, service) {
+            (Self::Throttle, Service::Ec2) => ("RequestLimitExceeded", "Request limit exceeded."),
+            (Self::Throttle, Service::Config) => ("ThrottlingException", "Rate exceeded"),
+            (Self::ServerError, Service::Ec2) => {
+                ("InternalError", "An internal error has occurred")
+            }
+            (Self::ServerError, Service::Config) => ("InternalFailure", "Internal failure"),
+            (Self::Unavailable, Service::Ec2) => {
+                ("Unavailable", "The server is overloaded and can't handle the request.")
+            }
+            (Self::Unavailable, Service::Config) => ("ServiceUnavailable", "Service unavailable"),
+            (Self::Refuse { code, message, status }, _) => {
                 return Some((*status, Refusal::new(code, message)));
             }
             _ => return None,
         };
+        let refusal = Refusal::new(code, message);
         Some((refusal.status(), refusal))
+    }
+
+    /// Whether it can befall such a call at all.
+    fn can_strike(&self, action: &str) -> bool {
+        match self {
+            Self::StaleRead => action.starts_with("Describe"),
+            Self::FailEvaluations(_) => action == "PutEvaluations",
+            _ => true,
+        }
     }
 }
 
@@ -160,9 +178,6 @@ impl State {
     fn strike(&mut self, action: &str, caller: &Caller) -> Option<Kind> {
         for fault in &mut self.faults {
             if !fault.concerns(action, caller) || fault.hits == Some(0) {
-                continue;
-            }
-            if fault.kind == Kind::StaleRead && !action.starts_with("Describe") {
                 continue;
             }
             if fault.skip > 0 {

@@ -1,5 +1,5 @@
-//! A local cloud to test automirror in: EC2 with its rules, the Lambda Runtime API, the queue
-//! between them, and faults on demand. It speaks AWS's wire protocols, so any AWS client works
+//! A local cloud to test automirror in: EC2 and AWS Config with their rules, the Lambda Runtime API,
+//! the queue between them, and faults on demand. It speaks AWS's wire protocols, so any AWS client works
 //! against it.
 #![allow(
     clippy::expect_used,
@@ -22,6 +22,8 @@ pub mod binary;
 pub mod call;
 /// The cloud as a server on loopback.
 pub mod cloud;
+/// The state of AWS Config, with AWS's rules.
+pub mod config;
 /// automirror as it is deployed: cloud, queue and the real binary.
 pub mod deployment;
 mod ec2;

@@ -1,11 +1,13 @@
-"""Checks that the local cloud speaks EC2 as AWS's own clients understand it.
+"""Checks that the local cloud speaks EC2 and AWS Config as AWS's own clients understand them.
 
-Usage: check.py ENDPOINT
+Usage: check.py ENDPOINT TOKEN
 
 Drives the cloud at the endpoint with boto3 and the AWS CLI, and stops with the first difference. It waits
-for instances to run, so the cloud must tick by itself.
+for instances to run, so the cloud must tick by itself. The token is a result token of its Config rule
+`mirroring`.
 """
 
+import datetime
 import json
 import os
 import shutil
@@ -30,10 +32,10 @@ def check(found, expected, what):
     checks += 1
 
 
-def client(endpoint, account=ACCOUNT, **more):
+def client(endpoint, account=ACCOUNT, service="ec2", **more):
     # Without retries, so that an error is seen as it was sent.
     return boto3.client(
-        "ec2",
+        service,
         endpoint_url=endpoint,
         region_name=REGION,
         aws_access_key_id=account,
@@ -463,6 +465,111 @@ def check_lifecycle(ec2, source):
     check(left, [], "sessions after the termination")
 
 
+def check_evaluations(config, instance, token):
+    put = config.put_evaluations
+    moment = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+
+    def evaluation(number, **changes):
+        return {
+            "ComplianceResourceType": "AWS::EC2::Instance",
+            "ComplianceResourceId": instance if number == 0 else f"i-{number}",
+            "ComplianceType": "NON_COMPLIANT",
+            "OrderingTimestamp": moment,
+            **changes,
+        }
+
+    first = evaluation(0, Annotation="é" * 256)
+    answer = put(Evaluations=[first], ResultToken="TESTMODE", TestMode=True)
+    check(answer["FailedEvaluations"], [], "failed evaluations of a test")
+    details = config.get_compliance_details_by_config_rule
+    check(details(ConfigRuleName="mirroring")["EvaluationResults"], [], "results after a test")
+    refused(put, "InvalidResultTokenException", ResultToken="", TestMode=True)
+    refused(put, "InvalidResultTokenException", Evaluations=[first], ResultToken="TESTMODE")
+    for wrong in [
+        [evaluation(number) for number in range(101)],
+        [evaluation(0, Annotation="é" * 257)],
+        [evaluation(0, ComplianceType="INSUFFICIENT_DATA")],
+    ]:
+        refused(put, "InvalidParameterValueException", Evaluations=wrong, ResultToken=token)
+    gone = evaluation(12, ComplianceType="NOT_APPLICABLE")
+    full = [first, *(evaluation(number) for number in range(1, 12)), gone]
+    put(Evaluations=full, ResultToken=token)
+
+    page = details(ConfigRuleName="mirroring")
+    check(len(page["EvaluationResults"]), 10, "results on a page")
+    pages = config.get_paginator("get_compliance_details_by_config_rule")
+    results = pages.paginate(ConfigRuleName="mirroring").build_full_result()["EvaluationResults"]
+    check(len(results), 12, "results on all pages")
+    result = next(r for r in results if "Annotation" in r)
+    check(
+        result,
+        {
+            "EvaluationResultIdentifier": {
+                "EvaluationResultQualifier": {
+                    "ConfigRuleName": "mirroring",
+                    "ResourceType": "AWS::EC2::Instance",
+                    "ResourceId": instance,
+                    "EvaluationMode": "DETECTIVE",
+                },
+                "OrderingTimestamp": moment,
+            },
+            "ComplianceType": "NON_COMPLIANT",
+            "ResultRecordedTime": result["ResultRecordedTime"],
+            "ConfigRuleInvokedTime": result["ConfigRuleInvokedTime"],
+            "Annotation": "é" * 256,
+        },
+        "a result",
+    )
+    check(result["ResultRecordedTime"] > result["ConfigRuleInvokedTime"], True, "its times")
+    found = details(ConfigRuleName="mirroring", ComplianceTypes=["NOT_APPLICABLE"], Limit=100)
+    check(len(found["EvaluationResults"]), 1, "results that do not apply")
+    for code, parameters in [
+        ("NoSuchConfigRuleException", {"ConfigRuleName": "gone"}),
+        ("InvalidParameterValueException", {"ConfigRuleName": "mirroring", "Limit": 101}),
+        ("InvalidParameterValueException", {"ConfigRuleName": "x" * 65}),
+        ("InvalidNextTokenException", {"ConfigRuleName": "mirroring", "NextToken": "x"}),
+    ]:
+        refused(details, code, **parameters)
+
+
+def check_history(config, instance):
+    history = config.get_resource_config_history
+    resource = {"resourceType": "AWS::EC2::Instance", "resourceId": instance}
+    # The recorder looks at the instances five times a second.
+    for _ in range(50):
+        latest = history(**resource, limit=1)["configurationItems"][0]
+        if len(json.loads(latest["configuration"])["networkInterfaces"]) == 2:
+            break
+        time.sleep(0.1)
+    found = history(**resource, chronologicalOrder="Forward", limit=1)["configurationItems"]
+    check(found[0]["configurationItemStatus"], "ResourceDiscovered", "status of the first item")
+    pages = config.get_paginator("get_resource_config_history")
+    pages = pages.paginate(**resource, PaginationConfig={"PageSize": 1})
+    items = pages.build_full_result()["configurationItems"]
+    check(items[-1], found[0], "the oldest item")
+    item = items[0]
+    check(item["configurationItemStatus"], "OK", "status of the latest item")
+    check(item["accountId"], ACCOUNT, "account of an item")
+    check(item["arn"], f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{instance}", "ARN of an item")
+    check(item["configurationItemCaptureTime"].year >= 2025, True, "time of an item")
+    configuration = json.loads(item["configuration"])
+    check(configuration["state"], {"code": 16, "name": "running"}, "state in an item")
+    check(len(configuration["networkInterfaces"]), 2, "interfaces in an item")
+    check(
+        item["relationships"][0]["relationshipName"], "Contains NetworkInterface", "relationship"
+    )
+    unknown = {**resource, "resourceId": "i-gone"}
+    moment = item["configurationItemCaptureTime"]
+    for code, parameters in [
+        ("ResourceNotDiscoveredException", unknown),
+        ("InvalidLimitException", {**resource, "limit": 101}),
+        ("InvalidTimeRangeException", {**resource, "earlierTime": moment, "laterTime": moment}),
+        ("InvalidNextTokenException", {**resource, "nextToken": "x"}),
+    ]:
+        refused(history, code, **parameters)
+    refused(config.list_stored_queries, "UnknownOperationException")
+
+
 def check_command_line(endpoint, target):
     # Rather the one that was installed with this Python than another.
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
@@ -478,27 +585,30 @@ def check_command_line(endpoint, target):
         }
         for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN"]:
             environment.pop(name, None)
-        command = [program, "ec2", *arguments, "--endpoint-url", endpoint, "--region", REGION]
+        command = [program, *arguments, "--endpoint-url", endpoint, "--region", REGION]
         return subprocess.run(
             [*command, "--output", "json"], env=environment, capture_output=True, text=True
         )
 
-    sessions = aws("describe-traffic-mirror-sessions")
+    sessions = aws("ec2", "describe-traffic-mirror-sessions")
     check(sessions.returncode, 0, f"exit code of the command line ({sessions.stderr.strip()})")
     check("TrafficMirrorSessions" in json.loads(sessions.stdout), True, "its output")
-    targets = aws("describe-traffic-mirror-targets", "--traffic-mirror-target-ids", target)
+    targets = aws("ec2", "describe-traffic-mirror-targets", "--traffic-mirror-target-ids", target)
     found = json.loads(targets.stdout)["TrafficMirrorTargets"][0]
     check(found["TrafficMirrorTargetId"], target, "target by the command line")
-    gone = aws("delete-traffic-mirror-session", "--traffic-mirror-session-id", "tms-gone")
+    gone = aws("ec2", "delete-traffic-mirror-session", "--traffic-mirror-session-id", "tms-gone")
     check("InvalidTrafficMirrorSessionId.NotFound" in gone.stderr, True, "its error")
-    unknown = aws("describe-vpcs")
+    unknown = aws("ec2", "describe-vpcs")
     check("InvalidAction" in unknown.stderr, True, "its error for an unknown action")
+    name = ["--config-rule-name", "mirroring"]
+    details = aws("configservice", "get-compliance-details-by-config-rule", *name)
+    check(len(json.loads(details.stdout)["EvaluationResults"]), 12, "results, paginated")
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: check.py ENDPOINT")
-    endpoint = sys.argv[1]
+    if len(sys.argv) != 3:
+        sys.exit("usage: check.py ENDPOINT TOKEN")
+    endpoint, token = sys.argv[1:]
     ec2 = client(endpoint)
     source, sensor = check_instances(ec2)
     check_tags(ec2, source["InstanceId"])
@@ -508,6 +618,9 @@ def main():
     target, balancer = check_targets(ec2, sensor_interface)
     check_sessions(ec2, source, target, balancer, mirror_filter)
     check_callers(endpoint, ec2)
+    config = client(endpoint, service="config")
+    check_evaluations(config, source["InstanceId"], token)
+    check_history(config, source["InstanceId"])
     check_command_line(endpoint, target)
     check_lifecycle(ec2, source)
     print(f"wire check: {checks} checks passed")

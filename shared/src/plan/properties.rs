@@ -12,6 +12,7 @@ use crate::{
     plan::plan,
     policy::Policy,
     step::{Action, PacketLength, Plan},
+    verdict::{Unsupported, Verdict},
 };
 
 /// A few interfaces, so that sessions, targets and instances meet on them.
@@ -300,6 +301,38 @@ proptest! {
                 continue;
             };
             prop_assert!(policy.allows(&target.id, Some(&target.account), &after.account));
+        }
+    }
+
+    #[test]
+    fn compliant_means_that_nothing_is_left_to_do(policy in settings(), observed in observed()) {
+        let plan = plan(&policy, &observed);
+        for instance in &observed.instances {
+            let steps: Vec<_> =
+                plan.steps.iter().filter(|s| s.instance.as_ref() == Some(&instance.id)).collect();
+            let verdict = steps.iter().map(|s| s.verdict(Unsupported::NotApplicable)).max();
+            let changes = steps.iter().any(|step| step.action.is_change());
+            let keeps = steps.iter().any(|step| matches!(step.action, Action::Keep(_)));
+            let obstacle =
+                steps.iter().any(|s| s.action == Action::Block && !s.reason.is_impossible());
+            prop_assert_eq!(
+                verdict == Some(Verdict::Compliant),
+                keeps && !changes && !obstacle,
+                "{}", plan
+            );
+        }
+    }
+
+    #[test]
+    fn after_a_sweep_only_what_is_blocked_is_non_compliant(
+        policy in settings(),
+        observed in observed(),
+    ) {
+        let after = apply(&policy, &plan(&policy, &observed), &observed);
+        for step in plan(&policy, &after).steps {
+            if step.verdict(Unsupported::NotApplicable) == Verdict::NonCompliant {
+                prop_assert_eq!(&step.action, &Action::Block, "{}", step);
+            }
         }
     }
 }

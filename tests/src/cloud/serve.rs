@@ -1,20 +1,19 @@
 //! One request: who calls, what goes wrong, what is answered, and the record of it.
 
-use std::collections::BTreeMap;
 use std::future;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 
 use super::Shared;
 use super::line::{Cut, Lines};
+use super::service::{Request, Service};
 use crate::call::{Call, Outcome};
-use crate::ec2;
 use crate::fault::Kind;
 use crate::world::{Caller, Refusal};
 
@@ -33,31 +32,26 @@ async fn handle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let query = uri.query().unwrap_or_default().as_bytes();
-    let pairs = [query, &body].map(form_urlencoded::parse).into_iter().flatten();
-    let parameters: BTreeMap<String, String> =
-        pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let request = Request::read(&uri, &headers, body);
+    let service = request.service;
     let Some(caller) = caller(&headers) else {
-        let message = "The request must contain valid AWS access keys.";
-        let refusal = Refusal::new("MissingAuthenticationToken", message);
-        return refused(refusal.status(), &refusal);
+        let refusal = service.unsigned();
+        return refused(service, refusal.status(), &refusal);
     };
-    let action = parameters.get("Action").cloned().unwrap_or_default();
-    let fault = shared.faults.strike(&action, &caller);
+    let action = &request.action;
+    let fault = shared.faults.strike(action, &caller);
     if fault == Some(Kind::Hold) {
         shared.faults.wait().await;
     }
-    let given = fault.as_ref().and_then(Kind::refusal);
+    let given = fault.as_ref().and_then(|kind| kind.refusal(service));
     let prevented = matches!(fault, Some(Kind::HangBefore | Kind::ResetBefore));
     let answer = match &given {
         Some((_, refusal)) => Err(refusal.clone()),
         None if prevented => Ok(String::new()),
-        None => {
-            let stale = fault == Some(Kind::StaleRead);
-            ec2::answer(&mut shared.world(), &caller, &parameters, stale)
-        }
+        None => request.answer(&shared, &caller, fault.as_ref()),
     };
     let outcome = outcome(fault.as_ref(), &answer);
+    let Request { action, parameters, .. } = request;
     shared.calls().push(Call { action, caller, parameters, outcome });
     match (fault, answer) {
         (Some(Kind::HangBefore | Kind::HangAfter), _) => future::pending().await,
@@ -65,10 +59,12 @@ async fn handle(
             line.cut();
             StatusCode::OK.into_response()
         }
-        (Some(Kind::Garbage), _) => (xml(), "{\"message\": \"not XML").into_response(),
-        (_, Ok(body)) => (xml(), body).into_response(),
+        (Some(Kind::Garbage), _) => {
+            (service.content_type(), "{\"message\": \"not XML").into_response()
+        }
+        (_, Ok(body)) => (service.content_type(), body).into_response(),
         (_, Err(refusal)) => {
-            refused(given.map_or(refusal.status(), |(status, _)| status), &refusal)
+            refused(service, given.map_or(refusal.status(), |(status, _)| status), &refusal)
         }
     }
 }
@@ -92,13 +88,9 @@ fn caller(headers: &HeaderMap) -> Option<Caller> {
     Some(Caller::from_credentials(access_key, text("x-amz-security-token")))
 }
 
-fn refused(status: u16, refusal: &Refusal) -> Response {
+fn refused(service: Service, status: u16, refusal: &Refusal) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, xml(), ec2::refuse(refusal)).into_response()
-}
-
-fn xml() -> [(header::HeaderName, &'static str); 1] {
-    [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")]
+    (status, service.content_type(), service.refuse(refusal)).into_response()
 }
 
 #[cfg(test)]

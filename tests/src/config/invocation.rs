@@ -26,10 +26,8 @@ impl Config {
     /// The invocations that are due, in the order of their items.
     pub fn take_invocations(&mut self, world: &World) -> Vec<Value> {
         let round = self.round;
-        let (due, later): (Vec<_>, _) =
-            std::mem::take(&mut self.pending).into_iter().partition(|it| it.due <= round);
-        self.pending = later;
         let mut invocations = Vec::new();
+        let due: Vec<_> = self.pending.extract_if(.., |pending| pending.due <= round).collect();
         for Pending { rule, item, .. } in due {
             if self.rules.contains_key(&rule) {
                 let whole = item.notification();
@@ -65,13 +63,13 @@ impl Config {
         let token = self.issue_token(world, rule);
         let rule = &self.rules[rule];
         let account = &self.account;
-        let role = "aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig";
+        let recorder = "aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig";
         let mut event = json!({
             "version": "1.0",
             "invokingEvent": message.to_string(),
             "resultToken": token,
             "eventLeftScope": left_scope,
-            "executionRoleArn": format!("arn:aws:iam::{account}:role/{role}"),
+            "executionRoleArn": format!("arn:aws:iam::{account}:role/{recorder}"),
             "configRuleArn": rule.arn,
             "configRuleName": rule.name,
             "configRuleId": rule.id,
@@ -171,9 +169,18 @@ mod tests {
         let mut states = Vec::new();
         for _ in 0..4 {
             let events = config.take_invocations(&world);
-            states.push(events.iter().map(message).map(|it| {
-                it["configurationItem"]["configuration"]["state"]["name"].as_str().unwrap().to_owned()
-            }).collect::<Vec<_>>());
+            states.push(
+                events
+                    .iter()
+                    .map(message)
+                    .map(|it| {
+                        it["configurationItem"]["configuration"]["state"]["name"]
+                            .as_str()
+                            .unwrap()
+                            .to_owned()
+                    })
+                    .collect::<Vec<_>>(),
+            );
             config.record(&world);
         }
         assert_eq!(states, [vec![], vec![], vec!["pending"], vec!["running"]]);
@@ -212,7 +219,10 @@ mod tests {
         let [first, second] = [true, false].map(|left_scope| {
             config.invocation(&world, "mirroring", &item.notification(), left_scope)
         });
-        assert_eq!((&first["eventLeftScope"], &second["eventLeftScope"]), (&json!(true), &json!(false)));
+        assert_eq!(
+            (&first["eventLeftScope"], &second["eventLeftScope"]),
+            (&json!(true), &json!(false))
+        );
         assert_ne!(first["resultToken"], second["resultToken"]);
         assert_eq!(first["resultToken"].as_str().unwrap().len(), 300);
     }

@@ -248,7 +248,10 @@ mod tests {
         assert_eq!(message["messageType"], "OversizedConfigurationItemChangeNotification");
         assert!(message.get("configurationItem").is_none());
         let summary = &message["configurationItemSummary"];
-        assert_eq!((&summary["changeType"], &summary["resourceId"]), (&json!("UPDATE"), &json!("tms-1")));
+        assert_eq!(
+            (&summary["changeType"], &summary["resourceId"]),
+            (&json!("UPDATE"), &json!("tms-1"))
+        );
         assert!(summary.get("configuration").is_none() && summary.get("tags").is_none());
     }
 

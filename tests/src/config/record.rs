@@ -25,7 +25,7 @@ impl Config {
             let item = self.capture(world, change);
             let due = self.round + self.delay;
             for rule in self.rules.values().filter(|rule| rule.covers(&item.key)) {
-                self.pending.push_back(Pending { due, rule: rule.name.clone(), item: item.clone() });
+                self.pending.push(Pending { due, rule: rule.name.clone(), item: item.clone() });
             }
             self.history.entry(item.key.clone()).or_default().push(item);
         }
@@ -131,6 +131,8 @@ fn attached<'a>(world: &'a World, instance: &'a Instance) -> impl Iterator<Item 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::super::HistoryQuery;
     use super::*;
     use crate::world::{
@@ -156,11 +158,13 @@ mod tests {
 
         fn mirror(&mut self) -> Session {
             let balancer = Endpoint::NetworkLoadBalancer("arn:aws:balancer".to_owned());
-            let target = self.world.create_target(&self.alice, balancer, None, Tags::new()).unwrap();
+            let target =
+                self.world.create_target(&self.alice, balancer, None, Tags::new()).unwrap();
             let filter = self.world.create_filter(&self.alice, None, Tags::new()).unwrap();
             let interface = self.world.instance(&self.instance).unwrap().interfaces[0].clone();
             let number = Some(1);
-            let wish = CreateSession { interface, target, filter, number, ..CreateSession::default() };
+            let wish =
+                CreateSession { interface, target, filter, number, ..CreateSession::default() };
             self.world.create_session(&self.alice, &wish).unwrap()
         }
 
@@ -195,7 +199,8 @@ mod tests {
         let items = stage.record();
         assert_eq!((&items[0].key, items[0].status, &items[0].tags), (&key, Status::Ok, &tags));
 
-        let spare = stage.world.create_interface(&stage.alice, &CreateInterface::default()).unwrap();
+        let spare =
+            stage.world.create_interface(&stage.alice, &CreateInterface::default()).unwrap();
         stage.world.attach_interface(&stage.alice, &spare, &id, 1).unwrap();
         let interfaces = &stage.record()[0].configuration["networkInterfaces"];
         assert_eq!(interfaces[1]["networkInterfaceId"], spare.as_str());
@@ -203,8 +208,8 @@ mod tests {
 
         let ids = [id];
         stage.world.stop_instances(&stage.alice, &ids).unwrap();
-        let state = &stage.record()[0].configuration["state"];
-        assert_eq!((&state["code"], &state["name"]), (&64.into(), &"stopping".into()));
+        let stopping = json!({ "code": 64, "name": "stopping" });
+        assert_eq!(stage.record()[0].configuration["state"], stopping);
         stage.world.terminate_instances(&stage.alice, &ids).unwrap();
         assert_eq!(stage.record()[0].status, Status::Ok);
         stage.world.tick();
@@ -222,7 +227,7 @@ mod tests {
         assert_eq!((items.len(), items[0].status), (1, Status::ResourceDiscovered));
         assert_eq!(
             items[0].configuration,
-            serde_json::json!({
+            json!({
                 "Id": session.id,
                 "NetworkInterfaceId": session.interface,
                 "TrafficMirrorTargetId": session.target,
@@ -233,8 +238,7 @@ mod tests {
             })
         );
         let id = session.id.clone();
-        let request =
-            ModifySession { session: id, number: Some(2), ..ModifySession::default() };
+        let request = ModifySession { session: id, number: Some(2), ..ModifySession::default() };
         stage.world.modify_session(&stage.alice, &request).unwrap();
         assert_eq!(stage.record()[0].status, Status::Ok);
 

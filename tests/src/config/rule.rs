@@ -53,8 +53,9 @@ impl Rule {
     }
 
     pub(super) fn missing(name: &str) -> Refusal {
-        let message =
-            format!("The ConfigRule '{name}' provided in the request is invalid. Please check the configRule name.");
+        let message = format!(
+            "The ConfigRule '{name}' provided in the request is invalid. Please check the configRule name."
+        );
         Refusal::new("NoSuchConfigRuleException", message)
     }
 }
@@ -88,7 +89,7 @@ impl Config {
         let known = current.filter(|item| rule.covers(&item.key));
         let due = self.round + self.delay;
         for item in known.filter(|item| item.status != Status::ResourceDeleted) {
-            self.pending.push_back(Pending { due, rule: rule.name.clone(), item: item.clone() });
+            self.pending.push(Pending { due, rule: rule.name.clone(), item: item.clone() });
         }
         self.rules.insert(rule.name.clone(), rule);
         Ok(())
@@ -134,7 +135,10 @@ mod tests {
         config.put_rule(&PutRule::new("mirroring")).unwrap();
         config.put_rule(&PutRule::new("other")).unwrap();
         let before = config.rule("mirroring").unwrap().clone();
-        assert_eq!(before.arn, format!("arn:aws:config:us-east-1:111122223333:config-rule/{}", before.id));
+        assert_eq!(
+            before.arn,
+            format!("arn:aws:config:us-east-1:111122223333:config-rule/{}", before.id)
+        );
         assert_ne!(before.id, config.rule("other").unwrap().id);
         config.put_rule(&PutRule { scope: [].into(), ..PutRule::new("mirroring") }).unwrap();
         let after = config.rule("mirroring").unwrap();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An error code of EC2 with its message.
+/// An error code with its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub code: String,
@@ -22,13 +22,13 @@ impl Refusal {
         Self::new("MissingParameter", format!("The request must contain the parameter {name}"))
     }
 
-    /// The HTTP status that EC2 sends with the code.
+    /// The HTTP status that EC2 and Config send with the code.
     pub fn status(&self) -> u16 {
         match self.code.as_str() {
             "AuthFailure" | "MissingAuthenticationToken" | "UnauthorizedOperation" => 403,
             "DryRunOperation" => 412,
-            "InternalError" => 500,
-            "RequestLimitExceeded" | "Unavailable" => 503,
+            "InternalError" | "InternalFailure" => 500,
+            "RequestLimitExceeded" | "ServiceUnavailable" | "Unavailable" => 503,
             _ => 400,
         }
     }

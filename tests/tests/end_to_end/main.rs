@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod compliance;
 mod decisions;
 mod emulator;
 mod events;

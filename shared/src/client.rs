@@ -1,12 +1,11 @@
-//! The EC2 client: how long a call may take and how often it is tried.
+//! How AWS is called: how long a call may take and how often it is tried.
 //!
 //! Standard retries, not adaptive ones: those hold back every call of a client after one refusal,
 //! reads included, and what does not fit into this invocation comes again through the queue anyway.
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_ec2::Client;
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 
 /// Within a region a connection takes milliseconds; two seconds is a lost packet sent again.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -20,7 +19,8 @@ const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-pub(crate) async fn client() -> Client {
+/// The configuration of every AWS client, with Lambda's own region and credentials.
+pub async fn config() -> SdkConfig {
     let retries = RetryConfig::standard()
         .with_max_attempts(TRIES)
         .with_initial_backoff(FIRST_PAUSE)
@@ -30,10 +30,9 @@ pub(crate) async fn client() -> Client {
         .operation_attempt_timeout(ATTEMPT)
         .operation_timeout(OPERATION)
         .build();
-    let config = aws_config::defaults(BehaviorVersion::latest())
+    aws_config::defaults(BehaviorVersion::latest())
         .retry_config(retries)
         .timeout_config(timeouts)
         .load()
-        .await;
-    Client::new(&config)
+        .await
 }

@@ -1,0 +1,166 @@
+//! From what AWS Config hands over to what is to be judged.
+
+use anyhow::{Context, anyhow, bail};
+use aws_lambda_events::config::ConfigEvent;
+use aws_sdk_config::primitives::{DateTime, DateTimeFormat};
+use serde::Deserialize;
+use serde_json::Value;
+use shared::{
+    id::{AccountId, InstanceId, InterfaceId, SessionId},
+    text::quoted,
+};
+
+/// One invocation of a rule.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Invocation {
+    pub(crate) account: AccountId,
+    pub(crate) rule: String,
+    /// The rule's parameters, as JSON.
+    pub(crate) parameters: Option<String>,
+    /// What every answer must carry.
+    pub(crate) token: String,
+    pub(crate) task: Task,
+    /// When what is judged was so.
+    pub(crate) time: DateTime,
+}
+
+/// What is to be judged.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Task {
+    Everything,
+    Changed(Resource),
+    /// Deleted, not recorded any more, or out of the rule's scope.
+    Gone(Resource),
+}
+
+/// A resource the rule judges.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Resource {
+    Instance(InstanceId),
+    /// With the interface it was on, where the item shows it.
+    Session(SessionId, Option<InterfaceId>),
+}
+
+/// AWS Config's names for the resources the rule judges.
+pub(crate) const INSTANCE: &str = "AWS::EC2::Instance";
+pub(crate) const SESSION: &str = "AWS::EC2::TrafficMirrorSession";
+
+/// The token of an invocation that is only a test, by AWS's own samples.
+pub(crate) const TEST_TOKEN: &str = "TESTMODE";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Message {
+    message_type: String,
+    #[serde(default)]
+    configuration_item: Option<Item>,
+    #[serde(default)]
+    configuration_item_summary: Option<Item>,
+    #[serde(default)]
+    notification_creation_time: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    resource_type: String,
+    resource_id: String,
+    configuration_item_status: String,
+    configuration_item_capture_time: String,
+    #[serde(default)]
+    configuration: Value,
+}
+
+impl Invocation {
+    /// Reads any payload.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words for whoever set the rule up.
+    pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
+        let event: ConfigEvent =
+            serde_json::from_value(payload).context("not an event of an AWS Config rule")?;
+        let needed = |value: Option<String>, name: &str| {
+            value
+                .filter(|value| !value.is_empty())
+                .ok_or_else(|| anyhow!("not an event of an AWS Config rule: no `{name}`"))
+        };
+        let account = needed(event.account_id, "accountId")?;
+        let account = account
+            .parse()
+            .map_err(|error| anyhow!("`accountId` is {}: accepted is {error}", quoted(&account)))?;
+        let message = needed(event.invoking_event, "invokingEvent")?;
+        let message: Message =
+            serde_json::from_str(&message).context("`invokingEvent` cannot be read")?;
+        let (task, time) = message.task(event.event_left_scope)?;
+        Ok(Self {
+            account,
+            rule: needed(event.config_rule_name, "configRuleName")?,
+            parameters: event.rule_parameters,
+            token: needed(event.result_token, "resultToken")?,
+            task,
+            time: DateTime::from_str(&time, DateTimeFormat::DateTime)
+                .with_context(|| format!("{} is not a time", quoted(&time)))?,
+        })
+    }
+}
+
+impl Message {
+    fn task(self, left_scope: bool) -> anyhow::Result<(Task, String)> {
+        match self.message_type.as_str() {
+            "ConfigurationItemChangeNotification" => {
+                let item = self.configuration_item.context("no `configurationItem`")?;
+                item.task(left_scope)
+            }
+            // The item itself is too large to be sent; what it says is read live anyway.
+            "OversizedConfigurationItemChangeNotification" => {
+                let item = self.configuration_item_summary;
+                item.context("no `configurationItemSummary`")?.task(left_scope)
+            }
+            "ScheduledNotification" => {
+                let time = self.notification_creation_time;
+                Ok((Task::Everything, time.context("no `notificationCreationTime`")?))
+            }
+            other => bail!(
+                "messages of type {} are not for this rule: trigger it by configuration changes \
+                 or periodically",
+                quoted(other)
+            ),
+        }
+    }
+}
+
+impl Item {
+    fn task(self, left_scope: bool) -> anyhow::Result<(Task, String)> {
+        let resource = self.resource()?;
+        let task = match self.configuration_item_status.as_str() {
+            "OK" | "ResourceDiscovered" if !left_scope => Task::Changed(resource),
+            "OK" | "ResourceDiscovered" => Task::Gone(resource),
+            "ResourceDeleted" | "ResourceDeletedNotRecorded" | "ResourceNotRecorded" => {
+                Task::Gone(resource)
+            }
+            other => bail!("the item's status {} is unknown", quoted(other)),
+        };
+        Ok((task, self.configuration_item_capture_time))
+    }
+
+    fn resource(&self) -> anyhow::Result<Resource> {
+        let bad_id =
+            |error| anyhow!("`resourceId` is {}: accepted is {error}", quoted(&self.resource_id));
+        match self.resource_type.as_str() {
+            INSTANCE => self.resource_id.parse().map(Resource::Instance).map_err(bad_id),
+            SESSION => {
+                let session = self.resource_id.parse().map_err(bad_id)?;
+                Ok(Resource::Session(session, interface(&self.configuration)))
+            }
+            other => bail!(
+                "this rule judges {INSTANCE} and {SESSION}, not {}: narrow its scope",
+                quoted(other)
+            ),
+        }
+    }
+}
+
+/// The interface in a session's configuration.
+pub(crate) fn interface(configuration: &Value) -> Option<InterfaceId> {
+    configuration.get("NetworkInterfaceId")?.as_str()?.parse().ok()
+}

@@ -1,0 +1,227 @@
+//! One invocation of the rule: read EC2, plan, judge, report.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
+
+use anyhow::bail;
+use aws_sdk_config::primitives::DateTime;
+use lambda_runtime::Diagnostic;
+use serde_json::{Value, json};
+use shared::{
+    id::{InterfaceId, SessionId},
+    observe::observe,
+    observed::Observed,
+    plan::plan,
+    subject,
+    verdict::Verdict,
+};
+use tracing::{error, info};
+
+use crate::{
+    event::{Invocation, Resource, TEST_TOKEN, Task},
+    history,
+    parameters::Judgement,
+    report,
+    verdict::{self, Evaluation, Subject},
+};
+
+/// An instance that AWS Config has just seen but EC2 does not show yet is waited for this long, in
+/// seconds: EC2's answers may lag behind by minutes ("Eventual consistency in the EC2 API").
+const LAG: i64 = 300;
+
+/// The function.
+pub(crate) struct Handler {
+    pub(crate) setting: fn(&str) -> Option<String>,
+    pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) config: aws_sdk_config::Client,
+}
+
+impl Handler {
+    /// Judges what the event names. An error means that nothing was concluded, and AWS Config tries
+    /// again: there is never a verdict from missing data.
+    pub(crate) async fn handle(&self, payload: Value) -> Result<Value, Diagnostic> {
+        self.judge(payload).await.map_err(|error| {
+            error!("nothing was judged: {error:#}");
+            Diagnostic {
+                error_type: "EvaluationFailed".to_owned(),
+                error_message: format!("{error:#}"),
+            }
+        })
+    }
+
+    async fn judge(&self, payload: Value) -> anyhow::Result<Value> {
+        let invocation = Invocation::read(payload)?;
+        let judgement = Judgement::parse(invocation.parameters.as_deref(), self.setting)?;
+        let evaluations = match &invocation.task {
+            Task::Everything => self.everything(&invocation, &judgement).await?,
+            Task::Changed(resource) => self.changed(&invocation, &judgement, resource).await?,
+            Task::Gone(resource) => self.gone(&invocation, &judgement, resource).await?,
+        };
+        let Invocation { token, time, .. } = &invocation;
+        report::send(&self.config, token, *time, &evaluations).await?;
+        Ok(summary(&invocation.rule, &evaluations))
+    }
+
+    /// All verdicts that differ from those AWS Config holds, which cost a call and money each.
+    async fn everything(
+        &self,
+        invocation: &Invocation,
+        judgement: &Judgement,
+    ) -> anyhow::Result<Vec<Evaluation>> {
+        let observed = self.observe(invocation, judgement, [subject::Subject::Everything]).await?;
+        let mut evaluations = instances(&observed, judgement);
+        let own = observed.sessions.iter().filter(|it| it.account == observed.account);
+        evaluations.extend(own.map(|it| verdict::session(&judgement.policy, &observed, it)));
+        if invocation.token == TEST_TOKEN {
+            return Ok(evaluations);
+        }
+        let recorded = report::recorded(&self.config, &invocation.rule).await?;
+        Ok(news(evaluations, recorded))
+    }
+
+    async fn changed(
+        &self,
+        invocation: &Invocation,
+        judgement: &Judgement,
+        resource: &Resource,
+    ) -> anyhow::Result<Vec<Evaluation>> {
+        match resource {
+            Resource::Instance(id) => {
+                let subjects = [subject::Subject::Instance(id.clone())];
+                let observed = self.observe(invocation, judgement, subjects).await?;
+                if observed.instances.is_empty() {
+                    if age(invocation.time) < LAG {
+                        bail!("EC2 does not show {id} yet");
+                    }
+                    return Ok(vec![Evaluation::gone(Subject::instance(id))]);
+                }
+                Ok(instances(&observed, judgement))
+            }
+            Resource::Session(id, interface) => {
+                self.session(invocation, judgement, id, interface.clone()).await
+            }
+        }
+    }
+
+    async fn gone(
+        &self,
+        invocation: &Invocation,
+        judgement: &Judgement,
+        resource: &Resource,
+    ) -> anyhow::Result<Vec<Evaluation>> {
+        match resource {
+            Resource::Instance(id) => Ok(vec![Evaluation::gone(Subject::instance(id))]),
+            Resource::Session(id, interface) => {
+                let interface = match interface {
+                    Some(interface) => Some(interface.clone()),
+                    None => history::interface_of(&self.config, id).await?,
+                };
+                let behind = match interface {
+                    Some(interface) => {
+                        let subjects = [subject::Subject::Interface(interface)];
+                        instances(&self.observe(invocation, judgement, subjects).await?, judgement)
+                    }
+                    None => Vec::new(),
+                };
+                let gone = Evaluation::gone(Subject::session(id));
+                Ok(std::iter::once(gone).chain(behind).collect())
+            }
+        }
+    }
+
+    /// A session, and the instance behind it, which may have lost or got its mirror with it.
+    async fn session(
+        &self,
+        invocation: &Invocation,
+        judgement: &Judgement,
+        id: &SessionId,
+        interface: Option<InterfaceId>,
+    ) -> anyhow::Result<Vec<Evaluation>> {
+        let interface = interface.map(subject::Subject::Interface);
+        let subjects = [subject::Subject::Session(id.clone())].into_iter().chain(interface);
+        let observed = self.observe(invocation, judgement, subjects).await?;
+        let session = observed.sessions.iter().find(|session| session.id == *id);
+        let own = match session {
+            Some(session) => verdict::session(&judgement.policy, &observed, session),
+            None if age(invocation.time) < LAG => bail!("EC2 does not show {id} yet"),
+            None => Evaluation::gone(Subject::session(id)),
+        };
+        Ok(std::iter::once(own).chain(instances(&observed, judgement)).collect())
+    }
+
+    async fn observe(
+        &self,
+        invocation: &Invocation,
+        judgement: &Judgement,
+        subjects: impl IntoIterator<Item = subject::Subject>,
+    ) -> anyhow::Result<Observed> {
+        let subjects: BTreeSet<_> = subjects.into_iter().collect();
+        Ok(observe(&self.ec2, &judgement.policy, &invocation.account, &subjects).await?)
+    }
+}
+
+fn instances(observed: &Observed, judgement: &Judgement) -> Vec<Evaluation> {
+    let plan = plan(&judgement.policy, observed);
+    verdict::instances(observed, &plan, judgement.unsupported)
+}
+
+/// What of `evaluations` AWS Config does not hold yet, and an end to what it holds without cause.
+///
+/// NOT_APPLICABLE is only news where something else is held. So is a session that leads where it
+/// may: it was judged when it was made, and there may be as many sessions as instances.
+fn news(
+    evaluations: Vec<Evaluation>,
+    mut recorded: BTreeMap<Subject, (Verdict, String)>,
+) -> Vec<Evaluation> {
+    let mut news = Vec::new();
+    for evaluation in evaluations {
+        let is_session = evaluation.subject.resource_type == crate::event::SESSION;
+        let is_news = match (recorded.remove(&evaluation.subject), evaluation.verdict) {
+            (None, Verdict::NotApplicable) => false,
+            (None, Verdict::Compliant) => !is_session,
+            (None, Verdict::NonCompliant) => true,
+            (Some(held), verdict) => held != (verdict, evaluation.annotation.clone()),
+        };
+        if is_news {
+            news.push(evaluation);
+        }
+    }
+    news.extend(recorded.into_keys().map(Evaluation::gone));
+    news
+}
+
+fn summary(rule: &str, evaluations: &[Evaluation]) -> Value {
+    let count = |verdict| evaluations.iter().filter(|it| it.verdict == verdict).count();
+    let (compliant, non_compliant) = (count(Verdict::Compliant), count(Verdict::NonCompliant));
+    let not_applicable = count(Verdict::NotApplicable);
+    for evaluation in evaluations.iter().filter(|it| it.verdict == Verdict::NonCompliant) {
+        info!(
+            resource.id = evaluation.subject.id,
+            compliance = "NON_COMPLIANT",
+            "{}: {}",
+            evaluation.subject.id,
+            evaluation.annotation
+        );
+    }
+    info!(
+        rule,
+        compliant,
+        non_compliant,
+        not_applicable,
+        "rule {rule}: sent {compliant} COMPLIANT, {non_compliant} NON_COMPLIANT and \
+         {not_applicable} NOT_APPLICABLE"
+    );
+    json!({
+        "compliant": compliant,
+        "nonCompliant": non_compliant,
+        "notApplicable": not_applicable,
+    })
+}
+
+/// Seconds since `time`.
+#[expect(clippy::disallowed_methods, reason = "the age of an item is made of time")]
+fn age(time: DateTime) -> i64 {
+    DateTime::from(SystemTime::now()).secs().saturating_sub(time.secs())
+}

@@ -1,0 +1,130 @@
+//! The rule's parameters: the settings of the function under other names, for this rule only.
+
+use std::collections::BTreeMap;
+
+use anyhow::{anyhow, bail};
+use serde_json::Value;
+use shared::{policy::Policy, verdict::Unsupported};
+
+/// A parameter and the setting it goes over.
+const PARAMETERS: [(&str, &str); 8] = [
+    ("tagKey", "MIRROR_TAG_KEY"),
+    ("tagValue", "MIRROR_TAG_VALUE"),
+    ("scope", "MIRROR_SCOPE"),
+    ("vpcIds", "MIRROR_VPC_IDS"),
+    ("targetIds", "MIRROR_TARGET_IDS"),
+    ("targetOwners", "MIRROR_TARGET_OWNERS"),
+    ("filterId", "MIRROR_FILTER_ID"),
+    ("interfaces", "MIRROR_INTERFACES"),
+];
+
+/// The parameter that is no setting.
+const UNSUPPORTED: &str = "unsupported";
+
+/// What a rule judges by.
+pub(crate) struct Judgement {
+    pub(crate) policy: Policy,
+    pub(crate) unsupported: Unsupported,
+}
+
+impl Judgement {
+    /// Reads a rule's parameters, a JSON object of strings; each goes over the setting of its name.
+    pub(crate) fn parse(
+        parameters: Option<&str>,
+        setting: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Self> {
+        let parameters = texts(parameters)?;
+        let known = || PARAMETERS.iter().map(|(name, _)| *name).chain([UNSUPPORTED]);
+        if let Some(unknown) = parameters.keys().find(|name| known().all(|known| known != *name)) {
+            let known: Vec<_> = known().collect();
+            bail!("unknown rule parameter {unknown:?}: known are {}", known.join(", "));
+        }
+        let parameter = |setting: &str| {
+            let (name, _) = PARAMETERS.iter().find(|(_, name)| *name == setting)?;
+            let value = parameters.get(*name).filter(|value| !value.trim().is_empty())?;
+            Some((*name, value))
+        };
+        let lookup =
+            |name: &str| parameter(name).map(|(_, value)| value.clone()).or_else(|| setting(name));
+        let policy = Policy::parse(lookup).map_err(|error| match parameter(error.name()) {
+            Some((name, _)) => anyhow!("rule parameter {name}: {error}"),
+            None => anyhow!(error),
+        })?;
+        let unsupported = match parameters.get(UNSUPPORTED).map(|value| value.trim()) {
+            None | Some("" | "NOT_APPLICABLE") => Unsupported::NotApplicable,
+            Some("NON_COMPLIANT") => Unsupported::NonCompliant,
+            Some(value) => bail!(
+                "rule parameter {UNSUPPORTED} is {value:?}: accepted is `NOT_APPLICABLE` or \
+                 `NON_COMPLIANT`"
+            ),
+        };
+        Ok(Self { policy, unsupported })
+    }
+}
+
+fn texts(parameters: Option<&str>) -> anyhow::Result<BTreeMap<String, String>> {
+    let Some(text) = parameters.filter(|text| !text.is_empty()) else {
+        return Ok(BTreeMap::new());
+    };
+    let parameters: BTreeMap<String, Value> = serde_json::from_str(text)
+        .map_err(|error| anyhow!("`ruleParameters` is not a JSON object: {error}"))?;
+    let texts = parameters.into_iter().map(|(name, value)| match value {
+        Value::String(value) => Ok((name, value)),
+        value => bail!("rule parameter {name:?} is {value}: accepted is a text"),
+    });
+    texts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::policy::{Interfaces, Scope};
+
+    use super::*;
+
+    fn parse(parameters: &str) -> anyhow::Result<Judgement> {
+        let setting = |name: &str| match name {
+            "MIRROR_SCOPE" => Some("all".to_owned()),
+            "MIRROR_OWNER" => Some("blue".to_owned()),
+            _ => None,
+        };
+        Judgement::parse(Some(parameters), setting)
+    }
+
+    #[test]
+    fn a_parameter_goes_over_its_setting_and_the_others_stay() {
+        let judgement = parse(
+            r#"{"tagKey":"Watch","tagValue":"yes","scope":"tagged","vpcIds":"vpc-1",
+                "targetIds":"tmt-1","targetOwners":"123456789012","filterId":"tmf-1",
+                "interfaces":"primary","unsupported":"NON_COMPLIANT"}"#,
+        )
+        .unwrap();
+        let policy = judgement.policy;
+        assert_eq!((policy.tag_key.as_str(), policy.tag_value.as_str()), ("Watch", "yes"));
+        assert_eq!((policy.scope, policy.interfaces), (Scope::Tagged, Interfaces::Primary));
+        assert_eq!(
+            (policy.vpcs.len(), policy.targets.len(), policy.target_owners.len()),
+            (1, 1, 1)
+        );
+        assert_eq!(policy.filter, "tmf-1".parse().ok());
+        assert_eq!(policy.owner, "blue");
+        assert_eq!(judgement.unsupported, Unsupported::NonCompliant);
+
+        let judgement = parse(r#"{"scope":""}"#).unwrap();
+        assert_eq!(judgement.policy.scope, Scope::All);
+        assert_eq!(judgement.unsupported, Unsupported::NotApplicable);
+    }
+
+    #[test]
+    fn a_bad_parameter_is_named_with_what_is_accepted() {
+        for (parameters, expected) in [
+            ("[]", "`ruleParameters` is not a JSON object"),
+            (r#"{"tag":"x"}"#, "unknown rule parameter \"tag\": known are tagKey, tagValue"),
+            (r#"{"scope":"some"}"#, "rule parameter scope: MIRROR_SCOPE is `some`"),
+            (r#"{"scope":7}"#, "rule parameter \"scope\" is 7: accepted is a text"),
+            (r#"{"unsupported":"ok"}"#, "accepted is `NOT_APPLICABLE` or `NON_COMPLIANT`"),
+        ] {
+            let Err(error) = parse(parameters) else { panic!("{parameters}") };
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! From the plan to evaluations: each instance's verdict with its reasons, and each session's.
+
+use std::collections::BTreeMap;
+
+use shared::{
+    id::InstanceId,
+    observed::{Observed, Session},
+    policy::Policy,
+    reason::Reason,
+    step::{Action, Plan, Step},
+    verdict::{Unsupported, Verdict},
+};
+
+use crate::event::{INSTANCE, SESSION};
+
+/// A verdict about a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Evaluation {
+    pub(crate) subject: Subject,
+    pub(crate) verdict: Verdict,
+    /// Why, at most 256 characters.
+    pub(crate) annotation: String,
+}
+
+/// The resource, as AWS Config names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Subject {
+    pub(crate) resource_type: String,
+    pub(crate) id: String,
+}
+
+/// The longest annotation AWS Config takes, in characters (`PutEvaluations`).
+const LONGEST: usize = 256;
+
+impl Evaluation {
+    pub(crate) fn gone(subject: Subject) -> Self {
+        let annotation = "it no longer exists, or is out of the rule's scope".to_owned();
+        Self { subject, verdict: Verdict::NotApplicable, annotation }
+    }
+}
+
+impl Subject {
+    pub(crate) fn instance(id: &InstanceId) -> Self {
+        Self { resource_type: INSTANCE.to_owned(), id: id.to_string() }
+    }
+
+    pub(crate) fn session(id: &shared::id::SessionId) -> Self {
+        Self { resource_type: SESSION.to_owned(), id: id.to_string() }
+    }
+}
+
+/// A verdict about each instance looked at: the worst of its steps, with the reasons for it.
+pub(crate) fn instances(
+    observed: &Observed,
+    plan: &Plan,
+    unsupported: Unsupported,
+) -> Vec<Evaluation> {
+    let mut steps: BTreeMap<&InstanceId, Vec<&Step>> =
+        observed.instances.iter().map(|instance| (&instance.id, Vec::new())).collect();
+    for step in &plan.steps {
+        if let Some(instance) = &step.instance {
+            steps.entry(instance).or_default().push(step);
+        }
+    }
+    steps.into_iter().map(|(id, steps)| instance(id, &steps, unsupported)).collect()
+}
+
+fn instance(id: &InstanceId, steps: &[&Step], unsupported: Unsupported) -> Evaluation {
+    let subject = Subject::instance(id);
+    let Some(verdict) = steps.iter().map(|step| step.verdict(unsupported)).max() else {
+        let annotation = "the instance has no network interface".to_owned();
+        return Evaluation { subject, verdict: Verdict::NotApplicable, annotation };
+    };
+    let decisive = steps.iter().filter(|step| step.verdict(unsupported) == verdict);
+    let reasons: Vec<_> = decisive.map(|step| reason(step)).collect();
+    Evaluation { subject, verdict, annotation: cut(&reasons.join("; ")) }
+}
+
+/// Which interface, what is wrong, and what is about to be done.
+fn reason(step: &Step) -> String {
+    let Step { interface, action, reason, .. } = step;
+    match action {
+        Action::Modify(..) | Action::Delete(_) => format!("{interface}: {reason} ({action})"),
+        Action::Create(_) | Action::Keep(_) | Action::Block | Action::Ignore => {
+            format!("{interface}: {reason}")
+        }
+    }
+}
+
+/// A verdict about a session, whoever made it: does it lead where packets may go?
+pub(crate) fn session(policy: &Policy, observed: &Observed, session: &Session) -> Evaluation {
+    let target = observed.targets.iter().find(|target| target.id == session.target);
+    let owner = target.map(|target| &target.account);
+    let allowed = policy.allows(&session.target, owner, &observed.account);
+    let (verdict, annotation) = if allowed {
+        (Verdict::Compliant, format!("target {} is allowed", session.target))
+    } else {
+        let (target, owner) = (session.target.clone(), owner.cloned());
+        (Verdict::NonCompliant, Reason::TargetNotAllowed { target, owner }.to_string())
+    };
+    Evaluation { subject: Subject::session(&session.id), verdict, annotation: cut(&annotation) }
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST - 1).chain(['…']).collect()
+}

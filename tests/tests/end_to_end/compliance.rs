@@ -1,0 +1,510 @@
+//! The real config-rule under AWS Config: it tells the truth about mirroring.
+
+use std::collections::BTreeMap;
+
+use local_cloud::{
+    call::{Call, Outcome},
+    config::{Compliance, ResourceKey, Status},
+    fault::{Fault, Kind},
+    function::{Answer, FunctionError},
+    world::{CreateSession, RunInstances, Tags},
+};
+use serde_json::{Value, json};
+
+use crate::stage::{
+    Stage, full_filter, load_balancer, machine, stranger, tagged, two_interfaces, user,
+};
+
+use Compliance::{Compliant, NonCompliant, NotApplicable};
+
+/// A stage with the rule, on which automirror gets no events unless a test delivers them.
+async fn ruled(parameters: &[(&str, &str)]) -> Stage {
+    let mut stage = Stage::new(&[]).await;
+    stage.deployment.add_rule(&[], parameters).await.unwrap();
+    stage
+}
+
+impl Stage {
+    /// What the rule says of a resource.
+    fn said_of(&self, key: &ResourceKey) -> Option<(Compliance, String)> {
+        let rule = self.deployment.rule.as_ref().unwrap();
+        let verdict = rule.verdict(&self.deployment.cloud, key)?;
+        Some((verdict.compliance, verdict.annotation.unwrap_or_default()))
+    }
+
+    #[track_caller]
+    fn is_said(&self, instance: &str, compliance: Compliance, why: &str) {
+        let (said, annotation) = self.said_of(&ResourceKey::instance(instance)).unwrap();
+        assert_eq!(said, compliance, "{annotation}");
+        assert!(annotation.contains(why), "{annotation:?} has no {why:?}");
+    }
+
+    /// Brings a message to the rule's function by hand, and returns its error if it answers with one.
+    async fn tell(&mut self, message: &Value, left_scope: bool) -> Result<(), FunctionError> {
+        let event = {
+            let world = self.world();
+            let mut config = self.deployment.cloud.config();
+            config.invocation(&world, "mirroring", message, left_scope)
+        };
+        self.call_rule(&event).await
+    }
+
+    async fn call_rule(&self, event: &Value) -> Result<(), FunctionError> {
+        let function = &self.deployment.rule.as_ref().unwrap().function;
+        let invocation = function.invoke(event.to_string().as_bytes()).await.unwrap();
+        match invocation.answer {
+            Answer::Response(_) => Ok(()),
+            Answer::Error(error) => Err(error),
+            Answer::NotJson(text) => panic!("{text}"),
+        }
+    }
+
+    /// The rule's schedule, which must succeed.
+    async fn schedule(&mut self) {
+        let attempt = self.deployment.schedule_rule().await.unwrap();
+        assert!(!attempt.has_failed(), "{attempt:?}");
+    }
+
+    /// What config-rule asked since the last time, by service.
+    fn take_rule_calls(&self) -> (Vec<Call>, Vec<Call>) {
+        let calls = self.deployment.cloud.calls();
+        self.deployment.cloud.clear_calls();
+        let of_rule = calls
+            .into_iter()
+            .filter(|call| call.caller.principal.starts_with("assumed-role/config-rule/"));
+        of_rule.partition(|call| call.action.starts_with("Describe"))
+    }
+
+    fn bare_item(&self, key: ResourceKey, status: Status) -> Value {
+        let world = self.world();
+        self.deployment.cloud.config().bare_item(&world, key, status).notification()
+    }
+
+    fn compliances(&self, instances: &[String]) -> BTreeMap<Compliance, usize> {
+        let mut counts = BTreeMap::new();
+        for instance in instances {
+            let said = self.said_of(&ResourceKey::instance(instance));
+            *counts.entry(said.map_or(NotApplicable, |(said, _)| said)).or_default() += 1;
+        }
+        counts
+    }
+}
+
+#[tokio::test]
+async fn a_tagged_instance_without_any_session_in_the_account_is_not_compliant() {
+    let mut stage = ruled(&[]).await;
+    let (instance, untagged) = (stage.launch(&tagged()), stage.launch(&machine(&[])));
+    stage.deployment.judge().await;
+    stage.is_said(&instance, NonCompliant, "wanted and not mirrored yet");
+    stage.is_said(&untagged, NotApplicable, "the instance has no tag `Mirror`");
+}
+
+#[tokio::test]
+async fn a_mirror_on_one_of_two_interfaces_is_not_enough() {
+    let mut stage = ruled(&[]).await;
+    let instance = stage.launch(&two_interfaces());
+    let interfaces = stage.instance(&instance).interfaces;
+    stage.foreign(&interfaces[0], 1, &stage.target);
+    stage.deployment.judge().await;
+    let expected = format!("{}: wanted and not mirrored yet", interfaces[1]);
+    stage.is_said(&instance, NonCompliant, &expected);
+    stage.foreign(&interfaces[1], 1, &stage.target);
+    stage.deployment.judge().await;
+    stage.is_said(&instance, Compliant, "mirrors it as wanted");
+}
+
+#[tokio::test]
+async fn what_is_deleted_or_out_of_scope_is_not_applicable() {
+    let mut stage = ruled(&[]).await;
+    let instance = stage.launch(&tagged());
+    stage.deployment.judge().await;
+    stage.is_said(&instance, NonCompliant, "");
+    let key = ResourceKey::instance(&instance);
+    let item = stage.bare_item(key.clone(), Status::Ok);
+    stage.tell(&item, true).await.unwrap();
+    stage.is_said(&instance, NotApplicable, "out of the rule's scope");
+    for status in
+        [Status::ResourceDeleted, Status::ResourceDeletedNotRecorded, Status::ResourceNotRecorded]
+    {
+        stage.schedule().await;
+        stage.is_said(&instance, NonCompliant, "");
+        let item = stage.bare_item(key.clone(), status);
+        stage.tell(&item, false).await.unwrap();
+        stage.is_said(&instance, NotApplicable, "it no longer exists");
+    }
+    // An old item about an instance that nobody remembers.
+    let mut item = stage.bare_item(ResourceKey::instance("i-0123456789abcdef0"), Status::Ok);
+    item["configurationItem"]["configurationItemCaptureTime"] = json!("2020-01-01T00:00:00.000Z");
+    stage.tell(&item, false).await.unwrap();
+    stage.is_said("i-0123456789abcdef0", NotApplicable, "it no longer exists");
+    // A young one: EC2 may only be late, so there is no verdict.
+    let item = stage.bare_item(ResourceKey::instance("i-0123456789abcdef1"), Status::Ok);
+    let error = stage.tell(&item, false).await.unwrap_err();
+    assert!(error.error_message.contains("EC2 does not show i-0123456789abcdef1 yet"), "{error:?}");
+    assert_eq!(stage.said_of(&ResourceKey::instance("i-0123456789abcdef1")), None);
+}
+
+#[tokio::test]
+async fn the_loop_heals_a_session_that_somebody_deletes() {
+    let mut stage = ruled(&[]).await;
+    stage.deployment.trail = false;
+    stage.world().token_outlives_session = false;
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    stage.is_said(&instance, Compliant, "mirrored as wanted");
+    let session = stage.session(&instance);
+    stage.world().delete_session(&user(), &session.id).unwrap();
+    // The rule hears of the deleted session and judges the instance it was on.
+    stage.deployment.judge().await;
+    stage.is_said(&instance, NonCompliant, "wanted and not mirrored yet");
+    let gone = stage.said_of(&ResourceKey::session(&session.id)).unwrap();
+    assert_eq!(gone.0, NotApplicable);
+    // automirror hears of the verdict, and the rule of what it did.
+    stage.settle().await;
+    assert_ne!(stage.session(&instance).id, session.id);
+    stage.is_said(&instance, Compliant, "mirrored as wanted");
+}
+
+#[tokio::test]
+async fn a_session_to_a_target_that_is_not_allowed_is_named_with_its_owner() {
+    let mut stage = ruled(&[]).await;
+    let instance = stage.launch(&machine(&[]));
+    let theirs = load_balancer(&mut stage.world(), &stranger());
+    stage.world().share_target(&theirs, "111122223333");
+    let interface = stage.interface(&instance);
+    let good = stage.foreign(&interface, 5, &stage.target);
+    let stolen = stage.foreign(&interface, 1, &theirs);
+    stage.deployment.judge().await;
+    let (said, why) = stage.said_of(&ResourceKey::session(&stolen.id)).unwrap();
+    assert_eq!(said, NonCompliant);
+    assert_eq!(why, format!("target {theirs} of account 999999999999 is not allowed"));
+    assert_eq!(stage.said_of(&ResourceKey::session(&good.id)).unwrap().0, Compliant);
+    // Once it is tagged, its instance is shadowed.
+    stage.tag(&instance, &[("Mirror", "True")]);
+    stage.deployment.judge().await;
+    stage.is_said(&instance, NonCompliant, "of account 999999999999, which is not allowed");
+}
+
+#[tokio::test]
+async fn each_obstacle_has_its_sentence() {
+    let mut stage = ruled(&[("unsupported", "NON_COMPLIANT")]).await;
+    let empty = stage.world().create_filter(&user(), None, Tags::new()).unwrap();
+    let other = full_filter(&mut stage.world());
+    let with = |pairs: &[(&str, &str)]| machine(&[&[("Mirror", "True")], pairs].concat());
+    let filter = stage.filter.clone();
+    let cases = [
+        (with(&[("Mirror-Filter", &empty)]), "accepts no packets: give it rules"),
+        (with(&[("Mirror-Filter", "tmf-9")]), "filter tmf-9 does not exist"),
+        (with(&[("Mirror-Target", "tmt-9")]), "target tmt-9 does not exist"),
+        (with(&[("Mirror-Target", "odd")]), "accepted is an id that starts with `tmt-`"),
+        (with(&[]), "no filter: MIRROR_FILTER_ID is not set"),
+        (
+            RunInstances {
+                instance_type: "t2.micro".to_owned(),
+                ..with(&[("Mirror-Filter", &filter)])
+            },
+            "instance type `t2.micro` cannot be mirrored",
+        ),
+    ];
+    let cases = cases.map(|(request, why)| (stage.launch(&request), why));
+    let full = stage.launch(&with(&[("Mirror-Filter", &other)]));
+    for number in 1..=3 {
+        stage.foreign(&stage.interface(&full), number, &stage.target);
+    }
+    let out = stage.launch(&machine(&[("Mirror", "False")]));
+    stage.deployment.judge().await;
+    for (instance, why) in &cases {
+        stage.is_said(instance, NonCompliant, why);
+    }
+    stage.is_said(&full, NonCompliant, "at most 3 fit, 3 are not ours");
+    stage.is_said(&out, NotApplicable, "opted out by its tag `Mirror`");
+}
+
+#[tokio::test]
+async fn an_annotation_is_cut_between_characters_and_what_cannot_be_mirrored_is_not_held_against() {
+    let mut stage = ruled(&[]).await;
+    let interface = || local_cloud::world::LaunchInterface::default();
+    let interfaces = (0..6)
+        .map(|device_index| local_cloud::world::LaunchInterface { device_index, ..interface() });
+    let request = RunInstances { interfaces: interfaces.collect(), ..tagged() };
+    let many = stage.launch(&request);
+    let odd = stage.launch(&machine(&[("Mirror", "True"), ("Mirror-Target", &"é".repeat(256))]));
+    let old = stage.launch(&RunInstances { instance_type: "t2.micro".to_owned(), ..tagged() });
+    stage.deployment.judge().await;
+    let (_, annotation) = stage.said_of(&ResourceKey::instance(&many)).unwrap();
+    assert_eq!(annotation.chars().count(), 256);
+    assert!(annotation.ends_with('…'), "{annotation}");
+    stage.is_said(&odd, NonCompliant, "accepted is");
+    stage.is_said(&old, NotApplicable, "instance type `t2.micro` cannot be mirrored");
+}
+
+#[tokio::test]
+async fn the_rules_parameters_go_over_the_settings() {
+    let mut stage = Stage::new(&[]).await;
+    let settings = [("MIRROR_SCOPE", "all"), ("MIRROR_TAG_KEY", "Watch")];
+    let parameters = [("scope", "tagged"), ("tagValue", "yes")];
+    stage.deployment.add_rule(&settings, &parameters).await.unwrap();
+    let watched = stage.launch(&machine(&[("watch", "YES")]));
+    let other = stage.launch(&tagged());
+    stage.deployment.judge().await;
+    stage.is_said(&watched, NonCompliant, "not mirrored yet");
+    stage.is_said(&other, NotApplicable, "no tag `Watch` with the value `yes`");
+}
+
+#[tokio::test]
+async fn a_bad_parameter_is_an_error_that_names_it() {
+    for (parameter, value, expected) in [
+        ("tag", "x", "unknown rule parameter \"tag\": known are tagKey, tagValue, scope"),
+        ("targetIds", "tmf-1", "rule parameter targetIds: MIRROR_TARGET_IDS is `tmf-1`"),
+    ] {
+        let mut stage = ruled(&[(parameter, value)]).await;
+        let attempt = stage.deployment.schedule_rule().await.unwrap();
+        let answer = &attempt.outcome.as_ref().unwrap().answer;
+        let Answer::Error(error) = answer else { panic!("{answer:?}") };
+        assert!(error.error_message.contains(expected), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_oversized_item_is_judged_like_any_other() {
+    let mut stage = ruled(&[]).await;
+    stage.deployment.cloud.config().item_limit = 0;
+    stage.deployment.trail = false;
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    stage.is_said(&instance, Compliant, "mirrored as wanted");
+    let session = stage.session(&instance);
+    assert_eq!(stage.said_of(&ResourceKey::session(&session.id)).unwrap().0, Compliant);
+    stage.world().delete_session(&user(), &session.id).unwrap();
+    stage.deployment.judge().await;
+    stage.is_said(&instance, NonCompliant, "not mirrored yet");
+}
+
+#[tokio::test]
+async fn a_deleted_session_that_config_does_not_remember_is_all_that_is_judged() {
+    let mut stage = ruled(&[]).await;
+    let key = ResourceKey::session("tms-0123456789abcdef0");
+    let item = stage.bare_item(key.clone(), Status::ResourceDeleted);
+    stage.tell(&item, false).await.unwrap();
+    assert_eq!(stage.said_of(&key).unwrap().0, NotApplicable);
+    let (reads, _) = stage.take_rule_calls();
+    assert!(reads.is_empty(), "{reads:?}");
+}
+
+#[tokio::test]
+async fn a_scheduled_run_of_a_thousand_instances_takes_twelve_reads_and_ten_calls_at_most() {
+    let mut stage = ruled(&[]).await;
+    let instances = stage.launch_many(&RunInstances { count: 1000, ..tagged() });
+    stage.let_run();
+    stage.schedule().await;
+    let (reads, others) = stage.take_rule_calls();
+    let puts = others.iter().filter(|call| call.action == "PutEvaluations").count();
+    assert!(reads.len() <= 12 && puts <= 10, "{} reads, {puts} calls", reads.len());
+    assert_eq!(stage.compliances(&instances), [(NonCompliant, 1000)].into());
+
+    stage.sweep().await;
+    stage.take_rule_calls();
+    stage.schedule().await;
+    let (reads, others) = stage.take_rule_calls();
+    let puts = others.iter().filter(|call| call.action == "PutEvaluations").count();
+    assert!(reads.len() <= 12 && puts <= 10, "{} reads, {puts} calls", reads.len());
+    assert_eq!(stage.compliances(&instances), [(Compliant, 1000)].into());
+
+    // Nothing has changed: only the token is sent.
+    stage.schedule().await;
+    let (_, others) = stage.take_rule_calls();
+    let puts = others.iter().filter(|call| call.action == "PutEvaluations");
+    let sent: Vec<_> = puts.map(|call| call.parameters.len()).collect();
+    assert_eq!(sent.len(), 1);
+}
+
+#[tokio::test]
+async fn a_scheduled_run_clears_the_verdicts_of_what_is_gone() {
+    let mut stage = ruled(&[]).await;
+    let (kept, gone) = (stage.launch(&tagged()), stage.launch(&tagged()));
+    stage.let_run();
+    stage.deployment.cloud.config().max_page = Some(1);
+    stage.schedule().await;
+    stage.world().terminate_instances(&user(), std::slice::from_ref(&gone)).unwrap();
+    stage.let_run();
+    stage.untag(&kept, "Mirror");
+    stage.schedule().await;
+    stage.is_said(&gone, NotApplicable, "no network interface");
+    stage.is_said(&kept, NotApplicable, "no tag `Mirror`");
+}
+
+#[tokio::test]
+async fn evaluations_that_are_not_stored_are_sent_again_and_then_an_error() {
+    let mut stage = ruled(&[]).await;
+    let instances = stage.launch_many(&RunInstances { count: 150, ..tagged() });
+    stage.let_run();
+    stage.deployment.cloud.faults().add(Fault::once("PutEvaluations", Kind::FailEvaluations(30)));
+    stage.schedule().await;
+    assert_eq!(stage.compliances(&instances), [(NonCompliant, 150)].into());
+
+    let more = stage.launch(&tagged());
+    stage.let_run();
+    stage.deployment.cloud.faults().add(Fault::new("PutEvaluations", Kind::FailEvaluations(1)));
+    let attempt = stage.deployment.schedule_rule().await.unwrap();
+    let answer = &attempt.outcome.as_ref().unwrap().answer;
+    let Answer::Error(error) = answer else { panic!("{answer:?}") };
+    let expected = format!("did not store 1 evaluations, such as that of {more}");
+    assert!(error.error_message.contains(&expected), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_busy_config_is_asked_again() {
+    let mut stage = ruled(&[]).await;
+    let instance = stage.launch(&tagged());
+    stage.let_run();
+    for action in ["PutEvaluations", "GetComplianceDetailsByConfigRule", "DescribeInstances"] {
+        stage.deployment.cloud.faults().add(Fault::once(action, Kind::Throttle));
+    }
+    stage.schedule().await;
+    stage.is_said(&instance, NonCompliant, "");
+}
+
+#[tokio::test]
+async fn there_is_no_verdict_from_missing_data() {
+    let mut stage = ruled(&[]).await;
+    let instance = stage.launch(&tagged());
+    for action in [
+        "DescribeInstances",
+        "DescribeTrafficMirrorSessions",
+        "DescribeTrafficMirrorTargets",
+        "DescribeTrafficMirrorFilters",
+    ] {
+        let refused = Kind::Refuse {
+            code: "UnauthorizedOperation".to_owned(),
+            message: "You are not authorized".to_owned(),
+            status: 403,
+        };
+        stage.deployment.cloud.faults().clear();
+        stage.deployment.cloud.faults().add(Fault::new(action, refused));
+        let attempt = stage.deployment.schedule_rule().await.unwrap();
+        let answer = &attempt.outcome.as_ref().unwrap().answer;
+        let Answer::Error(error) = answer else { panic!("{answer:?}") };
+        assert!(error.error_message.contains("UnauthorizedOperation"), "{error:?}");
+    }
+    assert_eq!(stage.said_of(&ResourceKey::instance(&instance)), None);
+    let (_, others) = stage.take_rule_calls();
+    assert!(others.iter().all(|call| call.action != "PutEvaluations"), "{others:?}");
+}
+
+#[tokio::test]
+async fn a_test_stores_nothing() {
+    let mut stage = ruled(&[]).await;
+    let instance = stage.launch(&tagged());
+    stage.let_run();
+    let message = {
+        let world = stage.world();
+        stage.deployment.cloud.config().scheduled_notification(&world)
+    };
+    let mut event = {
+        let world = stage.world();
+        stage.deployment.cloud.config().invocation(&world, "mirroring", &message, false)
+    };
+    event["resultToken"] = json!("TESTMODE");
+    stage.call_rule(&event).await.unwrap();
+    assert_eq!(stage.said_of(&ResourceKey::instance(&instance)), None);
+    let (_, others) = stage.take_rule_calls();
+    assert_eq!(others.len(), 1, "one call, in test mode");
+    assert_eq!(others[0].outcome, Outcome::Done);
+}
+
+#[tokio::test]
+async fn every_malformed_event_is_a_clear_error_and_the_next_is_judged() {
+    let mut stage = ruled(&[]).await;
+    let instance = stage.launch(&tagged());
+    let good = stage.bare_item(ResourceKey::instance(&instance), Status::Ok);
+    let sound = {
+        let world = stage.world();
+        stage.deployment.cloud.config().invocation(&world, "mirroring", &good, false)
+    };
+    let event = |key: &str, value: Value| {
+        let mut event = sound.clone();
+        event[key] = value;
+        event
+    };
+    let message = |change: &dyn Fn(&mut Value)| {
+        let mut message = good.clone();
+        change(&mut message);
+        event("invokingEvent", json!(message.to_string()))
+    };
+    let cases = [
+        (json!(null), "not an event of an AWS Config rule"),
+        (json!([]), "not an event of an AWS Config rule"),
+        (json!({"detail-type": "Scheduled Event"}), "not an event of an AWS Config rule"),
+        (event("invokingEvent", json!(null)), "no `invokingEvent`"),
+        (event("invokingEvent", json!("{")), "`invokingEvent` cannot be read"),
+        (event("invokingEvent", json!("{}")), "`invokingEvent` cannot be read"),
+        (event("resultToken", json!("")), "no `resultToken`"),
+        (event("accountId", json!("me")), "an account id of twelve digits"),
+        (event("ruleParameters", json!("[1]")), "`ruleParameters` is not a JSON object"),
+        (
+            message(&|m| m["messageType"] = json!("ConfigurationSnapshotDeliveryCompleted")),
+            "not for this rule",
+        ),
+        (message(&|m| m["configurationItem"] = json!(null)), "no `configurationItem`"),
+        (
+            message(&|m| m["configurationItem"]["resourceType"] = json!("AWS::S3::Bucket")),
+            "narrow its scope",
+        ),
+        (message(&|m| m["configurationItem"]["resourceId"] = json!("i-\n1")), "`resourceId` is"),
+        (
+            message(&|m| m["configurationItem"]["configurationItemStatus"] = json!("Fine")),
+            "status `Fine` is unknown",
+        ),
+        (
+            message(&|m| m["configurationItem"]["configurationItemCaptureTime"] = json!("soon")),
+            "is not a time",
+        ),
+    ];
+    for (event, expected) in cases {
+        let error = stage.call_rule(&event).await.unwrap_err();
+        assert_eq!(error.error_type, "EvaluationFailed");
+        assert!(error.error_message.contains(expected), "{expected}: {error:?}");
+    }
+    let function = &stage.deployment.rule.as_ref().unwrap().function;
+    let invocation = function.invoke(b"not JSON").await.unwrap();
+    assert!(matches!(invocation.answer, Answer::Error(_)), "{invocation:?}");
+    stage.call_rule(&sound).await.unwrap();
+    stage.is_said(&instance, NonCompliant, "not mirrored yet");
+}
+
+#[tokio::test]
+async fn the_two_never_disagree() {
+    let mut stage = ruled(&[]).await;
+    let theirs = load_balancer(&mut stage.world(), &stranger());
+    let instances = [
+        stage.launch(&tagged()),
+        stage.launch(&two_interfaces()),
+        stage.launch(&machine(&[])),
+        stage.launch(&machine(&[("Mirror", "False")])),
+        stage.launch(&RunInstances { instance_type: "t2.micro".to_owned(), ..tagged() }),
+        stage.launch(&machine(&[("Mirror", "True"), ("Mirror-Target", &theirs)])),
+    ];
+    let leftover = stage.launch(&machine(&[]));
+    let request = CreateSession {
+        interface: stage.interface(&leftover),
+        target: stage.target.clone(),
+        filter: stage.filter.clone(),
+        number: Some(1),
+        tags: crate::stage::tags(&[("ManagedBy", "automirror")]),
+        ..CreateSession::default()
+    };
+    stage.world().create_session(&user(), &request).unwrap();
+    stage.let_run();
+    stage.schedule().await;
+    stage.is_said(&leftover, NonCompliant, "the instance has no tag `Mirror`");
+    let before = stage.compliances(&instances);
+    assert_eq!(before, [(NonCompliant, 3), (NotApplicable, 3)].into());
+    stage.sweep().await;
+    stage.schedule().await;
+    stage.is_said(&leftover, NotApplicable, "");
+    assert_eq!(
+        stage.compliances(&instances),
+        [(Compliant, 2), (NonCompliant, 1), (NotApplicable, 3)].into(),
+        "only the one that asks for a target that is not allowed is left"
+    );
+}
