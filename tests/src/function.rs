@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use anyhow::Context;
 use tokio::time::timeout;
 
 pub use answer::{Answer, FunctionError};
@@ -109,7 +110,6 @@ pub struct Function {
     /// The latest process. Apart from its sandbox, because a kill must not queue.
     latest: Mutex<Latest>,
     log: Arc<Mutex<Vec<LogLine>>>,
-    invocations: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -128,7 +128,6 @@ impl Function {
             sandbox: tokio::sync::Mutex::default(),
             latest: Mutex::default(),
             log: Arc::default(),
-            invocations: AtomicU64::new(0),
         };
         let sandbox = function.cold_start().await?;
         *function.sandbox.lock().await = Some(sandbox);
@@ -144,7 +143,7 @@ impl Function {
             Some(warm) if warm.process().is_running() => warm,
             _ => self.cold_start().await?,
         };
-        let request_id = request_id(self.invocations.fetch_add(1, Ordering::Relaxed));
+        let request_id = request_id(INVOCATIONS.fetch_add(1, Ordering::Relaxed));
         let event = Event {
             request_id: request_id.clone(),
             function_arn: format!(
@@ -186,6 +185,12 @@ impl Function {
         self.log.lock().expect("nothing panics under this lock").clone()
     }
 
+    /// The most memory the latest process has had so far, in bytes, as Linux counts it.
+    pub fn peak_memory(&self) -> anyhow::Result<u64> {
+        let process = self.latest.lock().expect("nothing panics under this lock").process.clone();
+        process.and_then(|process| process.peak_memory()).context("the process is gone")
+    }
+
     /// How long the latest process took from its start until it asked for its first event.
     pub fn init_time(&self) -> Duration {
         self.latest.lock().expect("nothing panics under this lock").init_time
@@ -215,7 +220,10 @@ impl Function {
     }
 }
 
-/// Looks like Lambda's, and is the same in each run.
+/// Counts the invocations of all functions: no two have the same id.
+static INVOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// Looks like Lambda's.
 fn request_id(number: u64) -> String {
     format!("00000000-0000-4000-8000-{number:012x}")
 }

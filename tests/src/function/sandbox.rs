@@ -99,6 +99,7 @@ impl Sandbox {
 /// A handle to a process, to kill it and to learn of its end.
 #[derive(Debug, Clone)]
 pub(super) struct Process {
+    id: Option<u32>,
     kill: Arc<Notify>,
     ended: watch::Receiver<bool>,
 }
@@ -109,6 +110,7 @@ impl Process {
         reports: mpsc::UnboundedSender<Report>,
         tasks: &mut JoinSet<()>,
     ) -> Process {
+        let id = child.id();
         let kill = Arc::new(Notify::new());
         let killed = Arc::clone(&kill);
         let (ended_in, ended) = watch::channel(false);
@@ -125,11 +127,19 @@ impl Process {
             reports.send(Report::Ended(status)).ok();
             ended_in.send_replace(true);
         });
-        Process { kill, ended }
+        Process { id, kill, ended }
     }
 
     pub(super) fn is_running(&self) -> bool {
         !*self.ended.borrow()
+    }
+
+    /// `VmHWM`, in bytes.
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kibibytes * 1024)
     }
 
     /// Returns when the process is gone.

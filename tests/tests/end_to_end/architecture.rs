@@ -32,13 +32,26 @@ fn only_one_module_reads_ec2_and_one_changes_it() {
         let call = format!(".{verb}_traffic_mirror_session()");
         assert_eq!(files_with("shared", &call), [""; 0], "{call}");
         assert_eq!(files_with("automirror", &call), ["execute.rs"], "{call}");
+        assert_eq!(files_with("config-rule", &call), [""; 0], "{call}");
     }
+}
+
+#[test]
+fn config_rule_cannot_change_what_it_judges() {
+    // Its EC2 client goes into `observe` and nowhere else.
+    assert_eq!(files_with("config-rule", "aws_sdk_ec2"), ["handler.rs", "main.rs"]);
+    assert_eq!(files_with("config-rule", "self.ec2"), ["handler.rs"]);
+    let handler = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config-rule/src/handler.rs");
+    let handler = fs::read_to_string(handler).unwrap();
+    assert_eq!(handler.matches("self.ec2").count(), 1);
+    assert!(handler.contains("observe(&self.ec2, "));
+    assert_eq!(files_with("config-rule", ".put_evaluations()"), ["report.rs"]);
 }
 
 #[test]
 fn the_decision_knows_no_sdk_no_clock_and_no_settings() {
     for what in ["aws_sdk_ec2", "std::env", "SystemTime", "Instant", "async ", "tracing"] {
-        let allowed = ["convert.rs", "describe.rs", "observe.rs"];
+        let allowed = ["client.rs", "convert.rs", "describe.rs", "observe.rs"];
         let files = files_with("shared", what);
         assert!(files.iter().all(|file| allowed.contains(&file.as_str())), "{what}: {files:?}");
     }

@@ -319,6 +319,17 @@ async fn a_scheduled_run_of_a_thousand_instances_takes_twelve_reads_and_ten_call
 }
 
 #[tokio::test]
+async fn a_scheduled_run_of_ten_thousand_instances_fits_into_256_megabytes() {
+    let mut stage = ruled(&[]).await;
+    let instances = stage.launch_many(&RunInstances { count: 10_000, ..tagged() });
+    stage.let_run();
+    stage.schedule().await;
+    assert_eq!(stage.compliances(&instances), [(NonCompliant, 10_000)].into());
+    let peak = stage.deployment.rule.as_ref().unwrap().function.peak_memory().unwrap();
+    assert!(peak < 256 << 20, "{peak} bytes");
+}
+
+#[tokio::test]
 async fn a_scheduled_run_clears_the_verdicts_of_what_is_gone() {
     let mut stage = ruled(&[]).await;
     let (kept, gone) = (stage.launch(&tagged()), stage.launch(&tagged()));
@@ -393,7 +404,7 @@ async fn there_is_no_verdict_from_missing_data() {
 
 #[tokio::test]
 async fn a_test_stores_nothing() {
-    let mut stage = ruled(&[]).await;
+    let stage = ruled(&[]).await;
     let instance = stage.launch(&tagged());
     stage.let_run();
     let message = {
@@ -414,7 +425,7 @@ async fn a_test_stores_nothing() {
 
 #[tokio::test]
 async fn every_malformed_event_is_a_clear_error_and_the_next_is_judged() {
-    let mut stage = ruled(&[]).await;
+    let stage = ruled(&[]).await;
     let instance = stage.launch(&tagged());
     let good = stage.bare_item(ResourceKey::instance(&instance), Status::Ok);
     let sound = {
