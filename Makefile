@@ -17,6 +17,7 @@ test: tools ## Run every test
 lint: ## Check format, lints, documentation, licences and sources
 	cargo fmt --check
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --no-deps --quiet
 	@command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny@0.20.2
 	cargo deny check bans licenses sources
 

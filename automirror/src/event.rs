@@ -5,9 +5,14 @@ use std::collections::BTreeSet;
 use aws_lambda_events::{eventbridge::EventBridgeEvent, sqs::SqsMessage};
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{id::InstanceId, policy::Policy, reads_tag, subject::Subject};
+use shared::{
+    id::{InstanceId, SessionId},
+    policy::Policy,
+    reads_tag,
+    subject::Subject,
+};
 
-use crate::cloudtrail;
+use crate::cloudtrail::{self, Identity};
 
 /// One invocation's work.
 #[derive(Debug, PartialEq)]
@@ -49,19 +54,21 @@ pub(crate) struct Look {
     pub(crate) subjects: BTreeSet<Subject>,
     /// An instance that was there when the event was sent, at this time in seconds since 1970.
     pub(crate) launched: Option<(InstanceId, i64)>,
+    /// A session that somebody else has deleted.
+    pub(crate) deleted: Option<SessionId>,
 }
 
 impl Reading {
     pub(crate) fn look(subjects: impl IntoIterator<Item = Subject>) -> Self {
         let subjects = subjects.into_iter().collect();
-        Self::Look(Look { subjects, launched: None })
+        Self::Look(Look { subjects, ..Look::default() })
     }
 }
 
-/// Who we are, as events tell it.
+/// Reads events for one installation.
 pub(crate) struct Reader<'a> {
     pub(crate) policy: &'a Policy,
-    pub(crate) function_name: &'a str,
+    pub(crate) us: &'a Identity,
 }
 
 impl Reader<'_> {
@@ -121,7 +128,7 @@ impl Reader<'_> {
         match event.detail_type.as_str() {
             "EC2 Instance State-change Notification" => state_change(event),
             "Tag Change on Resource" => self.tag_change(event),
-            "AWS API Call via CloudTrail" => cloudtrail::read(detail, self.function_name),
+            "AWS API Call via CloudTrail" => cloudtrail::read(detail, self.us),
             "Config Rules Compliance Change" => compliance_change(detail),
             "Scheduled Event" => Reading::look([Subject::Everything]),
             other => Reading::Ignored(format!("events of type {other:?} are not for automirror")),
@@ -163,7 +170,8 @@ fn state_change(event: &EventBridgeEvent) -> Reading {
     let Some(Ok(instance)) = text("instance-id").map(str::parse::<InstanceId>) else {
         return unreadable("`detail.instance-id` is not an instance id");
     };
-    let mut look = Look { subjects: [Subject::Instance(instance.clone())].into(), launched: None };
+    let subjects = [Subject::Instance(instance.clone())].into();
+    let mut look = Look { subjects, ..Look::default() };
     match text("state") {
         Some("pending" | "running") => {
             look.launched = event.time.map(|time| (instance, time.timestamp()));

@@ -62,6 +62,8 @@ pub(crate) struct Invocation<'a> {
     pub(crate) policy: &'a Policy,
     /// Lambda's request id.
     pub(crate) id: &'a str,
+    /// Sessions that somebody else deleted, as the events tell.
+    pub(crate) deleted: &'a BTreeSet<SessionId>,
     pub(crate) deadline: Deadline,
 }
 
@@ -157,10 +159,11 @@ impl Executor {
         step: &Step,
         new: &NewSession,
     ) -> Result<SessionId, Failure> {
-        let Invocation { policy, id, .. } = invocation;
+        let Invocation { policy, id, deleted, .. } = invocation;
         let interface = &step.interface;
         let generation = self.generation(interface);
-        let occasion = Occasion { owner: &policy.owner, interface, now: now(), generation };
+        let owner = &policy.owner;
+        let occasion = Occasion { deleted, owner, interface, now: now(), generation };
         let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
         let name = step.instance.as_ref().map(|instance| tag("Name", instance.as_str()));
         let tags = [tag("ManagedBy", &policy.owner), tag(INVOCATION_TAG, id)];

@@ -1,6 +1,9 @@
 //! What a failed call means: the one place that tells passing failures from lasting ones.
 
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::RequestId,
+};
 
 /// What to do about a call that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +24,7 @@ pub(crate) struct Failure {
     pub(crate) kind: Kind,
     /// EC2's error code, where it answered with one.
     pub(crate) code: Option<String>,
-    /// The whole story, for the log.
+    /// What EC2 said, or why it said nothing.
     pub(crate) message: String,
 }
 
@@ -45,7 +48,7 @@ const TARGET_FULL: &[&str] =
 
 impl<E> From<SdkError<E>> for Failure
 where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     fn from(error: SdkError<E>) -> Self {
         let code = error.code().map(str::to_owned);
@@ -59,7 +62,14 @@ where
             // No answer, or none that can be read: the call may or may not have had its effect.
             _ => Kind::Passing,
         };
-        Self { kind, code, message: DisplayErrorContext(error).to_string() }
+        let message = match error.message() {
+            Some(message) => {
+                let request = error.request_id().unwrap_or("unknown");
+                format!("{}: {message} (request {request})", code.as_deref().unwrap_or("no code"))
+            }
+            None => format!("{:#}", anyhow::Error::from(error)),
+        };
+        Self { kind, code, message }
     }
 }
 

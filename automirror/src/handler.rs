@@ -18,6 +18,7 @@ use shared::{
 use tracing::{error, info, warn};
 
 use crate::{
+    cloudtrail::Identity,
     deadline::{Deadline, now},
     event::{Look, Reader, Reading, Record, Request, Shape},
     execute::{Executor, Invocation, Outcome},
@@ -31,36 +32,42 @@ const LAG: i64 = 300;
 /// The function.
 pub(crate) struct Handler {
     policy: Policy,
-    function_name: String,
+    us: Identity,
     ec2: Client,
     executor: Executor,
     reporter: Reporter,
 }
 
 impl Handler {
-    pub(crate) fn new(policy: Policy, function_name: String, ec2: Client) -> Self {
+    pub(crate) fn new(policy: Policy, us: Identity, ec2: Client) -> Self {
         let executor = Executor::new(ec2.clone());
-        Self { policy, function_name, ec2, executor, reporter: Reporter::default() }
+        Self { policy, us, ec2, executor, reporter: Reporter::default() }
     }
 
     /// Answers one invocation: a batch with the messages that must come again, anything else with
     /// a summary, or with an error where it must come again as a whole.
     pub(crate) async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         let LambdaEvent { payload, context } = event;
-        let reader = Reader { policy: &self.policy, function_name: &self.function_name };
+        let reader = Reader { policy: &self.policy, us: &self.us };
         let Request { shape, records } = reader.request(payload);
         let records: Vec<_> =
             records.into_iter().filter_map(|record| look(record, shape)).collect();
         let records = records.into_iter().collect::<Result<Vec<_>, _>>()?;
         let subjects = records.iter().flat_map(|(_, look)| look.subjects.clone()).collect();
-        let work = self.reconcile(&context, &subjects).await;
+        let deleted = records.iter().filter_map(|(_, look)| look.deleted.clone()).collect();
+        let work = self.reconcile(&context, &subjects, &deleted).await;
         match shape {
             Shape::Batch => answer_batch(&records, &work),
             Shape::Single => answer_single(&records, &work),
         }
     }
 
-    async fn reconcile(&self, context: &Context, subjects: &BTreeSet<Subject>) -> Work {
+    async fn reconcile(
+        &self,
+        context: &Context,
+        subjects: &BTreeSet<Subject>,
+        deleted: &BTreeSet<SessionId>,
+    ) -> Work {
         let deadline = Deadline::at(context.deadline);
         if subjects.is_empty() {
             return Work::default();
@@ -79,7 +86,7 @@ impl Handler {
         let steps = match self.policy.mode {
             Mode::Enforce => {
                 let id = &context.request_id;
-                let invocation = Invocation { policy: &self.policy, id, deadline };
+                let invocation = Invocation { policy: &self.policy, id, deleted, deadline };
                 self.executor.execute(invocation, observed).await
             }
             Mode::Detect => {
@@ -88,7 +95,14 @@ impl Handler {
             }
         };
         let sweep = subjects.contains(&Subject::Everything);
-        let report = self.reporter.report(&seen.pending, &steps, sweep);
+        let mut report = self.reporter.report(&seen.pending, &steps, sweep);
+        report.not_shown = subjects
+            .iter()
+            .filter_map(|subject| match subject {
+                Subject::Instance(id) if !seen.instances.contains(id) => Some(id.to_string()),
+                _ => None,
+            })
+            .collect();
         let unfinished = steps.into_iter().filter(|(_, outcome)| outcome.comes_again());
         let unfinished = unfinished.map(|(step, _)| step).collect();
         Work { failed: None, unfinished, seen, report }

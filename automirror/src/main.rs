@@ -16,9 +16,12 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::{client, policy::Policy};
+use shared::{
+    client,
+    policy::{self, Policy},
+};
 
-use crate::handler::Handler;
+use crate::{cloudtrail::Identity, handler::Handler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -33,14 +36,23 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
+    policy::check_names(names())?;
     let policy = Policy::parse(setting)?;
-    let function_name = setting("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    let us = Identity {
+        function_name: setting("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
+        access_key: setting("AWS_ACCESS_KEY_ID").unwrap_or_default(),
+    };
     let ec2 = aws_sdk_ec2::Client::new(&client::config().await);
-    let handler = Handler::new(policy, function_name, ec2);
+    let handler = Handler::new(policy, us, ec2);
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event)))
         .await
         .map_err(|error| anyhow!("the Lambda runtime stopped: {error}"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where settings are read")]
+fn names() -> impl Iterator<Item = String> {
+    std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where settings are read")]

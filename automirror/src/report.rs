@@ -34,6 +34,8 @@ pub(crate) struct Report {
     refused: usize,
     /// Changes that must be tried again.
     unfinished: usize,
+    /// Instances that were named, but EC2 does not show.
+    pub(crate) not_shown: Vec<String>,
     /// How often each reason was given.
     reasons: BTreeMap<&'static str, usize>,
 }
@@ -41,8 +43,9 @@ pub(crate) struct Report {
 /// Writes the log.
 #[derive(Default)]
 pub(crate) struct Reporter {
-    /// Obstacles that were said already: each is said once while it lasts, not at every sweep.
-    said: Mutex<BTreeSet<(InterfaceId, &'static str)>>,
+    /// Obstacles and refusals that were said already: each is said once while it lasts, not at every
+    /// sweep.
+    said: Mutex<BTreeSet<(InterfaceId, String)>>,
 }
 
 impl Outcome {
@@ -68,13 +71,13 @@ impl Reporter {
         sweep: bool,
     ) -> Report {
         let mut report = Report { steps: steps.len(), ..Report::default() };
-        let mut blocked = BTreeSet::new();
+        let mut lasting = Vec::new();
         for (step, outcome) in steps {
             *report.reasons.entry(step.reason.code()).or_default() += 1;
             match outcome {
                 Outcome::Noted if step.action == Action::Block => {
                     report.blocked += 1;
-                    blocked.insert((step.interface.clone(), step.reason.code()));
+                    lasting.push((step, None));
                 }
                 Outcome::Noted if step.action.is_change() => {
                     report.withheld += 1;
@@ -87,18 +90,15 @@ impl Reporter {
                 }
                 Outcome::Failed(failure) if outcome.comes_again() => {
                     report.unfinished += 1;
-                    say_failed(step, failure, "and is tried again");
+                    say_failed(step, failure, "it is tried again");
                 }
                 Outcome::Failed(failure) if is_pending(pending, step) => {
-                    say_failed(
-                        step,
-                        failure,
-                        "while the instance is pending: its next event follows",
-                    );
+                    let then = "the instance is pending, so its next event follows";
+                    say_failed(step, failure, then);
                 }
                 Outcome::Failed(failure) => {
                     report.refused += 1;
-                    say_failed(step, failure, "and is left to the next sweep");
+                    lasting.push((step, Some(failure)));
                 }
                 Outcome::OutOfTime => {
                     report.unfinished += 1;
@@ -106,35 +106,37 @@ impl Reporter {
                 }
             }
         }
-        self.say_blocked(steps, blocked, sweep);
+        self.say_lasting(steps, &lasting, sweep);
         report
     }
 
-    fn say_blocked(
+    fn say_lasting(
         &self,
         steps: &[(Step, Outcome)],
-        blocked: BTreeSet<(InterfaceId, &'static str)>,
+        lasting: &[(&Step, Option<&Failure>)],
         sweep: bool,
     ) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        for (step, _) in steps.iter().filter(|(step, _)| step.action == Action::Block) {
-            if !said.contains(&(step.interface.clone(), step.reason.code())) {
-                warn!(
-                    instance.id = step.instance.as_ref().map(InstanceId::as_str),
-                    source.id = %step.interface,
-                    step.action = step.action.name(),
-                    step.reason = step.reason.code(),
-                    "{step}"
-                );
+        let mut now = BTreeSet::new();
+        for (step, failure) in lasting {
+            let code = failure
+                .map_or(step.reason.code(), |failure| failure.code.as_deref().unwrap_or("refused"));
+            let key = (step.interface.clone(), code.to_owned());
+            if !said.contains(&key) {
+                match failure {
+                    Some(failure) => say_failed(step, failure, "it is left to the next sweep"),
+                    None => say_blocked(step),
+                }
             }
+            now.insert(key);
         }
         if sweep {
-            *said = blocked;
+            *said = now;
         } else {
             // What these interfaces suffered from before may be over.
             let looked_at: BTreeSet<_> = steps.iter().map(|(step, _)| &step.interface).collect();
             said.retain(|(interface, _)| !looked_at.contains(interface));
-            said.extend(blocked);
+            said.extend(now);
         }
     }
 }
@@ -145,6 +147,9 @@ impl Report {
         let Self {
             steps, created, modified, deleted, withheld, blocked, refused, unfinished, ..
         } = self;
+        if !self.not_shown.is_empty() {
+            warn!("EC2 does not show {}", self.not_shown.join(", "));
+        }
         let reasons: Vec<_> =
             self.reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         info!(
@@ -190,6 +195,16 @@ fn say_done(step: &Step, session: &str) {
     );
 }
 
+fn say_blocked(step: &Step) {
+    warn!(
+        instance.id = step.instance.as_ref().map(InstanceId::as_str),
+        source.id = %step.interface,
+        step.action = step.action.name(),
+        step.reason = step.reason.code(),
+        "{step}"
+    );
+}
+
 fn say_withheld(step: &Step) {
     info!(
         instance.id = step.instance.as_ref().map(InstanceId::as_str),
@@ -208,6 +223,6 @@ fn say_failed(step: &Step, failure: &Failure, then: &str) {
         step.action = step.action.name(),
         step.reason = step.reason.code(),
         error.code = code.as_deref(),
-        "{step}: EC2 refused it {then}: {message}"
+        "{step}: EC2 refused it, and {then}: {message}"
     );
 }

@@ -1,10 +1,16 @@
 //! The client token of a create call: the same for two workers that want the same session at the
 //! same time, so that EC2 makes one.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 use sha2::{Digest, Sha256};
-use shared::{id::InterfaceId, step::NewSession};
+use shared::{
+    id::{InterfaceId, SessionId},
+    step::NewSession,
+};
 
 /// Two workers on one event start within seconds of each other; what happens later is seen by
 /// reading. EC2 does not say how long it remembers a token, so a new one is used every minute.
@@ -13,6 +19,9 @@ const WINDOW: Duration = Duration::from_mins(1);
 /// What a session is created for, apart from itself.
 #[derive(Clone, Copy)]
 pub(crate) struct Occasion<'a> {
+    /// Sessions that somebody else deleted, as the invocation's events tell: what is made in their
+    /// place is not what was made before.
+    pub(crate) deleted: &'a BTreeSet<SessionId>,
     pub(crate) owner: &'a str,
     pub(crate) interface: &'a InterfaceId,
     pub(crate) now: SystemTime,
@@ -22,13 +31,13 @@ pub(crate) struct Occasion<'a> {
 
 /// A token of 64 hexadecimal characters, the most EC2 takes.
 pub(crate) fn client_token(occasion: Occasion<'_>, new: &NewSession) -> String {
-    let Occasion { owner, interface, now, generation } = occasion;
+    let Occasion { deleted, owner, interface, now, generation } = occasion;
     let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let window = seconds / WINDOW.as_secs();
     let NewSession { target, filter, number, packet_length, vni } = new;
     let subject = format!(
         "{owner}\n{interface}\n{target}\n{filter}\n{number}\n{packet_length:?}\n{vni:?}\n\
-         {window}\n{generation}"
+         {window}\n{generation}\n{deleted:?}"
     );
     hex::encode(Sha256::digest(subject))
 }
@@ -37,10 +46,12 @@ pub(crate) fn client_token(occasion: Occasion<'_>, new: &NewSession) -> String {
 mod tests {
     use super::*;
 
-    fn token(second: u64, generation: u32, number: i32) -> String {
+    fn token(second: u64, generation: u32, deleted: &[&str], number: i32) -> String {
         let interface = "eni-1".parse().unwrap();
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
-        let occasion = Occasion { owner: "automirror", interface: &interface, now, generation };
+        let deleted = &deleted.iter().map(|id| id.parse().unwrap()).collect();
+        let owner = "automirror";
+        let occasion = Occasion { deleted, owner, interface: &interface, now, generation };
         let new = NewSession {
             target: "tmt-1".parse().unwrap(),
             filter: "tmf-1".parse().unwrap(),
@@ -53,10 +64,16 @@ mod tests {
 
     #[test]
     fn a_token_is_the_same_within_a_minute_and_for_the_same_session_only() {
-        let first = token(600, 0, 1);
+        let first = token(600, 0, &[], 1);
         assert_eq!(first.len(), 64);
-        assert_eq!(first, token(659, 0, 1));
-        for other in [token(660, 0, 1), token(600, 1, 1), token(600, 0, 2)] {
+        assert_eq!(first, token(659, 0, &[], 1));
+        let others = [
+            token(660, 0, &[], 1),
+            token(600, 1, &[], 1),
+            token(600, 0, &["tms-1"], 1),
+            token(600, 0, &[], 2),
+        ];
+        for other in others {
             assert_ne!(first, other);
         }
     }

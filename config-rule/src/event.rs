@@ -51,7 +51,8 @@ pub(crate) const TEST_TOKEN: &str = "TESTMODE";
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Message {
-    message_type: String,
+    #[serde(rename = "messageType")]
+    kind: String,
     #[serde(default)]
     configuration_item: Option<Item>,
     #[serde(default)]
@@ -106,7 +107,7 @@ impl Invocation {
 
 impl Message {
     fn task(self, left_scope: bool) -> anyhow::Result<(Task, String)> {
-        match self.message_type.as_str() {
+        match self.kind.as_str() {
             "ConfigurationItemChangeNotification" => {
                 let item = self.configuration_item.context("no `configurationItem`")?;
                 item.task(left_scope)

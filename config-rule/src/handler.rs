@@ -169,7 +169,7 @@ fn instances(observed: &Observed, judgement: &Judgement) -> Vec<Evaluation> {
 
 /// What of `evaluations` AWS Config does not hold yet, and an end to what it holds without cause.
 ///
-/// NOT_APPLICABLE is only news where something else is held. So is a session that leads where it
+/// `NOT_APPLICABLE` is only news where something else is held. So is a session that leads where it
 /// may: it was judged when it was made, and there may be as many sessions as instances.
 fn news(
     evaluations: Vec<Evaluation>,

@@ -1,7 +1,10 @@
 //! What AWS Config remembers of a session that is gone.
 
 use anyhow::Context;
-use aws_sdk_config::{Client, types::ResourceType};
+use aws_sdk_config::{
+    Client, error::SdkError, operation::get_resource_config_history::GetResourceConfigHistoryError,
+    types::ResourceType,
+};
 use shared::id::{InterfaceId, SessionId};
 
 use crate::event::interface;
@@ -24,13 +27,7 @@ pub(crate) async fn interface_of(
         .await;
     let answer = match answer {
         Ok(answer) => answer,
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(|error| error.is_resource_not_discovered_exception()) =>
-        {
-            return Ok(None);
-        }
+        Err(error) if is_unknown(&error) => return Ok(None),
         Err(error) => {
             return Err(error).with_context(|| format!("could not read the history of {session}"));
         }
@@ -40,4 +37,9 @@ pub(crate) async fn interface_of(
         interface(&configuration)
     });
     Ok(configurations.next())
+}
+
+fn is_unknown(error: &SdkError<GetResourceConfigHistoryError>) -> bool {
+    let error = error.as_service_error();
+    error.is_some_and(GetResourceConfigHistoryError::is_resource_not_discovered_exception)
 }

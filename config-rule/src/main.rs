@@ -15,7 +15,10 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::{client, policy::Policy};
+use shared::{
+    client,
+    policy::{self, Policy},
+};
 
 use crate::handler::Handler;
 
@@ -32,6 +35,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
+    policy::check_names(names())?;
     // The rule's parameters go over the settings, but a bad setting is to be seen at once.
     Policy::parse(setting)?;
     let config = client::config().await;
@@ -44,6 +48,11 @@ async fn run() -> anyhow::Result<()> {
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event.payload)))
         .await
         .map_err(|error| anyhow!("the Lambda runtime stopped: {error}"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where settings are read")]
+fn names() -> impl Iterator<Item = String> {
+    std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where settings are read")]

@@ -73,7 +73,7 @@ pub(crate) async fn send(
     bail!("AWS Config did not store {} evaluations, such as that of {first}", waiting.len())
 }
 
-/// The verdicts that AWS Config holds for a rule, those that say NOT_APPLICABLE aside.
+/// The verdicts that AWS Config holds for a rule, those that say `NOT_APPLICABLE` aside.
 pub(crate) async fn recorded(
     config: &Client,
     rule: &str,

@@ -21,6 +21,9 @@ mod cloud;
 mod properties;
 #[cfg(test)]
 mod tests;
+mod waiting;
+
+use waiting::{Now, Waiting};
 
 use crate::{
     eligibility::obstacle,
@@ -34,7 +37,7 @@ use crate::{
     placement::Placement,
     policy::{Interfaces, Policy, Precedence},
     reason::Reason,
-    step::{Action, Change, NewSession, PacketLength, Plan, Step},
+    step::{Action, Change, PacketLength, Plan, Step},
     wish::{SESSIONS_PER_INTERFACE, Wish, interfaces, selected, wishes},
 };
 
@@ -77,20 +80,8 @@ struct Source<'a> {
     zone: Option<&'a str>,
 }
 
-/// A session that needs a target: a new one, or one of ours that must lead elsewhere.
-struct Waiting<'a> {
-    source: Source<'a>,
-    wish: Wish,
-    now: Now<'a>,
-}
-
-enum Now<'a> {
-    Absent(SessionNumber),
-    Misled(&'a Session),
-}
-
 /// What is to be done about the interface of an instance.
-enum Verdict {
+enum Finding {
     /// Nothing, not even cleaning up.
     LeaveAlone(Reason),
     NotWanted(Reason),
@@ -109,53 +100,53 @@ impl<'a> Planner<'a> {
                 interface: &interface.id,
                 zone: instance.zone.as_deref(),
             };
-            match self.verdict(instance, interface) {
-                Verdict::LeaveAlone(reason) => self.step(source, Action::Ignore, reason),
-                Verdict::NotWanted(reason) => self.clear(source, &reason),
-                Verdict::Impossible(reason) => {
+            match self.find(instance, interface) {
+                Finding::LeaveAlone(reason) => self.step(source, Action::Ignore, reason),
+                Finding::NotWanted(reason) => self.clear(source, &reason),
+                Finding::Impossible(reason) => {
                     for session in self.ours(source.interface) {
                         self.delete(source, session, reason.clone());
                     }
                     self.step(source, Action::Block, reason);
                 }
-                Verdict::Unclear(reason) => {
+                Finding::Unclear(reason) => {
                     for session in self.ours(source.interface) {
                         self.delete_if_forbidden(source, session);
                     }
                     self.step(source, Action::Block, reason);
                 }
-                Verdict::Wanted(wishes) => self.fulfil(source, instance.state, wishes),
+                Finding::Wanted(wishes) => self.fulfil(source, instance.state, wishes),
             }
         }
     }
 
-    fn verdict(&self, instance: &Instance, interface: &Interface) -> Verdict {
+    fn find(&self, instance: &Instance, interface: &Interface) -> Finding {
         let policy = self.policy;
         if !policy.vpcs.is_empty()
             && interface.vpc.as_ref().is_none_or(|vpc| !policy.vpcs.contains(vpc))
         {
-            return Verdict::LeaveAlone(Reason::OtherVpc);
+            return Finding::LeaveAlone(Reason::OtherVpc);
         }
         if let Err(reason) = selected(policy, instance) {
-            return Verdict::NotWanted(reason);
+            return Finding::NotWanted(reason);
         }
         if interface.detaching {
-            return Verdict::NotWanted(Reason::Detached);
+            return Finding::NotWanted(Reason::Detached);
         }
         match interfaces(policy, instance) {
             Ok(Interfaces::Primary) if !interface.primary => {
-                return Verdict::NotWanted(Reason::NotPrimary);
+                return Finding::NotWanted(Reason::NotPrimary);
             }
             Ok(_) => {}
-            Err(reason) => return Verdict::Unclear(reason),
+            Err(reason) => return Finding::Unclear(reason),
         }
         let target_at = |id: &InterfaceId| self.index.target_at(id).cloned();
         if let Some(reason) = obstacle(policy, instance, interface, target_at) {
-            return Verdict::Impossible(reason);
+            return Finding::Impossible(reason);
         }
         match wishes(policy, &self.index, instance) {
-            Ok(wishes) => Verdict::Wanted(wishes),
-            Err(reason) => Verdict::Unclear(reason),
+            Ok(wishes) => Finding::Wanted(wishes),
+            Err(reason) => Finding::Unclear(reason),
         }
     }
 
@@ -295,74 +286,6 @@ impl<'a> Planner<'a> {
             }
             _ => length,
         }
-    }
-
-    /// Chooses targets. A session that moves gives its room back, which may be what another one
-    /// waits for, so this goes on until nothing moves any more.
-    fn place_waiting(&mut self) {
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.sort_by_key(|waiting| (waiting.source.instance, waiting.source.interface));
-        loop {
-            let mut moved = false;
-            let mut left = Vec::new();
-            for item in waiting {
-                let (wanted, source) = (item.wish.target.as_ref(), item.source);
-                match self.placement.place(wanted, source.zone, source.interface) {
-                    Ok(target) => {
-                        if let Now::Misled(session) = item.now {
-                            self.placement.release(&session.target, source.interface);
-                            moved = true;
-                        }
-                        self.lead_to(item, target);
-                    }
-                    Err(reason) => left.push((item, reason)),
-                }
-            }
-            if !moved {
-                for (item, reason) in left {
-                    self.give_up(item, reason);
-                }
-                return;
-            }
-            waiting = left.into_iter().map(|(item, _)| item).collect();
-        }
-    }
-
-    fn lead_to(&mut self, waiting: Waiting<'a>, target: TargetId) {
-        let Waiting { source, wish, now } = waiting;
-        match now {
-            Now::Absent(number) => {
-                let new = NewSession {
-                    target,
-                    filter: wish.filter,
-                    number,
-                    packet_length: self.policy.packet_length,
-                    vni: self.policy.vni,
-                };
-                self.step(source, Action::Create(new), Reason::NotMirrored);
-            }
-            Now::Misled(session) => {
-                let mut change = self.change(&wish, session, &target);
-                change.target = Some(target);
-                let action = Action::Modify(session.id.clone(), change);
-                self.step(source, action, Reason::Drifted);
-            }
-        }
-    }
-
-    /// No target: a session that is there stays, unless it leads where it must not.
-    fn give_up(&mut self, waiting: Waiting<'a>, reason: Reason) {
-        let Waiting { source, wish, now } = waiting;
-        if let Now::Misled(session) = now
-            && !self.delete_if_forbidden(source, session)
-        {
-            let change = self.change(&wish, session, &session.target);
-            if !change.is_empty() {
-                let action = Action::Modify(session.id.clone(), change);
-                self.step(source, action, Reason::Drifted);
-            }
-        }
-        self.step(source, Action::Block, reason);
     }
 
     /// Deletes a session of ours that leads to a target known not to be allowed. A target that

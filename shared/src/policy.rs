@@ -6,6 +6,7 @@ use crate::{
     id::{AccountId, FilterId, TargetId, VpcId},
     observed::Session,
     text::quoted,
+    wish::{FILTER_TAG, INTERFACES_TAG, TARGET_TAG},
 };
 
 /// The operator's settings.
@@ -98,6 +99,41 @@ impl SettingError {
     }
 }
 
+/// Every setting.
+const NAMES: [&str; 16] = [
+    "MIRROR_TAG_KEY",
+    "MIRROR_TAG_VALUE",
+    "MIRROR_SCOPE",
+    "MIRROR_VPC_IDS",
+    "MIRROR_TARGET_IDS",
+    "MIRROR_TARGET_OWNERS",
+    "MIRROR_FILTER_ID",
+    "MIRROR_INTERFACES",
+    "MIRROR_PACKET_LENGTH",
+    "MIRROR_VNI",
+    "MIRROR_PRECEDENCE",
+    "MIRROR_KEEP_STOPPED",
+    "MIRROR_MODE",
+    "MIRROR_OWNER",
+    "MIRROR_SUPPORTED_TYPES",
+    "MIRROR_UNSUPPORTED_TYPES",
+];
+
+/// A name that looks like a setting's and is none, such as a typing error.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} is no setting: known are {}", quoted(.0), NAMES.join(", "))]
+pub struct UnknownSetting(String);
+
+/// Checks that each of these variables that begins with `MIRROR_` is a setting.
+///
+/// # Errors
+/// The first that is not.
+pub fn check_names(names: impl IntoIterator<Item = String>) -> Result<(), UnknownSetting> {
+    let mut ours = names.into_iter().filter(|name| name.starts_with("MIRROR_"));
+    ours.find(|name| !NAMES.contains(&name.as_str()))
+        .map_or(Ok(()), |name| Err(UnknownSetting(name)))
+}
+
 /// Bytes EC2 can keep of a packet (EC2 API, `CreateTrafficMirrorSession`).
 const PACKET_LENGTHS: RangeInclusive<i32> = 1..=8500;
 /// A VXLAN network identifier has 24 bits.
@@ -142,6 +178,14 @@ impl Policy {
             supported_types: settings.instance_types("MIRROR_SUPPORTED_TYPES")?,
             unsupported_types: settings.instance_types("MIRROR_UNSUPPORTED_TYPES")?,
         };
+        let other_tags = [TARGET_TAG, FILTER_TAG, INTERFACES_TAG];
+        if other_tags.iter().any(|tag| tag.eq_ignore_ascii_case(&policy.tag_key)) {
+            return Err(SettingError {
+                name: "MIRROR_TAG_KEY",
+                value: policy.tag_key,
+                accepted: format!("any key but {}", other_tags.join(", ")),
+            });
+        }
         if is_false(&policy.tag_value) {
             return Err(SettingError {
                 name: "MIRROR_TAG_VALUE",
@@ -380,6 +424,7 @@ mod tests {
         let cases = [
             ("MIRROR_TAG_KEY", long.as_str(), "at most 128 characters"),
             ("MIRROR_TAG_KEY", "aws:x", "do not start with `aws:`"),
+            ("MIRROR_TAG_KEY", "mirror-target", "any key but Mirror-Target, Mirror-Filter"),
             ("MIRROR_TAG_VALUE", "false", "any value but False"),
             ("MIRROR_SCOPE", "some", "`tagged` or `all`"),
             ("MIRROR_VPC_IDS", "vpc-1,subnet-2", "starts with `vpc-`"),
@@ -404,6 +449,21 @@ mod tests {
             assert!(error.contains(accepted), "{name}={value}: {error}");
             assert_eq!(error.lines().count(), 1, "{error}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_no_setting_is_named() {
+        let names = |names: &[&str]| check_names(names.iter().map(|name| (*name).to_owned()));
+        assert_eq!(names(&["PATH", "MIRROR_SCOPE", "MIRROR_MODE"]), Ok(()));
+        let error = names(&["PATH", "MIRROR_INTERFACE"]).unwrap_err().to_string();
+        assert!(error.starts_with("`MIRROR_INTERFACE` is no setting: known are MIRROR_TAG_KEY"));
+        let parsed = std::cell::RefCell::new(Vec::new());
+        Policy::parse(|name| {
+            parsed.borrow_mut().push(name.to_owned());
+            None
+        })
+        .unwrap();
+        assert_eq!(parsed.into_inner(), NAMES, "the list is that of the settings that are read");
     }
 
     #[test]

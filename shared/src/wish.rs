@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// The tags that say more about a mirrored instance; their keys match without regard to case.
-const TARGET_TAG: &str = "Mirror-Target";
-const FILTER_TAG: &str = "Mirror-Filter";
-const INTERFACES_TAG: &str = "Mirror-Interfaces";
+pub(crate) const TARGET_TAG: &str = "Mirror-Target";
+pub(crate) const FILTER_TAG: &str = "Mirror-Filter";
+pub(crate) const INTERFACES_TAG: &str = "Mirror-Interfaces";
 
 /// At most this many sessions fit on an interface, whoever owns them ("Traffic Mirroring quotas").
 pub(crate) const SESSIONS_PER_INTERFACE: usize = 3;

@@ -1,5 +1,5 @@
 #![expect(clippy::print_stdout, reason = "it speaks to people")]
-//! Runs the local cloud for people: `cargo run -p tests --bin cloud -- --port 4566`.
+//! Runs the local cloud for people: `make cloud ARGS="--port 4566"`.
 
 use anyhow::{Context, bail};
 use local_cloud::{
@@ -15,7 +15,7 @@ async fn main() -> anyhow::Result<()> {
     let port = port(std::env::args().skip(1))?;
     let cloud = Cloud::start(&Options { port, auto_tick: true, ..Options::default() })?;
     println!("EC2 and AWS Config at {}; try:", cloud.endpoint());
-    let key = "AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=x AWS_REGION=us-east-1";
+    let key = "AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=x AWS_DEFAULT_REGION=us-east-1";
     for command in [
         "ec2 run-instances --instance-type t3.micro --count 2",
         "ec2 create-traffic-mirror-filter",

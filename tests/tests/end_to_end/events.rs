@@ -127,9 +127,8 @@ async fn a_session_that_somebody_else_bends_is_put_right() {
 }
 
 #[tokio::test]
-async fn a_session_that_somebody_else_deletes_comes_back() {
+async fn a_session_that_somebody_else_deletes_comes_back_at_once() {
     let mut stage = stage().await;
-    stage.world().token_outlives_session = false;
     let instance = stage.launch(&tagged());
     stage.settle().await;
     let session = stage.session(&instance);
@@ -202,8 +201,11 @@ async fn a_call_by_hand_looks_at_the_named_instances_only() {
     let stage = stage().await;
     let (named, other) = (stage.launch(&tagged()), stage.launch(&tagged()));
     stage.let_run();
-    let invocation = stage.invoke(&json!({"instances": [named, "i-0123456789abcdef0"]})).await;
+    let unknown = "i-0123456789abcdef0";
+    let invocation = stage.invoke(&json!({"instances": [named, unknown]})).await;
     assert_eq!(summary(&invocation)["created"], 1);
+    assert_eq!(summary(&invocation)["not_shown"], json!([unknown]));
+    assert_eq!(said(&invocation.log, "WARN"), [format!("EC2 does not show {unknown}")]);
     stage.session(&named);
     assert_eq!(stage.sessions(&other), []);
 }

@@ -16,6 +16,7 @@ async fn a_bad_setting_ends_the_start_with_one_line_that_names_it() {
         ("MIRROR_TARGET_IDS", "tmt-1,x", "starts with `tmt-`"),
         ("MIRROR_PACKET_LENGTH", "9001", "accepted is a whole number from 1 to 8500"),
         ("MIRROR_TAG_VALUE", "False", "any value but False"),
+        ("MIRROR_TAG_KEY", "Mirror-Filter", "any key but Mirror-Target"),
         ("MIRROR_MODE", "off\nnow", "accepted is `enforce` or `detect`"),
     ] {
         let error = worker(&cloud, &[(name, value)]).await.unwrap_err();
@@ -28,6 +29,18 @@ async fn a_bad_setting_ends_the_start_with_one_line_that_names_it() {
         assert!(message.starts_with(&format!("{name} is ")), "{message}");
         assert!(message.contains(accepted) && message.lines().count() == 1, "{message}");
     }
+}
+
+#[tokio::test]
+async fn a_mistyped_setting_ends_the_start_too() {
+    let cloud = Cloud::start(&Options::default()).unwrap();
+    let error = worker(&cloud, &[("MIRROR_INTERFACE", "primary")]).await.unwrap_err();
+    let Some(InvokeError::InitFailed { log, .. }) = error.downcast_ref() else {
+        panic!("{error:?}");
+    };
+    let [LogLine::Json(line)] = &log[..] else { panic!("{log:?}") };
+    let message = line["fields"]["message"].as_str().unwrap();
+    assert!(message.starts_with("`MIRROR_INTERFACE` is no setting: known are "), "{message}");
 }
 
 #[tokio::test]
