@@ -188,7 +188,7 @@ fn state_change(event: &EventBridgeEvent) -> Reading {
 fn compliance_change(detail: &Value) -> Reading {
     let text = |pointer| detail.pointer(pointer).and_then(Value::as_str);
     if text("/newEvaluationResult/complianceType") != Some("NON_COMPLIANT") {
-        return Reading::Ignored("nothing has become NON_COMPLIANT".to_owned());
+        return Reading::Ignored("its verdict is not NON_COMPLIANT".to_owned());
     }
     let id = text("/resourceId").unwrap_or_default();
     match text("/resourceType") {

@@ -20,7 +20,7 @@ pub(crate) struct Invocation {
     /// What every answer must carry.
     pub(crate) token: String,
     pub(crate) task: Task,
-    /// When what is judged was so.
+    /// When the item was captured, or the schedule struck.
     pub(crate) time: DateTime,
 }
 

@@ -52,6 +52,10 @@ impl Handler {
     }
 
     async fn judge(&self, payload: Value) -> anyhow::Result<Value> {
+        // Of two verdicts AWS Config keeps the one with the later time. Ours are about what EC2 says
+        // when we look, so that is the time to give: an item that comes late must not leave a verdict
+        // standing that an earlier look gave.
+        let looked_at = DateTime::from(now());
         let invocation = Invocation::read(payload)?;
         let judgement = Judgement::parse(invocation.parameters.as_deref(), self.setting)?;
         let evaluations = match &invocation.task {
@@ -59,8 +63,7 @@ impl Handler {
             Task::Changed(resource) => self.changed(&invocation, &judgement, resource).await?,
             Task::Gone(resource) => self.gone(&invocation, &judgement, resource).await?,
         };
-        let Invocation { token, time, .. } = &invocation;
-        report::send(&self.config, token, *time, &evaluations).await?;
+        report::send(&self.config, &invocation.token, looked_at, &evaluations).await?;
         Ok(summary(&invocation.rule, &evaluations))
     }
 
@@ -221,7 +224,11 @@ fn summary(rule: &str, evaluations: &[Evaluation]) -> Value {
 }
 
 /// Seconds since `time`.
-#[expect(clippy::disallowed_methods, reason = "the age of an item is made of time")]
 fn age(time: DateTime) -> i64 {
-    DateTime::from(SystemTime::now()).secs().saturating_sub(time.secs())
+    DateTime::from(now()).secs().saturating_sub(time.secs())
+}
+
+#[expect(clippy::disallowed_methods, reason = "ages and verdicts are made of time")]
+fn now() -> SystemTime {
+    SystemTime::now()
 }

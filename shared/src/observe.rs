@@ -96,13 +96,15 @@ async fn named(
     account: &AccountId,
     subjects: &BTreeSet<Subject>,
 ) -> Result<Observed, ObserveError> {
-    let (mut instance_ids, mut interface_ids, mut session_ids) =
-        (Vec::new(), Vec::new(), Vec::new());
+    let (mut instance_ids, mut session_ids) = (Vec::new(), Vec::new());
+    let mut interface_ids = BTreeSet::new();
     let mut detached = Wanted::by("status", []);
     for subject in subjects {
         match subject {
             Subject::Instance(id) => instance_ids.push(id.as_str()),
-            Subject::Interface(id) => interface_ids.push(id.clone()),
+            Subject::Interface(id) => {
+                interface_ids.insert(id.clone());
+            }
             Subject::Session(id) => session_ids.push(id.as_str()),
             Subject::Detached => detached = Wanted::by("status", ["available"]),
             Subject::Everything => {}
@@ -123,7 +125,6 @@ async fn named(
 
     interface_ids.extend(loose.iter().map(|loose| loose.id.clone()));
     interface_ids.extend(interfaces(&instances).map(|(id, _)| id.clone()));
-    let interface_ids: BTreeSet<_> = interface_ids.into_iter().collect();
     let on_these =
         Wanted::by("network-interface-id", interface_ids.iter().map(InterfaceId::as_str));
 

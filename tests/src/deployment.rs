@@ -72,8 +72,15 @@ impl Deployment {
     pub fn forward(&mut self) {
         let events = self.cloud.world().take_events();
         for event in events {
-            let is_call = event["detail-type"] == "AWS API Call via CloudTrail";
-            if self.trail || !is_call {
+            // As the EventBridge rules do.
+            let passes = match event["detail-type"].as_str() {
+                Some("AWS API Call via CloudTrail") => self.trail,
+                Some("Config Rules Compliance Change") => {
+                    event["detail"]["newEvaluationResult"]["complianceType"] == "NON_COMPLIANT"
+                }
+                _ => true,
+            };
+            if passes {
                 self.queue.push_event(&event);
             }
         }

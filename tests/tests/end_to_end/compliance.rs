@@ -166,6 +166,20 @@ async fn the_loop_heals_a_session_that_somebody_deletes() {
 }
 
 #[tokio::test]
+async fn an_item_that_comes_late_is_judged_by_what_is_true_now() {
+    let mut stage = ruled(&[]).await;
+    let instance = stage.launch(&tagged());
+    let mut item = stage.bare_item(ResourceKey::instance(&instance), Status::Ok);
+    stage.deployment.judge().await;
+    stage.is_said(&instance, NonCompliant, "not mirrored yet");
+    stage.foreign(&stage.interface(&instance), 1, &stage.target);
+    // It was captured long before the verdict that stands.
+    item["configurationItem"]["configurationItemCaptureTime"] = json!("2020-01-01T00:00:00.000Z");
+    stage.tell(&item, false).await.unwrap();
+    stage.is_said(&instance, Compliant, "");
+}
+
+#[tokio::test]
 async fn a_session_to_a_target_that_is_not_allowed_is_named_with_its_owner() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&machine(&[]));

@@ -1,6 +1,7 @@
 //! Whether the cloud is as the story says.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
+use local_cloud::config::{Compliance, ResourceKey};
 use local_cloud::world::{DEFAULT_ACCOUNT, Instance, Session};
 
 use crate::label::{self, count};
@@ -11,13 +12,24 @@ use crate::user::is_ours;
 /// Each check fails with what is not as told.
 impl Stage {
     /// Exactly these instances have sessions of automirror's, one on each interface; somebody else
-    /// has so many; and no event is left over.
-    pub(crate) fn check(&mut self, mirrored: &[&str], foreign: usize) -> anyhow::Result<()> {
+    /// has so many; the rule finds fault with exactly those at fault; and no event is left over.
+    pub(crate) fn check(
+        &mut self,
+        mirrored: &[&str],
+        at_fault: &[&str],
+        foreign: usize,
+    ) -> anyhow::Result<()> {
         let sessions = self.sessions();
         let (ours, theirs): (Vec<_>, Vec<_>) = sessions.into_iter().partition(is_ours);
         let mut wanted = 0;
         for instance in self.instances()? {
             let name = label::name(&instance.tags, &instance.id);
+            let compliance = match name.as_str() {
+                name if at_fault.contains(&name) => Compliance::NonCompliant,
+                name if mirrored.contains(&name) => Compliance::Compliant,
+                _ => Compliance::NotApplicable,
+            };
+            self.check_verdict(&ResourceKey::instance(&instance.id), compliance)?;
             let expected = usize::from(mirrored.contains(&name.as_str()));
             for interface in &instance.interfaces {
                 let found = ours.iter().filter(|session| session.interface == *interface).count();
@@ -32,7 +44,11 @@ impl Stage {
                 self.check_session(&instance, session)?;
             }
         }
-        for name in mirrored {
+        // In this story, whatever somebody else mirrors goes where it must not.
+        for session in &theirs {
+            self.check_verdict(&ResourceKey::session(&session.id), Compliance::NonCompliant)?;
+        }
+        for name in mirrored.iter().chain(at_fault) {
             self.instance(name)?;
         }
         ensure!(ours.len() == wanted, "{} sessions are on no instance", ours.len() - wanted);
@@ -47,10 +63,15 @@ impl Stage {
             format!("one session on each interface of {} ({wanted})", mirrored.join(", "))
         };
         let foreign = if foreign == 0 { String::new() } else { format!("; {foreign} foreign") };
-        self.as_told(&(text + &foreign))
+        let verdicts = match at_fault {
+            [] => "; none NON_COMPLIANT".to_owned(),
+            names => format!("; NON_COMPLIANT: {}", names.join(", ")),
+        };
+        self.as_told(&(text + &foreign + &verdicts))
     }
 
-    /// automirror said this about an interface of the instance in this scene.
+    /// automirror said this about an interface of the instance in this scene, and the rule gives
+    /// the same reason.
     pub(crate) fn check_said(
         &mut self,
         name: &str,
@@ -58,12 +79,28 @@ impl Stage {
         reason: &str,
     ) -> anyhow::Result<()> {
         let instance = self.instance(name)?.id;
-        let was_said = self
+        let decision = self
             .decisions
             .iter()
-            .any(|it| it.instance == instance && it.action == action && it.reason == reason);
-        ensure!(was_said, "automirror should have said of {name}: {action}, {reason}");
+            .find(|it| it.instance == instance && it.action == action && it.reason == reason)
+            .with_context(|| {
+                format!("automirror should have said of {name}: {action}, {reason}")
+            })?;
+        let annotation = self.verdict(&instance).and_then(|verdict| verdict.annotation.as_deref());
+        let annotation = label::shorten(annotation.unwrap_or_default());
+        let reason = decision.text();
+        ensure!(annotation.contains(&reason), "of {name} the rule says {annotation}, not {reason}");
         Ok(())
+    }
+
+    /// Nobody knows yet that the instance's sessions are gone.
+    pub(crate) fn check_missed(&mut self, name: &str) -> anyhow::Result<()> {
+        let instance = self.instance(name)?;
+        let sessions = self.sessions();
+        let is_left = sessions.iter().any(|it| instance.interfaces.contains(&it.interface));
+        ensure!(!is_left, "{name} should have no sessions");
+        self.check_verdict(&ResourceKey::instance(&instance.id), Compliance::Compliant)?;
+        self.as_told(&format!("no session on {name}, and to the rule it is still COMPLIANT"))
     }
 
     /// Exactly so many sources lead to the target.
@@ -74,7 +111,15 @@ impl Stage {
         Ok(())
     }
 
-    pub(crate) fn as_told(&mut self, text: &str) -> anyhow::Result<()> {
+    fn check_verdict(&self, key: &ResourceKey, expected: Compliance) -> anyhow::Result<()> {
+        let verdict = self.verdicts.get(key);
+        let found = verdict.map(|verdict| verdict.compliance);
+        let id = &key.id;
+        ensure!(found == Some(expected), "{id} should be {}, not {verdict:?}", expected.name());
+        Ok(())
+    }
+
+    fn as_told(&mut self, text: &str) -> anyhow::Result<()> {
         self.screen.row((Paint::Green, "check"), "as told", text)?;
         Ok(())
     }

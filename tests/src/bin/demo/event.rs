@@ -1,5 +1,6 @@
 //! What reached the queue.
 
+use local_cloud::config::INSTANCE;
 use local_cloud::queue::Message;
 use local_cloud::world::World;
 use serde_json::Value;
@@ -60,6 +61,16 @@ fn event_of(world: &World, event: &Value) -> (String, String) {
         "AWS API Call via CloudTrail" => {
             let by = text("/detail/userIdentity/arn").rsplit('/').next().unwrap_or_default();
             (format!("API call, {by}"), text("/detail/eventName").to_owned())
+        }
+        "Config Rules Compliance Change" => {
+            let id = text("/detail/resourceId");
+            let verdict = text("/detail/newEvaluationResult/complianceType");
+            let about = match text("/detail/resourceType") {
+                INSTANCE => label::instance_name(world, id),
+                _ if verdict == "NON_COMPLIANT" => label::short(id),
+                _ => "a session".to_owned(),
+            };
+            (format!("rule {verdict}"), about)
         }
         other => (other.to_owned(), String::new()),
     }

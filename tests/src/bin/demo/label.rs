@@ -1,5 +1,7 @@
 //! Ids and names for people.
 
+use std::time::Duration;
+
 use local_cloud::world::{Tags, World};
 
 /// An id without its middle, which is all zeros in this cloud: `i-…0012`.
@@ -57,6 +59,11 @@ pub(crate) fn instance(world: &World, id: &str) -> String {
 pub(crate) fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
+}
+
+/// A time in milliseconds.
+pub(crate) fn millis(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
-//! Plays a story with the real automirror in the local cloud: `cargo run --bin demo`.
+//! Plays a story with the real automirror and config-rule in the local cloud: `cargo run --bin demo`.
 //!
 //! What is shown is read from the cloud and from automirror's own log, and each scene is checked
-//! against the cloud: the demo fails where it is not as told.
+//! against the cloud and the rule's verdicts: the demo fails where it is not as told.
 
 mod check;
+mod cost;
 mod decision;
 mod event;
+mod judge;
 mod label;
 mod screen;
 mod serve;

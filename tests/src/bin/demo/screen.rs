@@ -87,7 +87,7 @@ pub(crate) fn pad(text: &str, width: usize) -> String {
 }
 
 /// Breaks a text between words; always at least one line.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let Some(line) = lines.last_mut() else { continue };

@@ -9,7 +9,7 @@ use crate::stage::Stage;
 
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Lets the cloud live on, and shows what automirror does there, until Ctrl-C.
+/// Lets the cloud live on, and shows what automirror and the rule do there, until Ctrl-C.
 pub(crate) async fn serve(stage: &mut Stage) -> anyhow::Result<()> {
     show_commands(stage)?;
     let mut interrupt = Box::pin(tokio::signal::ctrl_c());
@@ -23,6 +23,7 @@ pub(crate) async fn serve(stage: &mut Stage) -> anyhow::Result<()> {
         }
         stage.deployment.cloud.world().tick();
         stage.deliver().await?;
+        stage.judge().await?;
     }
 }
 
@@ -34,12 +35,14 @@ fn show_commands(stage: &mut Stage) -> anyhow::Result<()> {
     stage.screen.line(Paint::Plain, "")?;
     stage.screen.line(Paint::Bold, "The cloud goes on until Ctrl-C; try in another terminal:")?;
     for command in [
-        "run-instances --instance-type t3.micro --tag-specifications \
+        "ec2 run-instances --instance-type t3.micro --tag-specifications \
          'ResourceType=instance,Tags=[{Key=Mirror,Value=True},{Key=Name,Value=mine}]'",
-        "describe-traffic-mirror-sessions --output table",
-        &format!("delete-tags --resources {pay} --tags Key=Mirror"),
+        "ec2 describe-traffic-mirror-sessions --output table",
+        "configservice get-compliance-details-by-config-rule --config-rule-name mirroring \
+         --compliance-types NON_COMPLIANT",
+        &format!("ec2 delete-tags --resources {pay} --tags Key=Mirror"),
     ] {
-        let line = format!("{key} aws --endpoint-url {endpoint} ec2 {command}");
+        let line = format!("{key} aws --endpoint-url {endpoint} {command}");
         stage.screen.line(Paint::Plain, &line)?;
     }
     stage.screen.line(Paint::Plain, "")?;

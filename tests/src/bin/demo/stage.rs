@@ -1,19 +1,23 @@
 //! The cloud, automirror, and what is shown of them.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use anyhow::Context;
-use local_cloud::call::{Call, Outcome};
-use local_cloud::deployment::Deployment;
+use local_cloud::config::{ResourceKey, Verdict};
+use local_cloud::deployment::{ConfigRule, Deployment};
 use local_cloud::function::{Answer, Invocation, LogLine};
 use local_cloud::queue::Message;
 use local_cloud::world::Caller;
 use serde_json::Value;
 
+use crate::cost::{Cost, Totals};
 use crate::decision::{Decision, Said};
 use crate::event;
-use crate::label::count;
+use crate::label::{count, millis};
 use crate::screen::{Paint, Screen};
 
-/// How many rounds of deliveries and ticks settle whatever a scene begins.
+/// How many rounds of deliveries, judgements and ticks settle whatever a scene begins.
 const ROUNDS: usize = 30;
 
 /// The cloud with automirror in it, and what is shown of them.
@@ -24,31 +28,26 @@ pub(crate) struct Stage {
     pub(crate) alice: Caller,
     /// What automirror decided since the scene began.
     pub(crate) decisions: Vec<Decision>,
+    /// What the Config rule was seen to say last.
+    pub(crate) verdicts: BTreeMap<ResourceKey, Verdict>,
     pub(crate) totals: Totals,
     scenes: usize,
 }
 
-/// What it took so far.
-#[derive(Default)]
-pub(crate) struct Totals {
-    events: usize,
-    invocations: usize,
-    reads: usize,
-    writes: usize,
-    /// Events that automirror could not deal with at once.
-    pub(crate) returned: usize,
-}
-
 impl Stage {
     pub(crate) async fn open() -> anyhow::Result<Self> {
-        let deployment = Deployment::start(&[]).await?;
+        let mut deployment = Deployment::start(&[]).await?;
+        deployment.add_rule(&[], &[]).await?;
         // The story takes a second. Were this EC2 to remember client tokens of sessions that are
         // gone, what is made again within the same minute would have to wait for the next one.
         deployment.cloud.world().token_outlives_session = false;
         let worker = deployment.workers.first().context("there is no worker")?;
+        let rule = deployment.rule.as_ref().context("there is no rule")?;
         let line = format!(
-            "automirror, the real binary, started in {} ms; its EC2 is the local cloud at {}",
+            "automirror and config-rule, the real binaries, started in {} and {} ms; their AWS is \
+             the local cloud at {}",
             worker.init_time().as_millis(),
+            rule.function.init_time().as_millis(),
             deployment.cloud.endpoint()
         );
         let mut screen = Screen::open();
@@ -58,6 +57,7 @@ impl Stage {
             screen,
             alice: Caller::default(),
             decisions: Vec::new(),
+            verdicts: BTreeMap::new(),
             totals: Totals::default(),
             scenes: 0,
         })
@@ -71,31 +71,34 @@ impl Stage {
         Ok(())
     }
 
-    /// Brings events to automirror until nothing happens any more.
+    /// Brings events to automirror and items to the rule until nothing happens any more.
     pub(crate) async fn settle(&mut self) -> anyhow::Result<()> {
         for _ in 0..ROUNDS {
             self.deliver().await?;
+            self.judge().await?;
             self.deployment.cloud.world().tick();
             self.deployment.forward();
-            if self.deployment.queue.is_empty() {
+            if self.deployment.queue.is_empty() && self.rule()?.is_idle(&self.deployment.cloud) {
                 return Ok(());
             }
         }
-        anyhow::bail!("events were still under way after {ROUNDS} rounds")
+        anyhow::bail!("something was still under way after {ROUNDS} rounds")
     }
 
-    /// Brings the events there are to automirror, and shows what came of them.
-    pub(crate) async fn deliver(&mut self) -> anyhow::Result<()> {
+    /// Brings the events there are to automirror, and shows what came of them and how long it took.
+    pub(crate) async fn deliver(&mut self) -> anyhow::Result<Duration> {
         self.deployment.cloud.clear_calls();
         let delivery = self.deployment.deliver().await;
+        let mut time = Duration::ZERO;
         // A delivery is one batch, unless there are more events than the demo ever makes: the
         // calls are those of all its batches.
         for batch in delivery.batches {
             self.show_events(&batch.messages)?;
             let invocation = batch.outcome.context("automirror did not answer a batch")?;
             self.show_invocation(&invocation)?;
+            time += invocation.wall_time;
         }
-        Ok(())
+        Ok(time)
     }
 
     /// Starts the scheduled sweep, and brings what it causes to automirror.
@@ -109,18 +112,15 @@ impl Stage {
     }
 
     pub(crate) fn show_totals(&mut self) -> anyhow::Result<()> {
-        let Totals { events, invocations, reads, writes, .. } = self.totals;
         let sessions = self.deployment.cloud.world().sessions().count();
-        let line = format!(
-            "{} in {}; {}, {}; {} in the cloud; all as told.",
-            count(events, "event"),
-            count(invocations, "invocation"),
-            count(reads, "EC2 read"),
-            count(writes, "EC2 write"),
-            count(sessions, "session"),
-        );
-        self.screen.line(Paint::Bold, &line)?;
+        let sessions = count(sessions, "session");
+        self.screen.line(Paint::Bold, &self.totals.text())?;
+        self.screen.line(Paint::Bold, &format!("{sessions} in the cloud; all as told."))?;
         Ok(())
+    }
+
+    pub(crate) fn rule(&self) -> anyhow::Result<&ConfigRule> {
+        self.deployment.rule.as_ref().context("there is no rule")
     }
 
     fn show_events(&mut self, messages: &[Message]) -> anyhow::Result<()> {
@@ -135,26 +135,17 @@ impl Stage {
     fn show_invocation(&mut self, invocation: &Invocation) -> anyhow::Result<()> {
         let remarks = self.show_log(&invocation.log)?;
         let calls = self.deployment.cloud.calls();
-        let calls: Vec<&Call> = calls.iter().filter(|call| is_by_automirror(call)).collect();
-        let reads = calls.iter().filter(|call| call.action.starts_with("Describe")).count();
-        let writes = calls.len() - reads;
-        let refused = calls.iter().filter(|call| call.outcome != Outcome::Done).count();
+        let cost = Cost::new("automirror", [invocation.wall_time], &calls);
         let returned = returned(&invocation.answer)?;
-        self.totals.invocations += 1;
-        self.totals.reads += reads;
-        self.totals.writes += writes;
+        self.totals.automirror += cost;
         self.totals.returned += returned;
 
-        let took = format!("{:.1} ms", invocation.wall_time.as_secs_f64() * 1000.0);
-        let mut cost = vec![format!("{}, {}", count(reads, "read"), count(writes, "write"))];
-        if refused > 0 {
-            cost.push(format!("{} refused", count(refused, "call")));
-        }
+        let mut text = vec![cost.calls()];
         if returned > 0 {
-            cost.push(format!("{} must come again", count(returned, "event")));
+            text.push(format!("{} must come again", count(returned, "event")));
         }
-        cost.extend(remarks);
-        self.screen.row((Paint::Dim, "took"), &took, &cost.join("; "))?;
+        text.extend(remarks);
+        self.screen.row((Paint::Dim, "took"), &millis(cost.time), &text.join("; "))?;
         Ok(())
     }
 
@@ -183,11 +174,6 @@ impl Stage {
         }
         Ok(remarks)
     }
-}
-
-/// While the demo serves, others call the cloud too.
-fn is_by_automirror(call: &Call) -> bool {
-    call.caller.principal.starts_with("assumed-role/automirror/")
 }
 
 /// How many events of a batch must come again; a sweep answers with its numbers instead.

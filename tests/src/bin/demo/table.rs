@@ -1,14 +1,26 @@
 //! What is there in the end.
 
+use local_cloud::config::{Compliance, Verdict};
 use local_cloud::world::{Instance, Session};
 
 use crate::label::{self, short};
-use crate::screen::{Paint, pad};
+use crate::screen::{Paint, pad, wrap};
 use crate::stage::Stage;
 use crate::user::is_ours;
 
-const HEADER: [&str; 8] =
-    ["instance", "type", "state", "interface", "session", "target", "filter", "whose"];
+const HEADER: [&str; 9] = [
+    "instance",
+    "type",
+    "state",
+    "interface",
+    "session",
+    "target",
+    "filter",
+    "whose",
+    "compliance",
+];
+/// The most characters of the reason for a verdict.
+const REASON: usize = 40;
 
 /// Shows every interface of every instance with its sessions.
 pub(crate) fn show(stage: &mut Stage) -> anyhow::Result<()> {
@@ -27,7 +39,8 @@ pub(crate) fn show(stage: &mut Stage) -> anyhow::Result<()> {
     stage.screen.line(Paint::Bold, "What is there now")?;
     stage.screen.line(Paint::Dim, &line(&header, &widths))?;
     for row in &rows {
-        let is_foreign = row.last().is_some_and(|whose| whose.starts_with("foreign"));
+        let [.., whose, _] = row;
+        let is_foreign = whose.starts_with("foreign");
         let paint = if is_foreign { Paint::Yellow } else { Paint::Plain };
         stage.screen.line(paint, &line(row, &widths))?;
     }
@@ -35,12 +48,12 @@ pub(crate) fn show(stage: &mut Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn line(row: &[String; 8], widths: &[usize; 8]) -> String {
+fn line(row: &[String; 9], widths: &[usize; 9]) -> String {
     let cells = row.iter().zip(widths).map(|(cell, width)| pad(cell, width + 2));
     format!("  {}", cells.collect::<String>().trim_end())
 }
 
-fn rows_of(stage: &Stage, instance: &Instance) -> Vec<[String; 8]> {
+fn rows_of(stage: &Stage, instance: &Instance) -> Vec<[String; 9]> {
     let none = || "-".to_owned();
     let sessions = stage.sessions();
     let mut rows = Vec::new();
@@ -49,7 +62,8 @@ fn rows_of(stage: &Stage, instance: &Instance) -> Vec<[String; 8]> {
         let [number, target, filter, whose] = session;
         let kind = instance.instance_type.clone();
         let life = instance.state.name().to_owned();
-        [name, kind, life, interface, number, target, filter, whose]
+        let compliance = stage.verdict(&instance.id).map_or_else(none, in_short);
+        [name, kind, life, interface, number, target, filter, whose, compliance]
     };
     if instance.interfaces.is_empty() {
         rows.push(row(none(), [none(), none(), none(), none()]));
@@ -67,6 +81,19 @@ fn rows_of(stage: &Stage, instance: &Instance) -> Vec<[String; 8]> {
     rows
 }
 
+/// The verdict; if it is bad, with the reason, without its interface, which the row names.
+fn in_short(verdict: &Verdict) -> String {
+    let name = verdict.compliance.name();
+    let why = verdict.annotation.as_deref().unwrap_or_default();
+    if verdict.compliance != Compliance::NonCompliant {
+        return name.to_owned();
+    }
+    let why = label::shorten(why.split_once(": ").map_or(why, |(_, why)| why));
+    let lines = wrap(&why, REASON);
+    let rest = if lines.len() > 1 { "…" } else { "" };
+    format!("{name}: {}{rest}", lines.first().map_or("", String::as_str))
+}
+
 fn cells_of(stage: &Stage, session: &Session) -> [String; 4] {
     let world = stage.deployment.cloud.world();
     let target = world.target(&session.target);
@@ -76,7 +103,7 @@ fn cells_of(stage: &Stage, session: &Session) -> [String; 4] {
     let outside = target.filter(|target| target.owner != session.owner);
     let whose = match outside {
         _ if is_ours(session) => manager.unwrap_or_default(),
-        Some(target) => format!("foreign, to account {}", target.owner),
+        Some(target) => format!("foreign, to {}", target.owner),
         None => "foreign".to_owned(),
     };
     let number = format!("{} {}", session.number, short(&session.id));

@@ -156,6 +156,13 @@ impl Stage {
         Ok(())
     }
 
+    /// Lets somebody turn AWS Config's recorder on or off.
+    pub(crate) fn record(&mut self, is_on: bool, who: &str) -> anyhow::Result<()> {
+        self.deployment.cloud.config().recording = is_on;
+        let verb = if is_on { "starts" } else { "stops" };
+        self.tell(who, &format!("{verb} AWS Config's recorder"))
+    }
+
     /// What the user sees of all instances.
     pub(crate) fn instances(&self) -> anyhow::Result<Vec<Instance>> {
         let world = self.deployment.cloud.world();
