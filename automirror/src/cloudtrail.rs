@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use shared::subject::Subject;
+use shared::{subject::Subject, text::quoted};
 
 use crate::event::{Look, Reading, unreadable};
 
@@ -38,10 +38,10 @@ pub(crate) fn read(detail: &Value, us: &Identity) -> Reading {
         Err(error) => return unreadable(format!("not a CloudTrail record: {error}")),
     };
     if call.error_code.is_some() {
-        return Reading::Ignored(format!("the call {} failed", call.event_name));
+        return Reading::Ignored(format!("the call {} failed", quoted(&call.event_name)));
     }
     if call.is_by(us) {
-        return Reading::Ignored(format!("the call {} was our own", call.event_name));
+        return Reading::Ignored(format!("the call {} was our own", quoted(&call.event_name)));
     }
     match call.event_name.as_str() {
         "AttachNetworkInterface" => {
@@ -65,7 +65,7 @@ pub(crate) fn read(detail: &Value, us: &Identity) -> Reading {
                 .and_then(|id| id.parse().ok()),
             launched: None,
         }),
-        other => Reading::Ignored(format!("the call {other:?} is not about mirroring")),
+        other => Reading::Ignored(format!("the call {} is not about mirroring", quoted(other))),
     }
 }
 

@@ -44,3 +44,22 @@ impl Deadline {
 pub(crate) fn now() -> SystemTime {
     SystemTime::now()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_(time: Duration) -> Deadline {
+        let end = now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + time;
+        Deadline::at(u64::try_from(end.as_millis()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_short_time_out_leaves_time_to_work_and_none_is_left_after_the_end() {
+        assert!(!in_(Duration::from_secs(60)).is_near());
+        assert!(!in_(Duration::from_secs(2)).is_near(), "the margin is a quarter at most");
+        let over = in_(Duration::ZERO);
+        assert!(over.is_near());
+        assert_eq!(over.cut(std::future::pending::<()>()).await, None);
+    }
+}

@@ -10,6 +10,7 @@ use shared::{
     policy::Policy,
     reads_tag,
     subject::Subject,
+    text::{fit, quoted},
 };
 
 use crate::cloudtrail::{self, Identity};
@@ -35,6 +36,8 @@ pub(crate) enum Shape {
 pub(crate) struct Record {
     /// The SQS message id.
     pub(crate) message: Option<String>,
+    /// How often SQS has delivered it, this time included.
+    pub(crate) receives: u32,
     pub(crate) reading: Reading,
 }
 
@@ -52,10 +55,20 @@ pub(crate) enum Reading {
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Look {
     pub(crate) subjects: BTreeSet<Subject>,
-    /// An instance that was there when the event was sent, at this time in seconds since 1970.
-    pub(crate) launched: Option<(InstanceId, i64)>,
+    /// An instance that has just come.
+    pub(crate) launched: Option<Launched>,
     /// A session that somebody else has deleted.
     pub(crate) deleted: Option<SessionId>,
+}
+
+/// An instance that was there when an event was sent.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Launched {
+    pub(crate) instance: InstanceId,
+    /// It was running, not pending.
+    pub(crate) running: bool,
+    /// Seconds since 1970.
+    pub(crate) time: i64,
 }
 
 impl Reading {
@@ -75,12 +88,14 @@ impl Reader<'_> {
     /// Reads any payload; what makes no sense becomes an unreadable record.
     pub(crate) fn request(&self, payload: Value) -> Request {
         let Some(records) = payload.get("Records") else {
-            let record = Record { message: None, reading: self.body(payload) };
+            let record = Record { message: None, receives: 1, reading: self.body(payload) };
             return Request { shape: Shape::Single, records: vec![record] };
         };
-        let records = match records {
-            Value::Array(records) => records.iter().map(|record| self.record(record)).collect(),
-            _ => vec![Record { message: None, reading: unreadable("`Records` is not a list") }],
+        let records = if let Value::Array(records) = records {
+            records.iter().map(|record| self.record(record)).collect()
+        } else {
+            let reading = unreadable("`Records` is not a list");
+            vec![Record { message: None, receives: 1, reading }]
         };
         Request { shape: Shape::Batch, records }
     }
@@ -95,7 +110,9 @@ impl Reader<'_> {
                 Err(error) => unreadable(format!("the body is not JSON: {error}")),
             },
         };
-        Record { message, reading }
+        let receives = record.pointer("/attributes/ApproximateReceiveCount");
+        let receives = receives.and_then(Value::as_str).and_then(|count| count.parse().ok());
+        Record { message, receives: receives.unwrap_or(1), reading }
     }
 
     /// An EventBridge event or a call by hand.
@@ -131,7 +148,9 @@ impl Reader<'_> {
             "AWS API Call via CloudTrail" => cloudtrail::read(detail, self.us),
             "Config Rules Compliance Change" => compliance_change(detail),
             "Scheduled Event" => Reading::look([Subject::Everything]),
-            other => Reading::Ignored(format!("events of type {other:?} are not for automirror")),
+            other => {
+                Reading::Ignored(format!("events of type {} are not for automirror", quoted(other)))
+            }
         }
     }
 
@@ -173,8 +192,12 @@ fn state_change(event: &EventBridgeEvent) -> Reading {
     let subjects = [Subject::Instance(instance.clone())].into();
     let mut look = Look { subjects, ..Look::default() };
     match text("state") {
-        Some("pending" | "running") => {
-            look.launched = event.time.map(|time| (instance, time.timestamp()));
+        Some(state @ ("pending" | "running")) => {
+            let running = state == "running";
+            look.launched = event.time.map(|time| {
+                let time = time.timestamp();
+                Launched { instance, running, time }
+            });
         }
         // The interfaces have left the instance: those that were kept may still have sessions.
         Some("terminated") => {
@@ -204,6 +227,10 @@ fn compliance_change(detail: &Value) -> Reading {
     }
 }
 
-pub(crate) fn unreadable(why: impl Into<String>) -> Reading {
-    Reading::Unreadable(why.into())
+/// What is wrong may quote what was sent, so it is made fit for the log.
+pub(crate) fn unreadable(why: impl AsRef<str>) -> Reading {
+    Reading::Unreadable(fit(why.as_ref(), LONGEST))
 }
+
+/// The most characters that are said about an event.
+const LONGEST: usize = 250;

@@ -82,20 +82,29 @@ impl Executor {
         let policy = invocation.policy;
         let mut finished = Vec::new();
         let mut steps = plan(policy, &observed).steps;
+        let mut tried_twice = BTreeSet::new();
         loop {
-            let mut crowded_out = BTreeSet::new();
+            let (mut crowded_out, mut full, mut left) =
+                (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
             for (step, outcome) in self.carry_out(invocation, steps).await {
                 if let Outcome::Failed(Failure { kind: Kind::TargetFull, .. }) = outcome
                     && let Some(target) = step.action.target()
                 {
-                    refuse(&mut observed, target);
+                    full.insert(target.clone());
                     crowded_out.insert(step.interface);
                     continue;
                 }
                 if let Outcome::Done(session) = &outcome {
+                    left.extend(led_to(&observed, session));
                     apply(policy, &mut observed, &step, session);
                 }
                 finished.push((step, outcome));
+            }
+            for target in full {
+                // A session may have left it at the same moment as the one that was refused came.
+                if !left.contains(&target) || !tried_twice.insert(target.clone()) {
+                    refuse(&mut observed, &target);
+                }
             }
             if crowded_out.is_empty() {
                 return finished;
@@ -187,7 +196,7 @@ impl Executor {
             .await?;
         let session = answer.traffic_mirror_session();
         made_by(id, session).ok_or_else(|| Failure {
-            kind: Kind::Passing,
+            kind: Kind::Disputed,
             code: None,
             message: "EC2 answered with a session that another invocation made".to_owned(),
         })
@@ -255,6 +264,12 @@ fn refuse(observed: &mut Observed, full: &TargetId) {
     for target in &mut observed.targets {
         target.refused |= target.id == *full;
     }
+}
+
+/// The target a session leads to before it is changed.
+fn led_to(observed: &Observed, id: &SessionId) -> Option<TargetId> {
+    let session = observed.sessions.iter().find(|session| session.id == *id);
+    session.map(|session| session.target.clone())
 }
 
 /// Enters a change that was made into what was observed.

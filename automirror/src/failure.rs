@@ -10,6 +10,9 @@ use aws_sdk_ec2::{
 pub(crate) enum Kind {
     /// It may work next time: the record comes again.
     Passing,
+    /// What EC2 says does not fit what it showed, so one of the two is out of date: the record comes
+    /// again, but not for ever.
+    Disputed,
     /// The target has no room: another one may have.
     TargetFull,
     /// What the call is about is not there.
@@ -88,8 +91,11 @@ fn kind(status: u16, code: &str, message: &str) -> Kind {
     // next look will show its session.
     let says = format!("{code} {message}").to_ascii_lowercase();
     let number_taken = says.contains("sessionnumber") || says.contains("session number");
-    if status >= 500 || BUSY.contains(&code) || token_used || number_taken {
+    if status >= 500 || BUSY.contains(&code) {
         return Kind::Passing;
+    }
+    if token_used || number_taken {
+        return Kind::Disputed;
     }
     Kind::Lasting
 }
@@ -106,8 +112,8 @@ mod tests {
             (503, "RequestLimitExceeded", "", Kind::Passing),
             (400, "RequestLimitExceeded", "", Kind::Passing),
             (500, "Whatever", "", Kind::Passing),
-            (400, "InvalidParameterValue", number, Kind::Passing),
-            (400, "TrafficMirrorSessionNumberInUse", "", Kind::Passing),
+            (400, "InvalidParameterValue", number, Kind::Disputed),
+            (400, "TrafficMirrorSessionNumberInUse", "", Kind::Disputed),
             (400, full, "", Kind::TargetFull),
             (400, "InvalidTrafficMirrorSessionId.NotFound", "", Kind::NotFound),
             (400, "InvalidTrafficMirrorSessionNotFound", "", Kind::NotFound),
@@ -116,7 +122,7 @@ mod tests {
             (400, "TrafficMirrorSessionLimitExceeded", "", Kind::Lasting),
             (400, "TrafficMirrorSessionsPerInterfaceLimitExceeded", "", Kind::Lasting),
             (403, "UnauthorizedOperation", "", Kind::Lasting),
-            (400, "IdempotentParameterMismatch", "", Kind::Passing),
+            (400, "IdempotentParameterMismatch", "", Kind::Disputed),
             (400, "SomethingNew", "", Kind::Lasting),
             (400, "", "", Kind::Lasting),
         ] {

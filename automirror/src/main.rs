@@ -11,6 +11,7 @@ mod failure;
 mod handler;
 mod report;
 mod token;
+mod work;
 
 use std::process::ExitCode;
 

@@ -48,17 +48,27 @@ pub(crate) struct Reporter {
     said: Mutex<BTreeSet<(InterfaceId, String)>>,
 }
 
+/// How long a step that was not carried out is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As long as the queue brings it.
+    Long,
+    /// A few times: the next look may show what EC2 meant, and if not, no look will.
+    Short,
+}
+
 impl Outcome {
-    /// Whether the step must be tried again.
-    pub(crate) fn comes_again(&self) -> bool {
+    /// Whether the step must be tried again, and how long.
+    pub(crate) fn patience(&self) -> Option<Patience> {
         match self {
-            Self::Noted | Self::Done(_) => false,
+            Self::Noted | Self::Done(_) => None,
             Self::Failed(failure) => match failure.kind {
-                // What EC2 does not find was there a moment ago: the next look will tell.
-                Kind::Passing | Kind::NotFound => true,
-                Kind::TargetFull | Kind::Lasting => false,
+                Kind::Passing => Some(Patience::Long),
+                // What EC2 does not find was there a moment ago.
+                Kind::Disputed | Kind::NotFound => Some(Patience::Short),
+                Kind::TargetFull | Kind::Lasting => None,
             },
-            Self::OutOfTime => true,
+            Self::OutOfTime => Some(Patience::Long),
         }
     }
 }
@@ -88,9 +98,9 @@ impl Reporter {
                     report.count_change(&step.action);
                     say_done(step, session.as_str());
                 }
-                Outcome::Failed(failure) if outcome.comes_again() => {
+                Outcome::Failed(failure) if outcome.patience().is_some() => {
                     report.unfinished += 1;
-                    say_failed(step, failure, "it is tried again");
+                    say_failed(step, failure, "it is tried again, at the latest by the next sweep");
                 }
                 Outcome::Failed(failure) if is_pending(pending, step) => {
                     let then = "the instance is pending, so its next event follows";
@@ -142,6 +152,11 @@ impl Reporter {
 }
 
 impl Report {
+    /// Whether anything was changed.
+    pub(crate) const fn has_changes(&self) -> bool {
+        self.created + self.modified + self.deleted > 0
+    }
+
     /// The line about the whole invocation.
     pub(crate) fn summary(&self, records: usize, returned: usize) {
         let Self {

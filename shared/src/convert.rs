@@ -151,3 +151,33 @@ fn tags(tags: &[ec2::Tag]) -> BTreeMap<String, String> {
 fn parsed<T: FromStr>(text: Option<&str>) -> Option<T> {
     text?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_primary_interface_is_the_first_device_of_the_first_card() {
+        for (device, card, primary) in
+            [(0, None, true), (0, Some(0), true), (0, Some(1), false), (1, None, false)]
+        {
+            let attachment = ec2::InstanceNetworkInterfaceAttachment::builder()
+                .device_index(device)
+                .set_network_card_index(card)
+                .build();
+            let item = ec2::InstanceNetworkInterface::builder()
+                .network_interface_id("eni-1")
+                .attachment(attachment)
+                .build();
+            assert_eq!(interface(&item).unwrap().primary, primary, "{device} {card:?}");
+        }
+    }
+
+    #[test]
+    fn what_lacks_its_id_is_left_out() {
+        let item = ec2::TrafficMirrorSession::builder().session_number(1).build();
+        assert_eq!(session(&item), None);
+        let item = ec2::InstanceNetworkInterface::builder().build();
+        assert_eq!(interface(&item), None);
+    }
+}

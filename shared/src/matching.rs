@@ -30,7 +30,7 @@ pub(crate) enum Service<'a> {
 /// Where new sessions fit on an interface.
 #[derive(Clone, Debug)]
 pub(crate) struct Room {
-    /// How many more sessions the interface takes.
+    /// How many sessions of ours the interface takes.
     pub(crate) slots: usize,
     /// The numbers on the wanted side of the foreign sessions.
     pub(crate) numbers: RangeInclusive<SessionNumber>,
@@ -113,7 +113,9 @@ fn around<'a>(
 
 /// Gives each wish without a session the smallest free number between its neighbours.
 fn number<'a>(served: &Served<'a>, room: &Room) -> Vec<Pair<'a>> {
-    let Room { mut slots, numbers, mut taken } = room.clone();
+    let Room { slots, numbers, mut taken } = room.clone();
+    let present = served.iter().filter(|(_, session)| session.is_some()).count();
+    let mut slots = slots.saturating_sub(present);
     let mut lowest = *numbers.start();
     let mut pairs = Vec::new();
     for (position, (wish, session)) in served.iter().enumerate() {

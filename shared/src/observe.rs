@@ -27,6 +27,8 @@ use crate::{
     observed::{Instance, LooseInterface, LoosePlace, Observed, TargetKind},
     plan::plan,
     policy::Policy,
+    reason::Reason,
+    step::Step,
     subject::Subject,
     wish::selected,
 };
@@ -50,6 +52,10 @@ impl ObserveError {
         Self { operation, code, source: Box::new(error) }
     }
 }
+
+/// Above this many interfaces all sessions are read: an account has at most 10,000, ten pages, and
+/// that is what asking by 200 interfaces at a time comes to here.
+const MANY_INTERFACES: usize = 2_000;
 
 const BY_INTERFACE: &str = "network-interface.network-interface-id";
 
@@ -111,7 +117,7 @@ async fn named(
         }
     }
     let named = Wanted::by("traffic-mirror-session-id", session_ids);
-    let mut sessions = describe::sessions(client, &named).await?;
+    let sessions = describe::sessions(client, &named).await?;
     interface_ids.extend(sessions.iter().map(|session| session.interface.clone()));
 
     let by_id = Wanted::by("instance-id", instance_ids);
@@ -125,8 +131,11 @@ async fn named(
 
     interface_ids.extend(loose.iter().map(|loose| loose.id.clone()));
     interface_ids.extend(interfaces(&instances).map(|(id, _)| id.clone()));
-    let on_these =
-        Wanted::by("network-interface-id", interface_ids.iter().map(InterfaceId::as_str));
+    let on_these = if interface_ids.len() > MANY_INTERFACES {
+        Wanted::All
+    } else {
+        Wanted::by("network-interface-id", interface_ids.iter().map(InterfaceId::as_str))
+    };
 
     let wanted = instances.iter().filter(|instance| selected(policy, instance).is_ok());
     let most_interfaces = wanted.map(|instance| instance.interfaces.len()).max();
@@ -139,7 +148,7 @@ async fn named(
         when(ask_requesters, describe::requesters(client, account)),
     )?;
     name_requesters(&mut instances, &requesters);
-    sessions.extend(found);
+    let sessions = found.into_iter().filter(|session| interface_ids.contains(&session.interface));
     Ok(Observed {
         account: account.clone(),
         instances,
@@ -179,7 +188,11 @@ async fn add_loads(
     all_sessions_read: bool,
 ) -> Result<(), ObserveError> {
     let draft = plan(policy, observed);
-    if !draft.changes().any(|step| step.action.target().is_some()) {
+    // A target may only look full for want of what is read here: how large its instance is.
+    let looks_full =
+        |reason: &Reason| matches!(reason, Reason::TargetFull { .. } | Reason::TargetsFull { .. });
+    let chooses = |step: &Step| step.action.target().is_some() || looks_full(&step.reason);
+    if !draft.steps.iter().any(chooses) {
         return Ok(());
     }
     let allowed: Vec<_> = observed

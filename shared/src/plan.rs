@@ -105,7 +105,11 @@ impl<'a> Planner<'a> {
                 Finding::NotWanted(reason) => self.clear(source, &reason),
                 Finding::Impossible(reason) => {
                     for session in self.ours(source.interface) {
-                        self.delete(source, session, reason.clone());
+                        if is_useless(session, &reason) {
+                            self.delete(source, session, reason.clone());
+                        } else {
+                            self.delete_if_forbidden(source, session);
+                        }
                     }
                     self.step(source, Action::Block, reason);
                 }
@@ -281,10 +285,9 @@ impl<'a> Planner<'a> {
     /// A packet length as EC2 shows it for a session to this target.
     fn shown_length(&self, target: &TargetId, length: Option<i32>) -> Option<i32> {
         match self.index.target(target).map(|target| &target.kind) {
-            Some(TargetKind::NetworkLoadBalancer) => {
-                Some(length.unwrap_or(LOAD_BALANCER_PACKET_LENGTH))
-            }
-            _ => length,
+            Some(TargetKind::Interface { .. }) => length,
+            // A target that EC2 does not show may be one, too.
+            _ => Some(length.unwrap_or(LOAD_BALANCER_PACKET_LENGTH)),
         }
     }
 
@@ -342,7 +345,7 @@ impl<'a> Planner<'a> {
             }
         }
         Room {
-            slots: SESSIONS_PER_INTERFACE.saturating_sub(ours.len() + foreign.len()),
+            slots: SESSIONS_PER_INTERFACE.saturating_sub(foreign.len()),
             numbers: lowest..=highest,
             taken: ours.iter().chain(foreign).map(|session| session.number).collect(),
         }
@@ -377,5 +380,14 @@ impl<'a> Planner<'a> {
             action,
             reason,
         });
+    }
+}
+
+/// Whether a session on an interface that cannot be mirrored only costs money. One that was there
+/// before somebody made a target of its interface goes on, unless it leads back to where it comes from.
+fn is_useless(session: &Session, reason: &Reason) -> bool {
+    match reason {
+        Reason::IsTarget { target } => session.target == *target,
+        _ => true,
     }
 }

@@ -251,17 +251,21 @@ impl<F: Fn(&str) -> Option<String>> Settings<F> {
         &self,
         name: &'static str,
     ) -> Result<BTreeSet<T>, SettingError> {
-        let value = self.value(name).unwrap_or_default();
+        let Some(value) = self.value(name) else { return Ok(BTreeSet::new()) };
+        let bad = |value: &str, accepted: &dyn Display| SettingError {
+            name,
+            value: value.to_owned(),
+            accepted: format!("a list, separated by commas, each {accepted}"),
+        };
         let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
-        items
-            .map(|item| {
-                item.parse().map_err(|error: T::Err| SettingError {
-                    name,
-                    value: item.to_owned(),
-                    accepted: format!("a list, separated by commas, each {error}"),
-                })
-            })
-            .collect()
+        let items: BTreeSet<T> = items
+            .map(|item| item.parse().map_err(|error: T::Err| bad(item, &error)))
+            .collect::<Result<_, _>>()?;
+        // An empty list would lift the limit that somebody meant to set.
+        if items.is_empty() {
+            return Err(bad(&value, &"not empty"));
+        }
+        Ok(items)
     }
 
     /// The first choice is the default.
@@ -429,6 +433,8 @@ mod tests {
             ("MIRROR_SCOPE", "some", "`tagged` or `all`"),
             ("MIRROR_VPC_IDS", "vpc-1,subnet-2", "starts with `vpc-`"),
             ("MIRROR_TARGET_IDS", "tmf-1", "starts with `tmt-`"),
+            ("MIRROR_TARGET_IDS", " , ", "a list, separated by commas, each not empty"),
+            ("MIRROR_VPC_IDS", ",", "a list, separated by commas, each not empty"),
             ("MIRROR_TARGET_OWNERS", "12", "twelve digits"),
             ("MIRROR_FILTER_ID", "tmt-1", "starts with `tmf-`"),
             ("MIRROR_INTERFACES", "eth0", "`all` or `primary`"),

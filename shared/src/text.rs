@@ -3,18 +3,25 @@
 /// The most characters of a foreign text that are shown.
 const LONGEST: usize = 64;
 
-/// The text in backquotes: cut, on one line, and without characters that could steer a terminal.
+/// The text in backquotes, made fit and cut short.
 #[must_use]
 pub fn quoted(text: &str) -> String {
+    format!("`{}`", fit(text, LONGEST))
+}
+
+/// The text on one line, without characters that could steer a terminal, cut after `longest`
+/// characters.
+#[must_use]
+pub fn fit(text: &str, longest: usize) -> String {
     let mut shown: String = text
         .chars()
-        .take(LONGEST)
+        .take(longest)
         .map(|c| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c })
         .collect();
-    if text.chars().nth(LONGEST).is_some() {
+    if text.chars().nth(longest).is_some() {
         shown.push('…');
     }
-    format!("`{shown}`")
+    shown
 }
 
 /// Marks that reorder or hide text (Unicode bidirectional and zero-width characters).

@@ -1,6 +1,6 @@
 //! AWS Config: the recorder, the rules, and the verdicts that the rules' functions hand in.
 //!
-//! A service of its own beside the [`World`], which it only looks at. As there: plain data under
+//! A service of its own beside the `World`, which it only looks at. As there: plain data under
 //! plain methods, no I/O, and no clock but the world's. It is the Config of one account and region.
 
 pub(crate) mod api;

@@ -2,7 +2,7 @@
 //!
 //! Plain data under plain methods: no I/O and no clock, so the same calls always make the same
 //! world. A method takes the caller, enforces AWS's rules with AWS's error codes, and leaves the
-//! events it caused in an outbox ([`World::take_events`]).
+//! events it caused in an outbox (`World::take_events`).
 
 mod attachment;
 mod caller;

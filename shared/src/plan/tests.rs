@@ -422,6 +422,64 @@ fn an_interface_with_three_sessions_has_no_room() {
     ]);
 }
 
+#[test]
+fn a_source_with_two_sessions_on_a_target_takes_one_place() {
+    let cloud = Cloud::new()
+        .with(|o| {
+            o.targets = vec![sensor("tmt-1", "eni-t1", "a")];
+            o.sessions.extend(fill("tmt-1", 9));
+        })
+        .filter(filter("tmf-2"))
+        .tag("Mirror-Target", "tmt-1,tmt-1")
+        .tag("Mirror-Filter", "tmf-1,tmf-2");
+    cloud.plans(&[
+        CREATE,
+        "i-1 eni-1: create session 2 to tmt-1 with tmf-2: wanted and not mirrored yet",
+    ]);
+}
+
+#[test]
+fn a_session_that_goes_makes_its_target_emptier() {
+    let cloud = Cloud::new().with(|o| {
+        o.targets = ["tmt-1", "tmt-2"].map(|id| load_balancer(id, US)).to_vec();
+        let mut stopped = instance("i-0", &["eni-0"]);
+        stopped.state = InstanceState::Stopped;
+        o.instances.push(stopped);
+        o.sessions.push(ours("tms-0", "eni-0", 1));
+    });
+    cloud.plans(&["i-0 eni-0: delete tms-0: the instance is stopped", CREATE]);
+}
+
+#[test]
+fn a_session_that_cannot_move_is_still_put_right() {
+    let cloud = Cloud::new().tag("Mirror-Target", "tmt-2").with(|o| {
+        o.targets.push(sensor("tmt-2", "eni-t2", "a"));
+        o.sessions.extend(fill("tmt-2", 10));
+    });
+    cloud.set("MIRROR_VNI", "9").session(ours("tms-1", "eni-1", 1)).plans(&[
+        "i-1 eni-1: modify tms-1, VNI 9: it differs from what is wanted",
+        "i-1 eni-1: block: target tmt-2 has no room for a source",
+    ]);
+}
+
+#[test]
+fn a_session_that_was_there_before_its_interface_became_a_target_goes_on() {
+    let block = |target: &str| {
+        format!(
+            "i-1 eni-1: block: the interface is behind target {target}, so it cannot be a source"
+        )
+    };
+    let cloud = || Cloud::new().target(sensor("tmt-2", "eni-1", "a"));
+    cloud().session(ours("tms-1", "eni-1", 1)).plans(&[&block("tmt-2")]);
+    // Not if it leads back to where it comes from.
+    let mut circle = ours("tms-1", "eni-1", 1);
+    circle.target = "tmt-2".parse().unwrap();
+    cloud().session(circle).plans(&[
+        "i-1 eni-1: delete tms-1: the interface is behind target tmt-2, so it cannot be a source",
+        &block("tmt-2"),
+    ]);
+}
+
 // 6. Compare
 
 #[test]

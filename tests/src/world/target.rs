@@ -78,6 +78,13 @@ impl World {
         }
     }
 
+    /// Ends all sharing of a target; sessions that others have on it stay.
+    pub fn unshare_target(&mut self, id: &str) {
+        if let Some(target) = self.targets.get_mut(id) {
+            target.shared_with.clear();
+        }
+    }
+
     pub fn target(&self, id: &str) -> Option<&Target> {
         self.targets.get(id)
     }

@@ -21,16 +21,6 @@ fn refuse(code: &str) -> Kind {
     Kind::Refuse { code: code.to_owned(), message: "because".to_owned(), status: 400 }
 }
 
-impl Stage {
-    fn fault(&self, fault: Fault) {
-        self.deployment.cloud.faults().add(fault);
-    }
-
-    fn recover(&self) {
-        self.deployment.cloud.faults().clear();
-    }
-}
-
 #[tokio::test]
 async fn a_busy_or_failing_ec2_loses_nothing() {
     let (mut first, mut second, mut third) = (stage().await, stage().await, stage().await);
@@ -346,18 +336,18 @@ async fn a_session_that_is_gone_when_it_is_to_be_deleted_is_as_wanted() {
     let mut stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.settle().await;
+    let session = stage.session(&instance);
     stage.untag(&instance, "Mirror");
-    stage.fault(Fault::once(
-        "DeleteTrafficMirrorSession",
-        refuse("InvalidTrafficMirrorSessionId.NotFound"),
-    ));
-    let delivery = stage.deployment.deliver().await;
-    let outcome = delivery.batches[0].outcome.as_ref().unwrap();
-    assert_eq!(returned(outcome), Vec::<String>::new());
-    assert_eq!(
-        steps(delivery.batches[0].log()),
-        [("delete".to_owned(), "not-selected".to_owned())]
-    );
+    stage.fault(Fault::once("DeleteTrafficMirrorSession", Kind::Hold));
+    let bodies: Vec<_> = stage.world().take_events().iter().map(ToString::to_string).collect();
+    let faster = async {
+        stage.deployment.cloud.faults().held(1).await;
+        stage.world().delete_session(&user(), &session.id).unwrap();
+        stage.deployment.cloud.faults().release();
+    };
+    let ((again, invocation), ()) = tokio::join!(stage.batch(&bodies), faster);
+    assert_eq!(again, Vec::<String>::new());
+    assert_eq!(steps(&invocation.log), [("delete".to_owned(), "not-selected".to_owned())]);
 }
 
 #[tokio::test]

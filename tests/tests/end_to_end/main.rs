@@ -14,6 +14,7 @@ mod emulator;
 mod events;
 mod failures;
 mod hostile;
+mod races;
 mod scale;
 mod settings;
 mod stage;

@@ -5,6 +5,7 @@ use std::sync::MutexGuard;
 use local_cloud::{
     call::{Call, Outcome},
     deployment::Deployment,
+    fault::Fault,
     function::{Answer, Invocation, LogLine},
     queue::Delivery,
     world::{
@@ -249,5 +250,15 @@ impl Stage {
     /// Does without the load balancer.
     pub(crate) fn drop_load_balancer(&self) {
         self.world().delete_target(&user(), &self.target).unwrap();
+    }
+}
+
+impl Stage {
+    pub(crate) fn fault(&self, fault: Fault) {
+        self.deployment.cloud.faults().add(fault);
+    }
+
+    pub(crate) fn recover(&self) {
+        self.deployment.cloud.faults().clear();
     }
 }

@@ -1,0 +1,169 @@
+//! What came of an invocation's records, and how it is answered: what must come again is named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_lambda_events::sqs::SqsBatchResponse;
+use lambda_runtime::Diagnostic;
+use serde_json::Value;
+use shared::{
+    id::{InstanceId, InterfaceId, SessionId},
+    observed::{InstanceState, Observed},
+    step::Step,
+    subject::Subject,
+};
+use tracing::error;
+
+use crate::{
+    deadline::now,
+    event::{Launched, Look},
+    report::{Patience, Report},
+};
+
+/// An instance that an event has just seen but EC2 does not show yet is waited for this long, in
+/// seconds: EC2's answers may lag behind by minutes ("Eventual consistency in the EC2 API").
+const LAG: i64 = 300;
+
+/// A record is brought again at most this often for what only the next look can explain, and for the
+/// rest of a sweep that got on. It stays below the receives after which the queue gives up.
+const RECEIVES: u32 = 3;
+
+/// A record that asks for something.
+pub(crate) struct Asked {
+    pub(crate) message: Option<String>,
+    pub(crate) receives: u32,
+    pub(crate) look: Look,
+}
+
+/// What came of an invocation's records.
+#[derive(Default)]
+pub(crate) struct Work {
+    /// Nothing could be concluded at all.
+    pub(crate) failed: Option<String>,
+    /// Steps that must be tried again.
+    pub(crate) unfinished: Vec<(Step, Patience)>,
+    /// Instances with a step that EC2 refused for good.
+    pub(crate) refused: BTreeSet<InstanceId>,
+    pub(crate) seen: Seen,
+    pub(crate) report: Report,
+}
+
+/// What is needed of the observed after the plan was carried out.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Instances that EC2 shows, with an interface where they should have one.
+    pub(crate) instances: BTreeSet<InstanceId>,
+    pub(crate) pending: BTreeSet<InstanceId>,
+    /// The instance of each interface.
+    interfaces: BTreeMap<InterfaceId, InstanceId>,
+    /// The interface of each session.
+    sessions: BTreeMap<SessionId, InterfaceId>,
+}
+
+impl Seen {
+    pub(crate) fn new(observed: &Observed) -> Self {
+        let mut seen = Self::default();
+        for instance in &observed.instances {
+            let id = &instance.id;
+            let here = instance.interfaces.iter().map(|found| (found.id.clone(), id.clone()));
+            seen.interfaces.extend(here);
+            let is_coming =
+                matches!(instance.state, InstanceState::Pending | InstanceState::Running);
+            if !is_coming || !instance.interfaces.is_empty() {
+                seen.instances.insert(id.clone());
+            }
+            if instance.state == InstanceState::Pending {
+                seen.pending.insert(id.clone());
+            }
+        }
+        let sessions = observed.sessions.iter().map(|it| (it.id.clone(), it.interface.clone()));
+        seen.sessions = sessions.collect();
+        seen
+    }
+}
+
+impl Work {
+    pub(crate) fn failed(why: String) -> Self {
+        error!("nothing was done, the records come again: {why}");
+        Self { failed: Some(why), ..Self::default() }
+    }
+
+    /// Whether a record must come again.
+    fn is_unfinished(&self, asked: &Asked) -> bool {
+        let Asked { receives, look, .. } = asked;
+        if self.failed.is_some() || look.launched.as_ref().is_some_and(|it| self.lags(it)) {
+            return true;
+        }
+        let is_fresh = *receives < RECEIVES;
+        let gets_on = look.subjects.contains(&Subject::Everything) && self.report.has_changes();
+        self.unfinished.iter().any(|(step, patience)| {
+            look.subjects.iter().any(|subject| self.concerns(subject, step))
+                && (is_fresh || (*patience == Patience::Long && !gets_on))
+        })
+    }
+
+    /// Whether EC2 shows less of an instance than the event that told of it.
+    fn lags(&self, launched: &Launched) -> bool {
+        let Launched { instance, running, time } = launched;
+        let refused_as_pending =
+            *running && self.seen.pending.contains(instance) && self.refused.contains(instance);
+        (refused_as_pending || !self.seen.instances.contains(instance)) && age(*time) < LAG
+    }
+
+    /// Whether a step is about what a record names, or about its neighbours on the same instance.
+    fn concerns(&self, subject: &Subject, step: &Step) -> bool {
+        let on_same_instance = |interface: &InterfaceId| {
+            let instance = self.seen.interfaces.get(interface);
+            step.interface == *interface
+                || (instance.is_some() && step.instance.as_ref() == instance)
+        };
+        match subject {
+            Subject::Everything => true,
+            Subject::Detached => step.instance.is_none(),
+            Subject::Instance(instance) => step.instance.as_ref() == Some(instance),
+            Subject::Interface(interface) => on_same_instance(interface),
+            Subject::Session(session) => {
+                self.seen.sessions.get(session).is_some_and(on_same_instance)
+            }
+        }
+    }
+}
+
+/// Seconds since `time`, itself in seconds since 1970.
+fn age(time: i64) -> i64 {
+    let since_1970 = now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX).saturating_sub(time)
+}
+
+pub(crate) fn answer_batch(records: &[Asked], work: &Work) -> Result<Value, Diagnostic> {
+    let mut answer = SqsBatchResponse::default();
+    for asked in records.iter().filter(|asked| work.is_unfinished(asked)) {
+        match &asked.message {
+            Some(message) => answer.add_failure(message),
+            // It cannot be named, so the whole batch must come again.
+            None => return Err(diagnostic("Unfinished", "a message without an id".to_owned())),
+        }
+    }
+    let returned = answer.batch_item_failures.len();
+    work.report.summary(records.len(), returned);
+    serde_json::to_value(answer).map_err(|error| diagnostic("Answer", error.to_string()))
+}
+
+pub(crate) fn answer_single(records: &[Asked], work: &Work) -> Result<Value, Diagnostic> {
+    let unfinished = records.iter().any(|asked| work.is_unfinished(asked));
+    work.report.summary(records.len(), usize::from(unfinished));
+    if let Some(why) = &work.failed {
+        return Err(diagnostic("ReadFailed", why.clone()));
+    }
+    if unfinished {
+        let steps: Vec<_> =
+            work.unfinished.iter().take(3).map(|(step, _)| step.to_string()).collect();
+        let count = work.unfinished.len();
+        let message = format!("{count} steps must be tried again, such as {steps:?}");
+        return Err(diagnostic("Unfinished", message));
+    }
+    serde_json::to_value(&work.report).map_err(|error| diagnostic("Answer", error.to_string()))
+}
+
+pub(crate) fn diagnostic(error_type: &str, error_message: String) -> Diagnostic {
+    Diagnostic { error_type: error_type.to_owned(), error_message }
+}
