@@ -8,7 +8,7 @@ use super::cloud::{THEM, US, filter, instance, load_balancer, loose, ours, senso
 use crate::{
     eligibility::source_limit,
     id::{InterfaceId, SESSION_NUMBERS, TargetId},
-    observed::{InstanceState, LoosePlace, Observed, Session},
+    observed::{InstanceState, LoosePlace, Observed, Session, Target},
     plan::plan,
     policy::Policy,
     step::{Action, PacketLength, Plan},
@@ -20,6 +20,18 @@ const INTERFACES: [&str; 8] =
     ["eni-1", "eni-2", "eni-3", "eni-4", "eni-5", "eni-6", "eni-7", "eni-8"];
 const TARGETS: [&str; 4] = ["tmt-1", "tmt-2", "tmt-3", "tmt-4"];
 const FILTERS: [&str; 3] = ["tmf-1", "tmf-2", "tmf-3"];
+
+/// What the tags name.
+#[rustfmt::skip]
+const TARGET_LISTS: &[&str] = &[
+    "tmt-1", "tmt-2", "tmt-3", "tmt-1,tmt-1", "tmt-1,tmt-2", "tmt-2,tmt-1", "tmt-1,tmt-2,tmt-3",
+    "tmt-3,tmt-1,tmt-2", "odd",
+];
+#[rustfmt::skip]
+const FILTER_LISTS: &[&str] = &[
+    "tmf-1", "tmf-2", "tmf-1,tmf-2", "tmf-2,tmf-1", "tmf-1,tmf-2,tmf-3", "tmf-3,tmf-1,tmf-2",
+    "tmf-2,tmf-1,tmf-3", "tmf-9", "",
+];
 
 fn settings() -> impl Strategy<Value = Policy> {
     let one = |name: &'static str, values: &'static [&'static str]| {
@@ -44,15 +56,16 @@ fn settings() -> impl Strategy<Value = Policy> {
 }
 
 fn tags() -> impl Strategy<Value = BTreeMap<String, String>> {
-    let one = |key: &'static str, values: &'static [&'static str]| {
-        option::weighted(0.3, select(values)).prop_map(move |value| value.map(|value| (key, value)))
+    let one = |weight, key: &'static str, values: &'static [&'static str]| {
+        let value = option::weighted(weight, select(values));
+        value.prop_map(move |value| value.map(|value| (key, value)))
     };
     let tags = (
         option::weighted(0.8, select(&["True", "true", "False", "odd"][..])),
-        one("mirror", &["True", "False"]),
-        one("Mirror-Target", &["tmt-1", "tmt-2", "tmt-3", "tmt-1,tmt-2", "tmt-2,tmt-1", "odd"]),
-        one("Mirror-Filter", &["tmf-1", "tmf-2", "tmf-1,tmf-2", "tmf-2,tmf-1", "tmf-9", ""]),
-        one("Mirror-Interfaces", &["primary", "all", "odd"]),
+        one(0.2, "mirror", &["True", "False"]),
+        one(0.5, "Mirror-Target", TARGET_LISTS),
+        one(0.5, "Mirror-Filter", FILTER_LISTS),
+        one(0.2, "Mirror-Interfaces", &["primary", "all", "odd"]),
     );
     tags.prop_map(|(mirror, b, c, d, e)| {
         let mirror = mirror.map(|value| ("Mirror", value));
@@ -61,7 +74,7 @@ fn tags() -> impl Strategy<Value = BTreeMap<String, String>> {
     })
 }
 
-/// A session on some interface: ours three times out of five.
+/// A session on some interface: ours every second time.
 fn session() -> impl Strategy<Value = Session> {
     let owner = select(
         &[
@@ -69,6 +82,7 @@ fn session() -> impl Strategy<Value = Session> {
             (US, Some("automirror")),
             (US, Some("automirror")),
             (US, None),
+            (US, Some("another")),
             (THEM, Some("automirror")),
         ][..],
     );
@@ -77,7 +91,7 @@ fn session() -> impl Strategy<Value = Session> {
         select(&INTERFACES[..]),
         select(&TARGETS[..]),
         select(&FILTERS[..]),
-        prop_oneof![1..5, Just(32766)],
+        prop_oneof![4 => 1..5, 1 => 32764..=32766],
         option::weighted(0.2, select(&[100, 8500][..])),
     );
     fields.prop_map(|((account, owner), interface, target, filter, number, packet_length)| {
@@ -101,6 +115,7 @@ fn host() -> impl Strategy<Value = Host> {
         InstanceState::Pending,
         InstanceState::Stopped,
         InstanceState::ShuttingDown,
+        InstanceState::Terminated,
     ];
     (
         0..3_usize,
@@ -115,9 +130,10 @@ prop_compose! {
     /// A cloud as EC2 could show it: at most three sessions on an interface, each number once.
     fn observed()(
         hosts in vec(host(), 1..6),
-        sessions in vec(session(), 0..16),
-        kinds in vec(0..5_u8, 4),
-        filters in vec(0..4_u8, 3),
+        sessions in vec(session(), 0..24),
+        kinds in vec(0..7_u8, 4),
+        refused in vec(prop::bool::weighted(0.05), 4),
+        filters in vec(prop_oneof![1 => 0..3_u8, 2 => Just(3)], 3),
         filled in vec(0..12_usize, 4),
     ) -> Observed {
         let mut free = INTERFACES.iter();
@@ -137,12 +153,16 @@ prop_compose! {
         }).collect();
         let places = [LoosePlace::Gone, LoosePlace::Available("vpc-1".parse().ok()), LoosePlace::InUse];
         let loose = free.zip(places).map(|(id, place)| loose(id, place)).collect();
-        let targets = TARGETS.iter().zip(kinds).filter_map(|(id, kind)| match kind {
-            0 => None,
-            1 => Some(load_balancer(id, US)),
-            2 => Some(load_balancer(id, THEM)),
-            3 => Some(sensor(id, &format!("eni-t{}", &id[4..]), "a")),
-            _ => Some(sensor(id, "eni-8", "b")),
+        let targets = TARGETS.iter().zip(kinds).zip(refused).filter_map(|((id, kind), refused)| {
+            let target = match kind {
+                0 => return None,
+                1 => load_balancer(id, US),
+                2 => load_balancer(id, THEM),
+                3 | 4 => sensor(id, &format!("eni-t{}", &id[4..]), "a"),
+                5 => sensor(id, "eni-1", "b"),
+                _ => sensor(id, "eni-8", "b"),
+            };
+            Some(Target { refused, ..target })
         }).collect();
         let filters = FILTERS.iter().zip(filters).filter(|(_, kind)| *kind != 0);
         let filters = filters.map(|(id, kind)| {
