@@ -12,6 +12,7 @@ use shared::{
     policy::{Mode, Policy},
     step::{Action, Step},
     subject::Subject,
+    text::quoted,
 };
 use tracing::{info, warn};
 
@@ -67,9 +68,9 @@ impl Handler {
         if subjects.is_empty() {
             return Work::default();
         }
-        let account = match account(&context.invoked_function_arn) {
-            Ok(account) => account,
-            Err(why) => return Work::failed(why),
+        let arn = &context.invoked_function_arn;
+        let Some(account) = AccountId::of_arn(arn) else {
+            return Work::failed(format!("the function's ARN {} names no account", quoted(arn)));
         };
         let read = observe(&self.ec2, &self.policy, &account, subjects);
         let observed = match deadline.cut(read).await {
@@ -168,10 +169,4 @@ fn asked(record: Record, shape: Shape) -> Option<Result<Asked, Diagnostic>> {
             Some(Err(diagnostic("UnreadableEvent", why)))
         }
     }
-}
-
-/// The account in the function's own ARN, `arn:aws:lambda:REGION:ACCOUNT:function:NAME`.
-fn account(function_arn: &str) -> Result<AccountId, String> {
-    let account = function_arn.split(':').nth(4).and_then(|account| account.parse().ok());
-    account.ok_or_else(|| format!("the function's ARN {function_arn:?} names no account"))
 }

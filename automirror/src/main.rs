@@ -17,10 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::{
-    client,
-    policy::{self, Policy},
-};
+use shared::{client, policy::Policy, settings::check_names};
 
 use crate::{cloudtrail::Identity, handler::Handler};
 
@@ -37,7 +34,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
-    policy::check_names(names())?;
+    check_names(names())?;
     let policy = Policy::parse(setting)?;
     let us = Identity {
         function_name: setting("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),

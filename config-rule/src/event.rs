@@ -10,6 +10,8 @@ use shared::{
     text::quoted,
 };
 
+use crate::verdict::Subject;
+
 /// One invocation of a rule.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Invocation {
@@ -29,8 +31,9 @@ pub(crate) struct Invocation {
 pub(crate) enum Task {
     Everything,
     Changed(Resource),
-    /// Deleted, not recorded any more, or out of the rule's scope.
-    Gone(Resource),
+    Deleted(Resource),
+    /// Not recorded any more, or out of the rule's scope.
+    OutOfScope(Resource),
 }
 
 /// A resource the rule judges.
@@ -39,6 +42,15 @@ pub(crate) enum Resource {
     Instance(InstanceId),
     /// With the interface it was on, where the item shows it.
     Session(SessionId, Option<InterfaceId>),
+}
+
+impl Resource {
+    pub(crate) fn subject(&self) -> Subject {
+        match self {
+            Self::Instance(id) => Subject::instance(id),
+            Self::Session(id, _) => Subject::session(id),
+        }
+    }
 }
 
 /// AWS Config's names for the resources the rule judges.
@@ -135,10 +147,8 @@ impl Item {
         let resource = self.resource()?;
         let task = match self.configuration_item_status.as_str() {
             "OK" | "ResourceDiscovered" if !left_scope => Task::Changed(resource),
-            "OK" | "ResourceDiscovered" => Task::Gone(resource),
-            "ResourceDeleted" | "ResourceDeletedNotRecorded" | "ResourceNotRecorded" => {
-                Task::Gone(resource)
-            }
+            "OK" | "ResourceDiscovered" | "ResourceNotRecorded" => Task::OutOfScope(resource),
+            "ResourceDeleted" | "ResourceDeletedNotRecorded" => Task::Deleted(resource),
             other => bail!("the item's status {} is unknown", quoted(other)),
         };
         Ok((task, self.configuration_item_capture_time))

@@ -7,14 +7,15 @@ use std::{
 
 use anyhow::bail;
 use aws_sdk_config::primitives::DateTime;
-use lambda_runtime::Diagnostic;
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 use shared::{
-    id::{InterfaceId, SessionId},
+    id::{AccountId, InterfaceId, SessionId},
     observe::observe,
     observed::Observed,
     plan::plan,
     subject,
+    text::{fit, quoted},
     verdict::Verdict,
 };
 use tracing::{error, info};
@@ -23,13 +24,17 @@ use crate::{
     event::{Invocation, Resource, TEST_TOKEN, Task},
     history,
     parameters::Judgement,
-    report,
+    report::{self, Recorded},
     verdict::{self, Evaluation, Subject},
 };
 
-/// An instance that AWS Config has just seen but EC2 does not show yet is waited for this long, in
-/// seconds: EC2's answers may lag behind by minutes ("Eventual consistency in the EC2 API").
-const LAG: i64 = 300;
+/// What AWS Config has just seen but EC2 does not show is waited for this long, in seconds: EC2's
+/// answers may lag behind ("Eventual consistency in the EC2 API"). Lambda tries an event again after
+/// one minute and after two more, so the last try is beyond it and says what is there then.
+const LAG: i64 = 120;
+
+/// The most characters of an error.
+const LONGEST: usize = 1000;
 
 /// The function.
 pub(crate) struct Handler {
@@ -41,27 +46,31 @@ pub(crate) struct Handler {
 impl Handler {
     /// Judges what the event names. An error means that nothing was concluded, and AWS Config tries
     /// again: there is never a verdict from missing data.
-    pub(crate) async fn handle(&self, payload: Value) -> Result<Value, Diagnostic> {
-        self.judge(payload).await.map_err(|error| {
-            error!("nothing was judged: {error:#}");
-            Diagnostic {
-                error_type: "EvaluationFailed".to_owned(),
-                error_message: format!("{error:#}"),
-            }
+    pub(crate) async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+        self.judge(event).await.map_err(|error| {
+            let error_message = fit(&format!("{error:#}"), LONGEST);
+            error!("not all was judged: {error_message}");
+            Diagnostic { error_type: "EvaluationFailed".to_owned(), error_message }
         })
     }
 
-    async fn judge(&self, payload: Value) -> anyhow::Result<Value> {
+    async fn judge(&self, event: LambdaEvent<Value>) -> anyhow::Result<Value> {
         // Of two verdicts AWS Config keeps the one with the later time. Ours are about what EC2 says
         // when we look, so that is the time to give: an item that comes late must not leave a verdict
         // standing that an earlier look gave.
         let looked_at = DateTime::from(now());
-        let invocation = Invocation::read(payload)?;
+        let invocation = Invocation::read(event.payload)?;
+        let ours = AccountId::of_arn(&event.context.invoked_function_arn);
+        if ours.as_ref() != Some(&invocation.account) {
+            let theirs = &invocation.account;
+            bail!("the rule is in account {theirs}, and this function reads EC2 in its own only");
+        }
         let judgement = Judgement::parse(invocation.parameters.as_deref(), self.setting)?;
         let evaluations = match &invocation.task {
             Task::Everything => self.everything(&invocation, &judgement).await?,
             Task::Changed(resource) => self.changed(&invocation, &judgement, resource).await?,
-            Task::Gone(resource) => self.gone(&invocation, &judgement, resource).await?,
+            Task::Deleted(resource) => self.deleted(&invocation, &judgement, resource).await?,
+            Task::OutOfScope(resource) => vec![Evaluation::gone(resource.subject())],
         };
         report::send(&self.config, &invocation.token, looked_at, &evaluations).await?;
         Ok(summary(&invocation.rule, &evaluations))
@@ -108,7 +117,7 @@ impl Handler {
         }
     }
 
-    async fn gone(
+    async fn deleted(
         &self,
         invocation: &Invocation,
         judgement: &Judgement,
@@ -124,7 +133,10 @@ impl Handler {
                 let behind = match interface {
                     Some(interface) => {
                         let subjects = [subject::Subject::Interface(interface)];
-                        instances(&self.observe(invocation, judgement, subjects).await?, judgement)
+                        let mut observed = self.observe(invocation, judgement, subjects).await?;
+                        // AWS Config is sure of it; EC2's answers may lag behind.
+                        observed.sessions.retain(|session| session.id != *id);
+                        instances(&observed, judgement)
                     }
                     None => Vec::new(),
                 };
@@ -176,7 +188,7 @@ fn instances(observed: &Observed, judgement: &Judgement) -> Vec<Evaluation> {
 /// may: it was judged when it was made, and there may be as many sessions as instances.
 fn news(
     evaluations: Vec<Evaluation>,
-    mut recorded: BTreeMap<Subject, (Verdict, String)>,
+    mut recorded: BTreeMap<Subject, Recorded>,
 ) -> Vec<Evaluation> {
     let mut news = Vec::new();
     for evaluation in evaluations {
@@ -185,13 +197,17 @@ fn news(
             (None, Verdict::NotApplicable) => false,
             (None, Verdict::Compliant) => !is_session,
             (None, Verdict::NonCompliant) => true,
-            (Some(held), verdict) => held != (verdict, evaluation.annotation.clone()),
+            (Some(held), verdict) => {
+                held.verdict != verdict || held.annotation != evaluation.annotation
+            }
         };
         if is_news {
             news.push(evaluation);
         }
     }
-    news.extend(recorded.into_keys().map(Evaluation::gone));
+    // What was judged a moment ago is there, though EC2 may not show it to us yet.
+    let old = recorded.into_iter().filter(|(_, held)| held.time.is_none_or(|it| age(it) >= LAG));
+    news.extend(old.map(|(subject, _)| Evaluation::gone(subject)));
     news
 }
 
@@ -213,8 +229,9 @@ fn summary(rule: &str, evaluations: &[Evaluation]) -> Value {
         compliant,
         non_compliant,
         not_applicable,
-        "rule {rule}: sent {compliant} COMPLIANT, {non_compliant} NON_COMPLIANT and \
-         {not_applicable} NOT_APPLICABLE"
+        "rule {}: sent {compliant} COMPLIANT, {non_compliant} NON_COMPLIANT and \
+         {not_applicable} NOT_APPLICABLE",
+        quoted(rule)
     );
     json!({
         "compliant": compliant,

@@ -9,8 +9,9 @@ use shared::id::{InterfaceId, SessionId};
 
 use crate::event::interface;
 
-/// A deletion and the items before it; the youngest that shows a configuration is the one wanted.
-const ITEMS: i32 = 10;
+/// Each call looks at most seven days back from where the last one ended and may find nothing there
+/// (`GetResourceConfigHistory`), so this is a year.
+const PAGES: usize = 53;
 
 /// The interface a deleted session was on, as its youngest configuration item tells it; nothing
 /// where AWS Config has no such item, as when it did not record sessions then.
@@ -18,25 +19,40 @@ pub(crate) async fn interface_of(
     config: &Client,
     session: &SessionId,
 ) -> anyhow::Result<Option<InterfaceId>> {
-    let answer = config
-        .get_resource_config_history()
-        .resource_type(ResourceType::Ec2TrafficMirrorSession)
-        .resource_id(session.as_str())
-        .limit(ITEMS)
-        .send()
-        .await;
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(error) if is_unknown(&error) => return Ok(None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("could not read the history of {session}"));
+    let mut token = None;
+    for _ in 0..PAGES {
+        let answer = config
+            .get_resource_config_history()
+            .resource_type(ResourceType::Ec2TrafficMirrorSession)
+            .resource_id(session.as_str())
+            .set_next_token(token)
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if is_unknown(&error) => return Ok(None),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("could not read the history of {session}"));
+            }
+        };
+        let mut configurations = answer.configuration_items().iter().filter_map(|item| {
+            let configuration = serde_json::from_str(item.configuration()?).ok()?;
+            interface(&configuration)
+        });
+        if let Some(interface) = configurations.next() {
+            return Ok(Some(interface));
         }
-    };
-    let mut configurations = answer.configuration_items().iter().filter_map(|item| {
-        let configuration = serde_json::from_str(item.configuration()?).ok()?;
-        interface(&configuration)
-    });
-    Ok(configurations.next())
+        token = answer.next_token().map(str::to_owned);
+        if token.is_none() {
+            break;
+        }
+    }
+    tracing::warn!(
+        "AWS Config does not say which interface {session} was on: its instance is judged by the \
+         schedule"
+    );
+    Ok(None)
 }
 
 fn is_unknown(error: &SdkError<GetResourceConfigHistoryError>) -> bool {

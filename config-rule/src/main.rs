@@ -15,10 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::{
-    client,
-    policy::{self, Policy},
-};
+use shared::{client, policy::Policy, settings::check_names};
 
 use crate::handler::Handler;
 
@@ -35,7 +32,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
-    policy::check_names(names())?;
+    check_names(names())?;
     // The rule's parameters go over the settings, but a bad setting is to be seen at once.
     Policy::parse(setting)?;
     let config = client::config().await;
@@ -45,7 +42,7 @@ async fn run() -> anyhow::Result<()> {
         config: aws_sdk_config::Client::new(&config),
     };
     let handler = &handler;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event.payload)))
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event)))
         .await
         .map_err(|error| anyhow!("the Lambda runtime stopped: {error}"))
 }

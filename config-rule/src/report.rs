@@ -10,7 +10,7 @@ use aws_sdk_config::{
     types::{ComplianceType, Evaluation as Sent},
 };
 
-use shared::verdict::Verdict;
+use shared::{text::quoted, verdict::Verdict};
 
 use crate::{
     event::TEST_TOKEN,
@@ -45,6 +45,7 @@ pub(crate) async fn send(
                 .context("an evaluation is incomplete")?,
         );
     }
+    let mut refused = None;
     for _ in 0..TRIES {
         let mut failed = Vec::new();
         let mut rest = waiting.as_slice();
@@ -57,15 +58,19 @@ pub(crate) async fn send(
                 .set_evaluations(Some(now.to_vec()))
                 .send()
                 .await
-                .context("could not put evaluations")?;
-            failed.extend_from_slice(answer.failed_evaluations());
+                .context("could not put evaluations");
+            // What is wrong with some evaluations must not hold up the others.
+            match answer {
+                Ok(answer) => failed.extend_from_slice(answer.failed_evaluations()),
+                Err(error) => refused = refused.or(Some(error)),
+            }
             rest = later;
             if rest.is_empty() {
                 break;
             }
         }
         if failed.is_empty() {
-            return Ok(());
+            return refused.map_or(Ok(()), Err);
         }
         waiting = failed;
     }
@@ -73,11 +78,19 @@ pub(crate) async fn send(
     bail!("AWS Config did not store {} evaluations, such as that of {first}", waiting.len())
 }
 
+/// A verdict that AWS Config holds.
+pub(crate) struct Recorded {
+    pub(crate) verdict: Verdict,
+    pub(crate) annotation: String,
+    /// When it was handed in.
+    pub(crate) time: Option<DateTime>,
+}
+
 /// The verdicts that AWS Config holds for a rule, those that say `NOT_APPLICABLE` aside.
 pub(crate) async fn recorded(
     config: &Client,
     rule: &str,
-) -> anyhow::Result<BTreeMap<Subject, (Verdict, String)>> {
+) -> anyhow::Result<BTreeMap<Subject, Recorded>> {
     let mut results = config
         .get_compliance_details_by_config_rule()
         .config_rule_name(rule)
@@ -89,8 +102,8 @@ pub(crate) async fn recorded(
         .send();
     let mut recorded = BTreeMap::new();
     while let Some(result) = results.next().await {
-        let result =
-            result.with_context(|| format!("could not read the verdicts of rule {rule}"))?;
+        let result = result
+            .with_context(|| format!("could not read the verdicts of rule {}", quoted(rule)))?;
         let verdict = match result.compliance_type() {
             Some(ComplianceType::Compliant) => Verdict::Compliant,
             Some(ComplianceType::NonCompliant) => Verdict::NonCompliant,
@@ -101,7 +114,9 @@ pub(crate) async fn recorded(
         let resource = qualifier.and_then(|it| Some((it.resource_type()?, it.resource_id()?)));
         let Some((resource_type, id)) = resource else { continue };
         let subject = Subject { resource_type: resource_type.to_owned(), id: id.to_owned() };
-        recorded.insert(subject, (verdict, result.annotation().unwrap_or_default().to_owned()));
+        let annotation = result.annotation().unwrap_or_default().to_owned();
+        let time = result.result_recorded_time().copied();
+        recorded.insert(subject, Recorded { verdict, annotation, time });
     }
     Ok(recorded)
 }

@@ -92,18 +92,47 @@ pub(crate) fn session(policy: &Policy, observed: &Observed, session: &Session) -
     let target = observed.targets.iter().find(|target| target.id == session.target);
     let owner = target.map(|target| &target.account);
     let allowed = policy.allows(&session.target, owner, &observed.account);
-    let (verdict, annotation) = if allowed {
-        (Verdict::Compliant, format!("target {} is allowed", session.target))
-    } else {
-        let (target, owner) = (session.target.clone(), owner.cloned());
-        (Verdict::NonCompliant, Reason::TargetNotAllowed { target, owner }.to_string())
+    let id = session.target.clone();
+    let (verdict, annotation) = match target {
+        _ if allowed => (Verdict::Compliant, format!("target {id} is allowed")),
+        None if policy.targets.is_empty() => {
+            (Verdict::NonCompliant, Reason::TargetUnknown { target: id }.to_string())
+        }
+        _ => {
+            let reason = Reason::TargetNotAllowed { target: id, owner: owner.cloned() };
+            (Verdict::NonCompliant, reason.to_string())
+        }
     };
     Evaluation { subject: Subject::session(&session.id), verdict, annotation: cut(&annotation) }
 }
 
+/// Cut between characters. AWS does not say how it counts those beyond the first 65,536, so each
+/// counts for the two units it takes in UTF-16, the most there is.
 fn cut(text: &str) -> String {
-    if text.chars().count() <= LONGEST {
+    let mut units = 0;
+    let fits = |c: &char| {
+        units += c.len_utf16();
+        units < LONGEST
+    };
+    if text.encode_utf16().count() <= LONGEST {
         return text.to_owned();
     }
-    text.chars().take(LONGEST - 1).chain(['…']).collect()
+    text.chars().take_while(fits).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_annotation_fits_however_aws_counts() {
+        assert_eq!(cut("short"), "short");
+        for text in ["a".repeat(300), "é".repeat(300), "🦀".repeat(300)] {
+            let cut = cut(&text);
+            assert!(cut.encode_utf16().count() <= LONGEST && cut.ends_with('…'), "{cut}");
+            assert!(cut.encode_utf16().count() >= LONGEST - 1);
+        }
+        let exact = "a".repeat(LONGEST);
+        assert_eq!(cut(&exact), exact);
+    }
 }

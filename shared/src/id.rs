@@ -80,6 +80,12 @@ pub struct AccountId(Arc<str>);
 pub struct AccountIdError;
 
 impl AccountId {
+    /// The account in an ARN, `arn:PARTITION:SERVICE:REGION:ACCOUNT:…`.
+    #[must_use]
+    pub fn of_arn(arn: &str) -> Option<Self> {
+        arn.split(':').nth(4)?.parse().ok()
+    }
+
     /// The id as AWS writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -133,6 +139,9 @@ mod tests {
     #[test]
     fn an_account_id_is_twelve_digits() {
         assert!("012345678901".parse::<AccountId>().is_ok());
+        let arn = "arn:aws-us-gov:lambda:us-gov-west-1:012345678901:function:automirror";
+        assert_eq!(AccountId::of_arn(arn), "012345678901".parse().ok());
+        assert_eq!(AccountId::of_arn("arn:aws:s3:::bucket"), None);
         for text in ["", "1234", "12345678901x", "1234567890123"] {
             assert!(text.parse::<AccountId>().is_err(), "{text:?}");
         }

@@ -20,6 +20,7 @@ mod placement;
 pub mod plan;
 pub mod policy;
 pub mod reason;
+pub mod settings;
 pub mod step;
 pub mod subject;
 pub mod text;

@@ -92,8 +92,14 @@ async fn everything(client: &Client, account: &AccountId) -> Result<Observed, Ob
         describe::requesters(client, account),
     )?;
     name_requesters(&mut instances, &requesters);
-    let account = account.clone();
-    Ok(Observed { account, instances, loose: Vec::new(), sessions, targets, filters })
+    Ok(Observed {
+        account: account.clone(),
+        instances: unique(instances, |instance| instance.id.clone()),
+        loose: Vec::new(),
+        sessions: unique(sessions, |session| session.id.clone()),
+        targets,
+        filters,
+    })
 }
 
 async fn named(

@@ -1,11 +1,11 @@
 //! What the operator wants, parsed and checked once. A `Policy` that exists is valid.
 
-use std::{collections::BTreeSet, fmt::Display, ops::RangeInclusive, str::FromStr};
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use crate::{
     id::{AccountId, FilterId, TargetId, VpcId},
     observed::Session,
-    text::quoted,
+    settings::{SettingError, Settings},
     wish::{FILTER_TAG, INTERFACES_TAG, TARGET_TAG},
 };
 
@@ -80,58 +80,6 @@ pub enum Mode {
     Enforce,
     /// Plan and log, change nothing.
     Detect,
-}
-
-/// A setting that cannot be used: one line that names it, its value and what is accepted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name} is {}: accepted is {accepted}", quoted(value))]
-pub struct SettingError {
-    name: &'static str,
-    value: String,
-    accepted: String,
-}
-
-impl SettingError {
-    /// The setting.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
-}
-
-/// Every setting.
-const NAMES: [&str; 16] = [
-    "MIRROR_TAG_KEY",
-    "MIRROR_TAG_VALUE",
-    "MIRROR_SCOPE",
-    "MIRROR_VPC_IDS",
-    "MIRROR_TARGET_IDS",
-    "MIRROR_TARGET_OWNERS",
-    "MIRROR_FILTER_ID",
-    "MIRROR_INTERFACES",
-    "MIRROR_PACKET_LENGTH",
-    "MIRROR_VNI",
-    "MIRROR_PRECEDENCE",
-    "MIRROR_KEEP_STOPPED",
-    "MIRROR_MODE",
-    "MIRROR_OWNER",
-    "MIRROR_SUPPORTED_TYPES",
-    "MIRROR_UNSUPPORTED_TYPES",
-];
-
-/// A name that looks like a setting's and is none, such as a typing error.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} is no setting: known are {}", quoted(.0), NAMES.join(", "))]
-pub struct UnknownSetting(String);
-
-/// Checks that each of these variables that begins with `MIRROR_` is a setting.
-///
-/// # Errors
-/// The first that is not.
-pub fn check_names(names: impl IntoIterator<Item = String>) -> Result<(), UnknownSetting> {
-    let mut ours = names.into_iter().filter(|name| name.starts_with("MIRROR_"));
-    ours.find(|name| !NAMES.contains(&name.as_str()))
-        .map_or(Ok(()), |name| Err(UnknownSetting(name)))
 }
 
 /// Bytes EC2 can keep of a packet (EC2 API, `CreateTrafficMirrorSession`).
@@ -224,120 +172,6 @@ impl Policy {
 /// The value of the selecting tag that opts an instance out.
 pub(crate) fn is_false(value: &str) -> bool {
     value.eq_ignore_ascii_case("false")
-}
-
-struct Settings<F> {
-    lookup: F,
-}
-
-impl<F: Fn(&str) -> Option<String>> Settings<F> {
-    fn value(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-    }
-
-    fn parsed<T: FromStr<Err: Display>>(
-        &self,
-        name: &'static str,
-    ) -> Result<Option<T>, SettingError> {
-        let Some(value) = self.value(name) else { return Ok(None) };
-        value.parse().map(Some).map_err(|error: T::Err| SettingError {
-            name,
-            value,
-            accepted: error.to_string(),
-        })
-    }
-
-    fn list<T: FromStr<Err: Display> + Ord>(
-        &self,
-        name: &'static str,
-    ) -> Result<BTreeSet<T>, SettingError> {
-        let Some(value) = self.value(name) else { return Ok(BTreeSet::new()) };
-        let bad = |value: &str, accepted: &dyn Display| SettingError {
-            name,
-            value: value.to_owned(),
-            accepted: format!("a list, separated by commas, each {accepted}"),
-        };
-        let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
-        let items: BTreeSet<T> = items
-            .map(|item| item.parse().map_err(|error: T::Err| bad(item, &error)))
-            .collect::<Result<_, _>>()?;
-        // An empty list would lift the limit that somebody meant to set.
-        if items.is_empty() {
-            return Err(bad(&value, &"not empty"));
-        }
-        Ok(items)
-    }
-
-    /// The first choice is the default.
-    fn one_of<T: Copy>(
-        &self,
-        name: &'static str,
-        choices: &[(&str, T); 2],
-    ) -> Result<T, SettingError> {
-        let [(first, default), (second, other)] = choices;
-        match self.value(name) {
-            None => Ok(*default),
-            Some(value) if value.eq_ignore_ascii_case(first) => Ok(*default),
-            Some(value) if value.eq_ignore_ascii_case(second) => Ok(*other),
-            Some(value) => {
-                Err(SettingError { name, value, accepted: format!("`{first}` or `{second}`") })
-            }
-        }
-    }
-
-    fn number(
-        &self,
-        name: &'static str,
-        range: RangeInclusive<i32>,
-    ) -> Result<Option<i32>, SettingError> {
-        let Some(value) = self.value(name) else { return Ok(None) };
-        match value.parse() {
-            Ok(number) if range.contains(&number) => Ok(Some(number)),
-            _ => {
-                let accepted = format!("a whole number from {} to {}", range.start(), range.end());
-                Err(SettingError { name, value, accepted })
-            }
-        }
-    }
-
-    fn tag_text(
-        &self,
-        name: &'static str,
-        default: &str,
-        longest: usize,
-    ) -> Result<String, SettingError> {
-        let value = self.value(name).unwrap_or_else(|| default.to_owned());
-        // EC2 reserves the prefix, so such a tag could never be set.
-        let reserved = value.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"));
-        if reserved || value.chars().count() > longest || value.chars().any(char::is_control) {
-            let accepted = format!("at most {longest} characters that do not start with `aws:`");
-            return Err(SettingError { name, value, accepted });
-        }
-        Ok(value)
-    }
-
-    fn instance_types(&self, name: &'static str) -> Result<BTreeSet<String>, SettingError> {
-        let types: BTreeSet<InstanceType> = self.list(name)?;
-        Ok(types.into_iter().map(|InstanceType(text)| text).collect())
-    }
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct InstanceType(String);
-
-impl FromStr for InstanceType {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.to_ascii_lowercase();
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-        let parts = text.split('.').count();
-        if parts <= 2 && text.split('.').all(|part| !part.is_empty() && part.bytes().all(plain)) {
-            Ok(Self(text))
-        } else {
-            Err("an instance family such as `m8g` or an instance type such as `m7i.metal-24xl`")
-        }
-    }
 }
 
 #[cfg(test)]
@@ -455,21 +289,6 @@ mod tests {
             assert!(error.contains(accepted), "{name}={value}: {error}");
             assert_eq!(error.lines().count(), 1, "{error}");
         }
-    }
-
-    #[test]
-    fn a_name_that_is_no_setting_is_named() {
-        let names = |names: &[&str]| check_names(names.iter().map(|name| (*name).to_owned()));
-        assert_eq!(names(&["PATH", "MIRROR_SCOPE", "MIRROR_MODE"]), Ok(()));
-        let error = names(&["PATH", "MIRROR_INTERFACE"]).unwrap_err().to_string();
-        assert!(error.starts_with("`MIRROR_INTERFACE` is no setting: known are MIRROR_TAG_KEY"));
-        let parsed = std::cell::RefCell::new(Vec::new());
-        Policy::parse(|name| {
-            parsed.borrow_mut().push(name.to_owned());
-            None
-        })
-        .unwrap();
-        assert_eq!(parsed.into_inner(), NAMES, "the list is that of the settings that are read");
     }
 
     #[test]

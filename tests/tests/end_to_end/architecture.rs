@@ -65,7 +65,7 @@ fn the_user_can_read_every_setting_and_reason_in_the_readme() {
         let part = text.split_once(from).unwrap().1.split_once(to).unwrap().0;
         part.split('"').skip(1).step_by(2).map(str::to_owned).collect()
     };
-    let settings = between(&read("shared/src/policy.rs"), "const NAMES", "];");
+    let settings = between(&read("shared/src/settings.rs"), "const NAMES", "];");
     assert!(settings.len() > 15);
     for setting in settings {
         assert!(readme.contains(&format!("`{setting}`")), "{setting}");

@@ -533,3 +533,91 @@ async fn the_two_never_disagree() {
         "only the one that asks for a target that is not allowed is left"
     );
 }
+
+#[tokio::test]
+async fn a_deleted_sessions_instance_is_found_however_far_back_its_history_goes() {
+    let mut stage = ruled(&[]).await;
+    stage.deployment.trail = false;
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    stage.is_said(&instance, Compliant, "");
+    // AWS Config answers with a week of it at a time.
+    stage.deployment.cloud.config().max_page = Some(1);
+    let session = stage.session(&instance);
+    stage.world().delete_session(&user(), &session.id).unwrap();
+    stage.deployment.judge().await;
+    stage.is_said(&instance, NonCompliant, "not mirrored yet");
+}
+
+#[tokio::test]
+async fn a_session_that_config_says_is_deleted_counts_no_more_though_ec2_still_shows_it() {
+    let mut stage = ruled(&[]).await;
+    stage.deployment.trail = false;
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    stage.world().freeze();
+    let session = stage.session(&instance);
+    stage.world().delete_session(&user(), &session.id).unwrap();
+    stage.fault(Fault::new("DescribeTrafficMirrorSessions", Kind::StaleRead));
+    stage.deployment.judge().await;
+    stage.is_said(&instance, NonCompliant, "not mirrored yet");
+}
+
+#[tokio::test]
+async fn a_scheduled_run_does_not_bury_what_was_judged_a_moment_ago() {
+    let mut stage = ruled(&[]).await;
+    stage.world().freeze();
+    let instance = stage.launch(&tagged());
+    stage.deployment.judge().await;
+    stage.is_said(&instance, NonCompliant, "");
+    stage.fault(Fault::new("DescribeInstances", Kind::StaleRead));
+    stage.schedule().await;
+    stage.is_said(&instance, NonCompliant, "");
+}
+
+#[tokio::test]
+async fn a_rule_of_another_account_is_refused() {
+    let mut stage = ruled(&[]).await;
+    let message = {
+        let world = stage.world();
+        stage.deployment.cloud.config().scheduled_notification(&world)
+    };
+    let mut event = {
+        let world = stage.world();
+        stage.deployment.cloud.config().invocation(&world, "mirroring", &message, false)
+    };
+    event["accountId"] = json!("999999999999");
+    let error = stage.call_rule(&event).await.unwrap_err();
+    assert!(error.error_message.contains("the rule is in account 999999999999"), "{error:?}");
+    stage.schedule().await;
+}
+
+#[tokio::test]
+async fn evaluations_that_are_refused_do_not_hold_up_the_others() {
+    let mut stage = ruled(&[]).await;
+    let instances = stage.launch_many(&RunInstances { count: 250, ..tagged() });
+    stage.let_run();
+    let refused = Kind::Refuse {
+        code: "InvalidParameterValueException".to_owned(),
+        message: "because".to_owned(),
+        status: 400,
+    };
+    stage.fault(Fault::once("PutEvaluations", refused));
+    let attempt = stage.deployment.schedule_rule().await.unwrap();
+    assert!(attempt.has_failed());
+    assert_eq!(stage.compliances(&instances)[&NonCompliant], 150);
+}
+
+#[tokio::test]
+async fn a_session_to_a_target_that_ec2_does_not_show_is_said_so() {
+    let mut stage = ruled(&[]).await;
+    let instance = stage.launch(&machine(&[]));
+    let theirs = load_balancer(&mut stage.world(), &stranger());
+    stage.world().share_target(&theirs, "111122223333");
+    let session = stage.foreign(&stage.interface(&instance), 1, &theirs);
+    stage.world().unshare_target(&theirs);
+    stage.deployment.judge().await;
+    let (said, why) = stage.said_of(&ResourceKey::session(&session.id)).unwrap();
+    assert_eq!(said, NonCompliant);
+    assert_eq!(why, format!("target {theirs} does not exist or is not shared with this account"));
+}
