@@ -14,12 +14,13 @@ demo: ## Watch automirror at work in a local cloud (ARGS=--serve leaves it runni
 test: tools ## Run every test
 	cargo test $(CARGO_FLAGS)
 
-lint: ## Check format, lints, documentation, licences and sources
+lint: target/tools/templates/ready ## Check format, lints, documentation, licences, sources and templates
 	cargo fmt --check
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --no-deps --quiet
 	@command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny@0.20.2
 	cargo deny check bans licenses sources
+	target/tools/templates/bin/cfn-lint cloudformation/*.yaml
 
 fmt: ## Format the code
 	cargo fmt
@@ -34,6 +35,11 @@ tools: target/tools/venv/ready target/tools/rie
 target/tools/venv/ready: tests/wire/requirements.txt
 	python3 -m venv target/tools/venv
 	target/tools/venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+target/tools/templates/ready: cloudformation/requirements.txt
+	python3 -m venv target/tools/templates
+	target/tools/templates/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 target/tools/rie: tests/rie/requirements.txt tests/rie/fetch.py

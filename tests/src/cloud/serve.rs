@@ -187,7 +187,9 @@ mod tests {
             while !recorded {
                 recorded = !cloud.calls().is_empty();
                 let err = stream.read(&mut [0]).unwrap_err();
-                assert!(matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{err}");
+                // A child process of another test that ends interrupts the read.
+                let silence = [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted];
+                assert!(silence.contains(&err.kind()), "{err}");
             }
             assert_eq!(instances(&cloud), effect);
         }
