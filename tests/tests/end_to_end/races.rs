@@ -314,3 +314,31 @@ async fn nobody_can_forge_a_log_line_or_fill_the_log() {
         assert!(!line.starts_with("ERROR") && line.len() < 1000, "{line}");
     }
 }
+
+#[tokio::test]
+async fn planning_again_after_a_full_target_counts_what_was_done_and_says_each_thing_once() {
+    let mut stage = stage().await;
+    let (second, empty) = {
+        let mut world = stage.world();
+        let empty = world.create_filter(&user(), None, Tags::new()).unwrap();
+        (load_balancer(&mut world, &user()), empty)
+    };
+    let targets = format!("{},{second}", stage.target);
+    let filters = format!("{empty},{}", stage.filter);
+    let tags = [("Mirror", "True"), ("Mirror-Target", &targets), ("Mirror-Filter", &filters)];
+    let instance = stage.launch(&machine(&tags));
+    let full = Kind::Refuse {
+        code: "TrafficMirrorSourcesPerTargetLimitExceeded".to_owned(),
+        message: "Sources per interface-target limit reached (11)".to_owned(),
+        status: 400,
+    };
+    stage.fault(Fault { skip: 1, ..Fault::once(CREATE, full) });
+    let delivery = stage.deployment.deliver().await;
+    assert_eq!(stage.session(&instance).target, stage.target);
+    let creates = stage.take_calls().into_iter().filter(|call| call.action == CREATE);
+    assert_eq!(creates.count(), 2, "the one that was made is not made again");
+    let warned = said(delivery.batches[0].log(), "WARN");
+    assert_eq!(warned.len(), 2, "{warned:#?}");
+    assert!(warned.iter().any(|line| line.contains("accepts no packets")), "{warned:#?}");
+    assert!(warned.iter().any(|line| line.contains("has no room")), "{warned:#?}");
+}
