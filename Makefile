@@ -21,6 +21,8 @@ lint: target/tools/templates/ready ## Check format, lints, documentation, licenc
 	@command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny@0.20.2
 	cargo deny check bans licenses sources
 	target/tools/templates/bin/cfn-lint cloudformation/*.yaml
+	@if command -v terraform >/dev/null; then terraform fmt -check -recursive terraform; \
+	else echo "terraform is not installed: the format of its files was not checked"; fi
 
 fmt: ## Format the code
 	cargo fmt

@@ -1,0 +1,104 @@
+locals {
+  topics = compact([var.create_topic ? aws_sns_topic.this[0].arn : var.alarm_topic_arn])
+
+  alarms = {
+    dead_letters = {
+      name        = "dead-letters"
+      description = "Events could not be worked on and are in the dead-letter queue."
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = aws_sqs_queue.dead_letters.name }
+      statistic   = "Maximum"
+      threshold   = 0
+    }
+    oldest_message = {
+      name        = "oldest-message"
+      description = "An event has waited in the queue for more than 15 minutes."
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateAgeOfOldestMessage"
+      dimensions  = { QueueName = aws_sqs_queue.this.name }
+      statistic   = "Maximum"
+      threshold   = 15 * 60
+    }
+    errors = {
+      name        = "errors"
+      description = "Invocations of automirror failed."
+      namespace   = "AWS/Lambda"
+      metric      = "Errors"
+      dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      statistic   = "Sum"
+      threshold   = 0
+    }
+    throttles = {
+      name        = "throttles"
+      description = "Invocations of automirror were throttled."
+      namespace   = "AWS/Lambda"
+      metric      = "Throttles"
+      dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      statistic   = "Sum"
+      threshold   = 0
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.name}-${each.value.name}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.threshold
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.topics
+  ok_actions          = local.topics
+}
+
+locals {
+  # Each graph: its title, its metrics (namespace, metric, dimension, value) and the statistic of each.
+  graphs = [
+    ["Invocations", [
+      ["AWS/Lambda", "Invocations", "FunctionName", var.name, { stat = "Sum" }],
+      ["AWS/Lambda", "Errors", "FunctionName", var.name, { stat = "Sum" }],
+      ["AWS/Lambda", "Throttles", "FunctionName", var.name, { stat = "Sum" }],
+    ]],
+    ["Duration in milliseconds", [
+      ["AWS/Lambda", "Duration", "FunctionName", var.name, { stat = "Average" }],
+      ["AWS/Lambda", "Duration", "FunctionName", var.name, { stat = "Maximum" }],
+    ]],
+    ["Events", [
+      ["AWS/SQS", "NumberOfMessagesSent", "QueueName", var.name, { stat = "Sum" }],
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.name}-dead-letters", { stat = "Maximum", label = "Dead letters" }],
+    ]],
+    ["Age of the oldest event in seconds", [
+      ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.name, { stat = "Maximum" }],
+    ]],
+  ]
+}
+
+# Names of dashboards are one space for all regions of an account.
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = "${var.name}-${local.region}"
+
+  dashboard_body = jsonencode({
+    widgets = [for i, graph in local.graphs : {
+      type   = "metric"
+      x      = 12 * (i % 2)
+      y      = 6 * floor(i / 2)
+      width  = 12
+      height = 6
+      properties = {
+        title   = graph[0]
+        metrics = graph[1]
+        region  = local.region
+        view    = "timeSeries"
+        period  = 300
+      }
+    }]
+  })
+}

@@ -1,0 +1,145 @@
+locals {
+  ours     = { "aws:ResourceTag/ManagedBy" = var.mirror_owner }
+  sessions = "${local.arn.ec2}:traffic-mirror-session/*"
+
+  # A shared target's ARN carries its owner's account, which an id does not tell.
+  targets = length(var.mirror_target_ids) > 0 ? [
+    for id in var.mirror_target_ids : "arn:${local.partition}:ec2:${local.region}:*:traffic-mirror-target/${id}"
+    ] : [
+    for account in distinct(concat([local.account], var.mirror_target_owners)) :
+    "arn:${local.partition}:ec2:${local.region}:${account}:traffic-mirror-target/*"
+  ]
+
+  # A filter of our own is the default only: tags may name any other of this account.
+  filters = ["${local.arn.ec2}:traffic-mirror-filter/${local.create_filter || var.mirror_filter_id == null ? "*" : var.mirror_filter_id}"]
+
+  statements = [
+    {
+      Sid    = "ReadEc2"
+      Effect = "Allow"
+      Action = [
+        "ec2:DescribeInstances",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeTrafficMirrorFilters",
+        "ec2:DescribeTrafficMirrorSessions",
+        "ec2:DescribeTrafficMirrorTargets",
+      ]
+      Resource  = "*"
+      Condition = { StringEquals = { "ec2:Region" = local.region } }
+    },
+    {
+      Sid      = "CreateSessionOnSourceTargetFilter"
+      Effect   = "Allow"
+      Action   = "ec2:CreateTrafficMirrorSession"
+      Resource = concat(["${local.arn.ec2}:network-interface/*"], local.filters, local.targets)
+    },
+    {
+      Sid       = "CreateOwnSession"
+      Effect    = "Allow"
+      Action    = "ec2:CreateTrafficMirrorSession"
+      Resource  = local.sessions
+      Condition = { StringEquals = { "aws:RequestTag/ManagedBy" = var.mirror_owner } }
+    },
+    {
+      Sid      = "TagNewSession"
+      Effect   = "Allow"
+      Action   = "ec2:CreateTags"
+      Resource = local.sessions
+      Condition = {
+        StringEquals = {
+          "ec2:CreateAction"         = "CreateTrafficMirrorSession"
+          "aws:RequestTag/ManagedBy" = var.mirror_owner
+        }
+        "ForAllValues:StringEquals" = { "aws:TagKeys" = ["ManagedBy", "Name", "Invocation"] }
+      }
+    },
+    {
+      Sid       = "ChangeOwnSession"
+      Effect    = "Allow"
+      Action    = ["ec2:DeleteTrafficMirrorSession", "ec2:ModifyTrafficMirrorSession"]
+      Resource  = local.sessions
+      Condition = { StringEquals = local.ours }
+    },
+    {
+      Sid      = "ModifyToTargetFilter"
+      Effect   = "Allow"
+      Action   = "ec2:ModifyTrafficMirrorSession"
+      Resource = concat(local.filters, local.targets)
+    },
+    {
+      Sid      = "ReceiveMessages"
+      Effect   = "Allow"
+      Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+      Resource = local.queue_arn
+    },
+    {
+      Sid      = "WriteLog"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource = "${local.arn.logs}:log-group:${local.log_group}:*"
+    },
+  ]
+
+  kms_statements = [for key in [var.kms_key_arn] : {
+    Sid      = "DecryptMessages"
+    Effect   = "Allow"
+    Action   = "kms:Decrypt"
+    Resource = key
+  } if key != null]
+
+  # What Lambda documents for functions in a VPC, and refuses to make the function without. Lambda uses
+  # these rights, the function's code never may.
+  vpc_calls = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+  ]
+  vpc_statements = [for statement in [
+    {
+      Sid       = "ReadSubnets"
+      Effect    = "Allow"
+      Action    = ["ec2:DescribeSubnets"]
+      Resource  = ["*"]
+      Condition = { StringEquals = { "ec2:Region" = local.region } }
+    },
+    {
+      Sid       = "AttachToVpc"
+      Effect    = "Allow"
+      Action    = local.vpc_calls
+      Resource  = concat(["${local.arn.ec2}:*/*"], [for id in var.subnet_ids : "arn:${local.partition}:ec2:${local.region}:*:subnet/${id}"])
+      Condition = {}
+    },
+    {
+      Sid       = "NotFromOurCode"
+      Effect    = "Deny"
+      Action    = local.vpc_calls
+      Resource  = ["*"]
+      Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.function_arn } }
+    },
+  ] : { for key, value in statement : key => value if key != "Condition" || length(value) > 0 } if length(var.subnet_ids) > 0]
+}
+
+resource "aws_iam_role" "this" {
+  name                 = local.role_name
+  permissions_boundary = var.permissions_boundary_arn
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "this" {
+  name = "least"
+  role = aws_iam_role.this.name
+
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = concat(local.statements, local.kms_statements, local.vpc_statements)
+  })
+}

@@ -1,0 +1,102 @@
+data "aws_caller_identity" "this" {}
+data "aws_partition" "this" {}
+data "aws_region" "this" {}
+
+# The ARNs are put together from names, not taken from the resources: so policies and patterns can be
+# read in the first plan already, before anything exists.
+locals {
+  account   = data.aws_caller_identity.this.account_id
+  partition = data.aws_partition.this.partition
+  region    = data.aws_region.this.id
+
+  arn = { for service in ["cloudwatch", "ec2", "events", "lambda", "logs", "sns", "sqs"] :
+    service => "arn:${local.partition}:${service}:${local.region}:${local.account}"
+  }
+
+  function_arn  = "${local.arn.lambda}:function:${var.name}"
+  log_group     = "/aws/lambda/${var.name}"
+  role_name     = "${var.name}-${local.region}"
+  role_arn      = "arn:${local.partition}:iam::${local.account}:role/${local.role_name}"
+  create_filter = var.create_filter == null ? var.mirror_filter_id == null : var.create_filter
+  filter_id     = local.create_filter ? aws_ec2_traffic_mirror_filter.default[0].id : var.mirror_filter_id
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = local.log_group
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_lambda_function" "this" {
+  function_name           = var.name
+  description             = "Keeps Traffic Mirror sessions as the tags of instances ask."
+  role                    = aws_iam_role.this.arn
+  filename                = var.zip
+  source_code_hash        = filebase64sha256(var.zip)
+  runtime                 = "provided.al2023"
+  handler                 = "bootstrap"
+  architectures           = [var.architecture]
+  memory_size             = var.memory_size
+  timeout                 = var.timeout
+  kms_key_arn             = var.kms_key_arn
+  code_signing_config_arn = var.code_signing_config_arn
+
+  logging_config {
+    log_format            = "JSON"
+    application_log_level = var.log_level
+    log_group             = aws_cloudwatch_log_group.this.name
+  }
+
+  # An empty setting counts as not set.
+  environment {
+    variables = {
+      MIRROR_TAG_KEY           = var.mirror_tag_key
+      MIRROR_TAG_VALUE         = var.mirror_tag_value
+      MIRROR_SCOPE             = var.mirror_scope
+      MIRROR_VPC_IDS           = join(",", var.mirror_vpc_ids)
+      MIRROR_TARGET_IDS        = join(",", var.mirror_target_ids)
+      MIRROR_TARGET_OWNERS     = join(",", var.mirror_target_owners)
+      MIRROR_FILTER_ID         = local.filter_id == null ? "" : local.filter_id
+      MIRROR_INTERFACES        = var.mirror_interfaces
+      MIRROR_PACKET_LENGTH     = var.mirror_packet_length == null ? "" : tostring(var.mirror_packet_length)
+      MIRROR_VNI               = var.mirror_vni == null ? "" : tostring(var.mirror_vni)
+      MIRROR_PRECEDENCE        = var.mirror_precedence
+      MIRROR_KEEP_STOPPED      = tostring(var.mirror_keep_stopped)
+      MIRROR_MODE              = var.mirror_mode
+      MIRROR_OWNER             = var.mirror_owner
+      MIRROR_SUPPORTED_TYPES   = join(",", var.mirror_supported_types)
+      MIRROR_UNSUPPORTED_TYPES = join(",", var.mirror_unsupported_types)
+    }
+  }
+
+  dynamic "vpc_config" {
+    for_each = length(var.subnet_ids) == 0 ? [] : [true]
+
+    content {
+      subnet_ids         = var.subnet_ids
+      security_group_ids = var.security_group_ids
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = (length(var.subnet_ids) == 0) == (length(var.security_group_ids) == 0)
+      error_message = "subnet_ids and security_group_ids go together: give both or neither."
+    }
+  }
+
+  # Lambda checks the rights to make network interfaces when the function is made.
+  depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_lambda_event_source_mapping" "this" {
+  event_source_arn                   = aws_sqs_queue.this.arn
+  function_name                      = aws_lambda_function.this.arn
+  batch_size                         = 100
+  maximum_batching_window_in_seconds = 1
+  function_response_types            = ["ReportBatchItemFailures"]
+
+  scaling_config {
+    maximum_concurrency = var.maximum_concurrency
+  }
+}

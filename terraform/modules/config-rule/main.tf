@@ -1,0 +1,142 @@
+data "aws_caller_identity" "this" {}
+data "aws_partition" "this" {}
+data "aws_region" "this" {}
+
+# The ARNs are put together from names, not taken from the resources: so policies can be read in the first
+# plan already, before anything exists.
+locals {
+  account   = data.aws_caller_identity.this.account_id
+  partition = data.aws_partition.this.partition
+  region    = data.aws_region.this.id
+
+  arn = { for service in ["config", "ec2", "lambda", "logs"] :
+    service => "arn:${local.partition}:${service}:${local.region}:${local.account}"
+  }
+
+  function_arn = "${local.arn.lambda}:function:${var.name}"
+  log_group    = "/aws/lambda/${var.name}"
+  role_name    = "${var.name}-${local.region}"
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = local.log_group
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_lambda_function" "this" {
+  function_name           = var.name
+  description             = "Tells AWS Config whether instances are mirrored as they should be."
+  role                    = aws_iam_role.this.arn
+  filename                = var.zip
+  source_code_hash        = filebase64sha256(var.zip)
+  runtime                 = "provided.al2023"
+  handler                 = "bootstrap"
+  architectures           = [var.architecture]
+  memory_size             = var.memory_size
+  timeout                 = 300
+  kms_key_arn             = var.kms_key_arn
+  code_signing_config_arn = var.code_signing_config_arn
+
+  logging_config {
+    log_format            = "JSON"
+    application_log_level = var.log_level
+    log_group             = aws_cloudwatch_log_group.this.name
+  }
+
+  # An empty setting counts as not set.
+  environment {
+    variables = {
+      MIRROR_TAG_KEY           = var.mirror_tag_key
+      MIRROR_TAG_VALUE         = var.mirror_tag_value
+      MIRROR_SCOPE             = var.mirror_scope
+      MIRROR_VPC_IDS           = join(",", var.mirror_vpc_ids)
+      MIRROR_TARGET_IDS        = join(",", var.mirror_target_ids)
+      MIRROR_TARGET_OWNERS     = join(",", var.mirror_target_owners)
+      MIRROR_FILTER_ID         = var.mirror_filter_id == null ? "" : var.mirror_filter_id
+      MIRROR_INTERFACES        = var.mirror_interfaces
+      MIRROR_PACKET_LENGTH     = var.mirror_packet_length == null ? "" : tostring(var.mirror_packet_length)
+      MIRROR_VNI               = var.mirror_vni == null ? "" : tostring(var.mirror_vni)
+      MIRROR_PRECEDENCE        = var.mirror_precedence
+      MIRROR_KEEP_STOPPED      = tostring(var.mirror_keep_stopped)
+      MIRROR_MODE              = var.mirror_mode
+      MIRROR_OWNER             = var.mirror_owner
+      MIRROR_SUPPORTED_TYPES   = join(",", var.mirror_supported_types)
+      MIRROR_UNSUPPORTED_TYPES = join(",", var.mirror_unsupported_types)
+    }
+  }
+
+  dynamic "vpc_config" {
+    for_each = length(var.subnet_ids) == 0 ? [] : [true]
+
+    content {
+      subnet_ids         = var.subnet_ids
+      security_group_ids = var.security_group_ids
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = (length(var.subnet_ids) == 0) == (length(var.security_group_ids) == 0)
+      error_message = "subnet_ids and security_group_ids go together: give both or neither."
+    }
+  }
+
+  # Lambda checks the rights to make network interfaces when the function is made.
+  depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_lambda_permission" "config" {
+  statement_id   = "ConfigMayInvoke"
+  action         = "lambda:InvokeFunction"
+  function_name  = aws_lambda_function.this.function_name
+  principal      = "config.amazonaws.com"
+  source_account = local.account
+}
+
+resource "aws_config_config_rule" "this" {
+  name             = var.name
+  description      = "Instances are mirrored as their tags ask, and sessions lead to allowed targets only."
+  input_parameters = jsonencode({ unsupported = var.unsupported_compliance })
+
+  scope {
+    compliance_resource_types = ["AWS::EC2::Instance", "AWS::EC2::TrafficMirrorSession"]
+  }
+
+  source {
+    owner             = "CUSTOM_LAMBDA"
+    source_identifier = aws_lambda_function.this.arn
+
+    source_detail {
+      message_type = "ConfigurationItemChangeNotification"
+    }
+
+    source_detail {
+      message_type = "OversizedConfigurationItemChangeNotification"
+    }
+
+    source_detail {
+      message_type                = "ScheduledNotification"
+      maximum_execution_frequency = var.config_rule_interval
+    }
+  }
+
+  # AWS Config refuses a rule whose function it may not invoke.
+  depends_on = [aws_lambda_permission.config]
+}
+
+resource "aws_cloudwatch_metric_alarm" "errors" {
+  alarm_name          = "${var.name}-errors"
+  alarm_description   = "Invocations of config-rule failed."
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = aws_lambda_function.this.function_name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = compact([var.alarm_topic_arn])
+  ok_actions          = compact([var.alarm_topic_arn])
+}

@@ -1,0 +1,29 @@
+output "rule_name" {
+  description = "Name of the Config rule."
+  value       = aws_config_config_rule.this.name
+}
+
+output "rule_arn" {
+  description = "ARN of the Config rule."
+  value       = aws_config_config_rule.this.arn
+}
+
+output "function_name" {
+  description = "Name of the function."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "function_arn" {
+  description = "ARN of the function."
+  value       = aws_lambda_function.this.arn
+}
+
+output "role_arn" {
+  description = "ARN of the function's role."
+  value       = aws_iam_role.this.arn
+}
+
+output "log_group_name" {
+  description = "Log group of the function."
+  value       = aws_cloudwatch_log_group.this.name
+}

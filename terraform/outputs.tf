@@ -1,0 +1,84 @@
+output "automirror_function_name" {
+  description = "Name of the function automirror."
+  value       = module.automirror.function_name
+}
+
+output "automirror_function_arn" {
+  description = "ARN of the function automirror."
+  value       = module.automirror.function_arn
+}
+
+output "automirror_role_arn" {
+  description = "ARN of automirror's role."
+  value       = module.automirror.role_arn
+}
+
+output "automirror_log_group_name" {
+  description = "Log group of automirror."
+  value       = module.automirror.log_group_name
+}
+
+output "queue_url" {
+  description = "URL of the queue of events."
+  value       = module.automirror.queue_url
+}
+
+output "queue_arn" {
+  description = "ARN of the queue of events."
+  value       = module.automirror.queue_arn
+}
+
+output "dead_letter_queue_url" {
+  description = "URL of the queue of events that could not be worked on."
+  value       = module.automirror.dead_letter_queue_url
+}
+
+output "dead_letter_queue_arn" {
+  description = "ARN of the queue of events that could not be worked on."
+  value       = module.automirror.dead_letter_queue_arn
+}
+
+output "filter_id" {
+  description = "The default filter, made here or given."
+  value       = module.automirror.filter_id
+}
+
+output "topic_arn" {
+  description = "The topic for alarms and compliance changes, made here or given; null without one."
+  value       = module.automirror.topic_arn
+}
+
+output "dashboard_name" {
+  description = "Name of the dashboard."
+  value       = module.automirror.dashboard_name
+}
+
+output "config_rule_name" {
+  description = "Name of the Config rule; null without it."
+  value       = one(module.config_rule[*].rule_name)
+}
+
+output "config_rule_arn" {
+  description = "ARN of the Config rule; null without it."
+  value       = one(module.config_rule[*].rule_arn)
+}
+
+output "config_rule_function_name" {
+  description = "Name of the function config-rule; null without it."
+  value       = one(module.config_rule[*].function_name)
+}
+
+output "config_rule_function_arn" {
+  description = "ARN of the function config-rule; null without it."
+  value       = one(module.config_rule[*].function_arn)
+}
+
+output "config_rule_role_arn" {
+  description = "ARN of config-rule's role; null without it."
+  value       = one(module.config_rule[*].role_arn)
+}
+
+output "config_rule_log_group_name" {
+  description = "Log group of config-rule; null without it."
+  value       = one(module.config_rule[*].log_group_name)
+}

@@ -1,0 +1,248 @@
+# What a plan holds: with the defaults, and with each switch.
+
+mock_provider "aws" {
+  source = "./tests/aws"
+}
+
+# Any file does for a package here: nothing opens it.
+variables {
+  automirror_zip  = "README.md"
+  config_rule_zip = "README.md"
+}
+
+run "defaults" {
+  command = plan
+
+  assert {
+    condition     = output.automirror_function_name == "automirror" && output.config_rule_name == "automirror-config-rule"
+    error_message = "Names begin with var.name."
+  }
+
+  assert {
+    condition     = output.topic_arn == null
+    error_message = "No topic unless asked for."
+  }
+
+  assert {
+    condition     = output.dashboard_name == "automirror-eu-central-1"
+    error_message = "Names of dashboards are one space for all regions: the region is in them."
+  }
+}
+
+run "the_config_rule_is_optional" {
+  command = plan
+
+  variables {
+    config_rule_zip    = null
+    create_config_rule = false
+    create_topic       = true
+  }
+
+  assert {
+    condition     = output.config_rule_name == null && output.config_rule_function_name == null
+    error_message = "No Config rule unless asked for."
+  }
+}
+
+run "applies" {
+  variables {
+    create_topic = true
+  }
+
+  assert {
+    condition     = output.filter_id == "tmf-0123456789abcdef0" && output.topic_arn == "arn:aws:sns:eu-central-1:123456789012:mock"
+    error_message = "The default filter and the topic are made."
+  }
+}
+
+run "rights_by_default" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip = "README.md"
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement :
+      statement.Sid == "ReadEc2" || !contains(flatten([statement.Resource]), "*")
+    ])
+    error_message = "Only what reads may name all resources."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Resource
+      if statement.Sid == "CreateSessionOnSourceTargetFilter"
+      ][0] == [
+      "arn:aws:ec2:eu-central-1:123456789012:network-interface/*",
+      "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/*",
+      "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-target/*",
+    ]
+    error_message = "Sources, filters and targets are those of this account."
+  }
+
+  assert {
+    condition     = length(aws_ec2_traffic_mirror_filter.default) == 1 && length(aws_ec2_traffic_mirror_filter_rule.default) == 4
+    error_message = "The default filter has a rule for each direction and family."
+  }
+
+  assert {
+    condition     = keys(aws_cloudwatch_event_rule.this) == ["api_call", "instance_state", "sweep", "tag"] && length(aws_sns_topic.this) == 0
+    error_message = "Alone there is no Config rule to hear from and nobody to tell."
+  }
+}
+
+run "rights_with_given_targets_and_filter" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip                  = "README.md"
+    mirror_target_ids    = ["tmt-0123456789abcdef0"]
+    mirror_target_owners = ["210987654321"]
+    mirror_filter_id     = "tmf-0123456789abcdef0"
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Resource
+      if statement.Sid == "ModifyToTargetFilter"
+      ][0] == [
+      "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/tmf-0123456789abcdef0",
+      "arn:aws:ec2:eu-central-1:*:traffic-mirror-target/tmt-0123456789abcdef0",
+    ]
+    error_message = "Given ids are the only ones, whoever owns the target."
+  }
+
+  assert {
+    condition     = length(aws_ec2_traffic_mirror_filter.default) == 0
+    error_message = "A given filter is the default one."
+  }
+}
+
+run "rights_with_target_owners" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip                  = "README.md"
+    mirror_target_owners = ["210987654321"]
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Resource
+      if statement.Sid == "ModifyToTargetFilter"
+      ][0] == [
+      "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/*",
+      "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-target/*",
+      "arn:aws:ec2:eu-central-1:210987654321:traffic-mirror-target/*",
+    ]
+    error_message = "Targets are those of this account and of the given ones."
+  }
+}
+
+run "only_our_rules_may_send" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip              = "README.md"
+    config_rule_name = "automirror-config-rule"
+    create_topic     = true
+  }
+
+  assert {
+    condition = jsondecode(aws_sqs_queue.this.policy).Statement[1].Condition.ArnEquals["aws:SourceArn"] == [
+      for role in ["api-call", "compliance", "instance-state", "sweep", "tag"] :
+      "arn:aws:events:eu-central-1:123456789012:rule/automirror-${role}"
+    ]
+    error_message = "The queue takes from the five rules only."
+  }
+
+  assert {
+    condition = contains(
+      jsondecode(aws_sqs_queue.dead_letters.policy).Statement[1].Condition.ArnEquals["aws:SourceArn"],
+      "arn:aws:events:eu-central-1:123456789012:rule/automirror-compliance-message",
+    )
+    error_message = "The dead-letter queue takes what could not be told."
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.compliance_message[0].event_pattern).detail.configRuleName == ["automirror-config-rule"]
+    error_message = "The verdicts of our rule only are told."
+  }
+}
+
+run "options_of_the_functions" {
+  command = plan
+
+  module {
+    source = "./modules/config-rule"
+  }
+
+  variables {
+    zip                      = "README.md"
+    architecture             = "x86_64"
+    kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+    code_signing_config_arn  = "arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0123456789abcdef0"
+    subnet_ids               = ["subnet-0123456789abcdef0"]
+    security_group_ids       = ["sg-0123456789abcdef0"]
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid] == ["ReadEc2", "AnswerConfig", "ReadVerdicts", "WriteLog", "ReadSubnets", "AttachToVpc", "NotFromOurCode"]
+    error_message = "In a VPC Lambda needs rights, which the code is denied."
+  }
+
+  assert {
+    condition     = jsondecode(aws_config_config_rule.this.input_parameters) == { unsupported = "NOT_APPLICABLE" }
+    error_message = "The settings are in the environment, the rest is a parameter of the rule."
+  }
+}
+
+run "subnets_without_security_groups" {
+  command = plan
+
+  module {
+    source = "./modules/config-rule"
+  }
+
+  variables {
+    zip        = "README.md"
+    subnet_ids = ["subnet-0123456789abcdef0"]
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "two_topics" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip             = "README.md"
+    create_topic    = true
+    alarm_topic_arn = "arn:aws:sns:eu-central-1:123456789012:given"
+  }
+
+  expect_failures = [aws_sns_topic.this]
+}

@@ -1,0 +1,310 @@
+# Each input refuses what the functions or AWS would refuse, before anything is made. Each is judged by
+# itself, so that one run tries many: it passes only if every input listed is refused, and no other.
+
+mock_provider "aws" {
+  source = "./tests/aws"
+}
+
+# Any file does for a package here: nothing opens it.
+variables {
+  automirror_zip  = "README.md"
+  config_rule_zip = "README.md"
+}
+
+run "rejects" {
+  command = plan
+
+  variables {
+    name                     = "has space"
+    mirror_tag_key           = "aws:mirror"
+    mirror_tag_value         = "False"
+    mirror_scope             = "some"
+    mirror_vpc_ids           = ["subnet-0123456789abcdef0"]
+    mirror_target_ids        = ["tmf-0123456789abcdef0"]
+    mirror_target_owners     = ["12345678901"]
+    mirror_filter_id         = "tmt-0123456789abcdef0"
+    mirror_interfaces        = "first"
+    mirror_packet_length     = 0
+    mirror_vni               = 0
+    mirror_precedence        = "between"
+    mirror_mode              = "off"
+    mirror_owner             = "$${aws:username}"
+    mirror_supported_types   = ["m8g.large.x"]
+    mirror_unsupported_types = ["t3,"]
+    maximum_concurrency      = 1
+    sweep_schedule           = "15 minutes"
+    config_rule_interval     = "Two_Hours"
+    unsupported_compliance   = "COMPLIANT"
+    config_rule_memory_size  = 127
+    architecture             = "amd64"
+    memory_size              = 127
+    timeout                  = 0
+    log_level                = "info"
+    log_retention_days       = 31
+    permissions_boundary_arn = "arn:aws:iam::123456789012:role/not-a-policy"
+    kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:alias/not-a-key"
+    subnet_ids               = ["vpc-0123456789abcdef0"]
+    security_group_ids       = ["subnet-0123456789abcdef0"]
+    code_signing_config_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:f"
+    alarm_topic_arn          = "arn:aws:sqs:eu-central-1:123456789012:queue"
+  }
+
+  expect_failures = [
+    var.name,
+    var.mirror_tag_key,
+    var.mirror_tag_value,
+    var.mirror_scope,
+    var.mirror_vpc_ids,
+    var.mirror_target_ids,
+    var.mirror_target_owners,
+    var.mirror_filter_id,
+    var.mirror_interfaces,
+    var.mirror_packet_length,
+    var.mirror_vni,
+    var.mirror_precedence,
+    var.mirror_mode,
+    var.mirror_owner,
+    var.mirror_supported_types,
+    var.mirror_unsupported_types,
+    var.maximum_concurrency,
+    var.sweep_schedule,
+    var.config_rule_interval,
+    var.unsupported_compliance,
+    var.config_rule_memory_size,
+    var.architecture,
+    var.memory_size,
+    var.timeout,
+    var.log_level,
+    var.log_retention_days,
+    var.permissions_boundary_arn,
+    var.kms_key_arn,
+    var.subnet_ids,
+    var.security_group_ids,
+    var.code_signing_config_arn,
+    var.alarm_topic_arn,
+  ]
+}
+
+run "rejects_at_the_other_end" {
+  command = plan
+
+  variables {
+    name                    = "a23456789012345678901234567890123"
+    mirror_tag_key          = "MIRROR-target"
+    mirror_tag_value        = "aws:mirror"
+    mirror_target_ids       = ["tmt-0123456789abcdef0,tmt-0123456789abcdef1"]
+    mirror_target_owners    = ["1234567890123"]
+    mirror_filter_id        = "tmf-"
+    mirror_packet_length    = 8501
+    mirror_vni              = 16777216
+    mirror_owner            = "aws:me"
+    maximum_concurrency     = 1001
+    config_rule_memory_size = 10241
+    memory_size             = 10241
+    timeout                 = 901
+  }
+
+  expect_failures = [
+    var.name,
+    var.mirror_tag_key,
+    var.mirror_tag_value,
+    var.mirror_target_ids,
+    var.mirror_target_owners,
+    var.mirror_filter_id,
+    var.mirror_packet_length,
+    var.mirror_vni,
+    var.mirror_owner,
+    var.maximum_concurrency,
+    var.config_rule_memory_size,
+    var.memory_size,
+    var.timeout,
+  ]
+}
+
+run "rejects_widening" {
+  command = plan
+
+  variables {
+    mirror_tag_key       = " Mirror"
+    mirror_target_ids    = ["*"]
+    mirror_target_owners = ["*"]
+    mirror_filter_id     = "*"
+    mirror_packet_length = 1.5
+    mirror_owner         = "*"
+  }
+
+  expect_failures = [
+    var.mirror_tag_key,
+    var.mirror_target_ids,
+    var.mirror_target_owners,
+    var.mirror_filter_id,
+    var.mirror_packet_length,
+    var.mirror_owner,
+  ]
+}
+
+run "rejects_empty" {
+  command = plan
+
+  variables {
+    mirror_tag_key    = ""
+    mirror_target_ids = [""]
+    mirror_filter_id  = ""
+    mirror_owner      = ""
+  }
+
+  expect_failures = [
+    var.mirror_tag_key,
+    var.mirror_target_ids,
+    var.mirror_filter_id,
+    var.mirror_owner,
+  ]
+}
+
+# The modules can be used alone, and refuse the same.
+
+run "module_automirror_rejects" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip                      = "README.md"
+    name                     = "has space"
+    mirror_tag_key           = "aws:mirror"
+    mirror_tag_value         = "False"
+    mirror_scope             = "some"
+    mirror_vpc_ids           = ["subnet-0123456789abcdef0"]
+    mirror_target_ids        = ["tmf-0123456789abcdef0"]
+    mirror_target_owners     = ["12345678901"]
+    mirror_filter_id         = "tmt-0123456789abcdef0"
+    mirror_interfaces        = "first"
+    mirror_packet_length     = 0
+    mirror_vni               = 0
+    mirror_precedence        = "between"
+    mirror_mode              = "off"
+    mirror_owner             = "$${aws:username}"
+    mirror_supported_types   = ["m8g.large.x"]
+    mirror_unsupported_types = ["t3,"]
+    maximum_concurrency      = 1
+    sweep_schedule           = "15 minutes"
+    config_rule_name         = "a rule"
+    architecture             = "amd64"
+    memory_size              = 127
+    timeout                  = 0
+    log_level                = "info"
+    log_retention_days       = 31
+    permissions_boundary_arn = "arn:aws:iam::123456789012:role/not-a-policy"
+    kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:alias/not-a-key"
+    subnet_ids               = ["vpc-0123456789abcdef0"]
+    security_group_ids       = ["subnet-0123456789abcdef0"]
+    code_signing_config_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:f"
+    alarm_topic_arn          = "arn:aws:sqs:eu-central-1:123456789012:queue"
+  }
+
+  expect_failures = [
+    var.name,
+    var.mirror_tag_key,
+    var.mirror_tag_value,
+    var.mirror_scope,
+    var.mirror_vpc_ids,
+    var.mirror_target_ids,
+    var.mirror_target_owners,
+    var.mirror_filter_id,
+    var.mirror_interfaces,
+    var.mirror_packet_length,
+    var.mirror_vni,
+    var.mirror_precedence,
+    var.mirror_mode,
+    var.mirror_owner,
+    var.mirror_supported_types,
+    var.mirror_unsupported_types,
+    var.maximum_concurrency,
+    var.sweep_schedule,
+    var.config_rule_name,
+    var.architecture,
+    var.memory_size,
+    var.timeout,
+    var.log_level,
+    var.log_retention_days,
+    var.permissions_boundary_arn,
+    var.kms_key_arn,
+    var.subnet_ids,
+    var.security_group_ids,
+    var.code_signing_config_arn,
+    var.alarm_topic_arn,
+  ]
+}
+
+run "module_config_rule_rejects" {
+  command = plan
+
+  module {
+    source = "./modules/config-rule"
+  }
+
+  variables {
+    zip                      = "README.md"
+    name                     = "has space"
+    mirror_tag_key           = "aws:mirror"
+    mirror_tag_value         = "False"
+    mirror_scope             = "some"
+    mirror_vpc_ids           = ["subnet-0123456789abcdef0"]
+    mirror_target_ids        = ["tmf-0123456789abcdef0"]
+    mirror_target_owners     = ["12345678901"]
+    mirror_filter_id         = "tmt-0123456789abcdef0"
+    mirror_interfaces        = "first"
+    mirror_packet_length     = 0
+    mirror_vni               = 0
+    mirror_precedence        = "between"
+    mirror_mode              = "off"
+    mirror_owner             = "$${aws:username}"
+    mirror_supported_types   = ["m8g.large.x"]
+    mirror_unsupported_types = ["t3,"]
+    config_rule_interval     = "Two_Hours"
+    unsupported_compliance   = "COMPLIANT"
+    architecture             = "amd64"
+    memory_size              = 127
+    log_level                = "info"
+    log_retention_days       = 31
+    permissions_boundary_arn = "arn:aws:iam::123456789012:role/not-a-policy"
+    kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:alias/not-a-key"
+    subnet_ids               = ["vpc-0123456789abcdef0"]
+    security_group_ids       = ["subnet-0123456789abcdef0"]
+    code_signing_config_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:f"
+    alarm_topic_arn          = "arn:aws:sqs:eu-central-1:123456789012:queue"
+  }
+
+  expect_failures = [
+    var.name,
+    var.mirror_tag_key,
+    var.mirror_tag_value,
+    var.mirror_scope,
+    var.mirror_vpc_ids,
+    var.mirror_target_ids,
+    var.mirror_target_owners,
+    var.mirror_filter_id,
+    var.mirror_interfaces,
+    var.mirror_packet_length,
+    var.mirror_vni,
+    var.mirror_precedence,
+    var.mirror_mode,
+    var.mirror_owner,
+    var.mirror_supported_types,
+    var.mirror_unsupported_types,
+    var.config_rule_interval,
+    var.unsupported_compliance,
+    var.architecture,
+    var.memory_size,
+    var.log_level,
+    var.log_retention_days,
+    var.permissions_boundary_arn,
+    var.kms_key_arn,
+    var.subnet_ids,
+    var.security_group_ids,
+    var.code_signing_config_arn,
+    var.alarm_topic_arn,
+  ]
+}
