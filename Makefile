@@ -21,7 +21,7 @@ lint: target/tools/templates/ready ## Check format, lints, documentation, licenc
 	@command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny@0.20.2
 	cargo deny check bans licenses sources
 	target/tools/templates/bin/cfn-lint cloudformation/*.yaml
-	@if command -v terraform >/dev/null; then terraform fmt -check -recursive terraform; \
+	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE CHECKPOINT_DISABLE=1 terraform fmt -check -recursive terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
 
 fmt: ## Format the code
