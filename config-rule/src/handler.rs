@@ -44,8 +44,8 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    /// Judges what the event names. An error means that nothing was concluded, and AWS Config tries
-    /// again: there is never a verdict from missing data.
+    /// Judges what the event names. An error means that something could not be read, or not be stored,
+    /// and Lambda tries the event again: there is never a verdict from missing data.
     pub(crate) async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         self.judge(event).await.map_err(|error| {
             let error_message = fit(&format!("{error:#}"), LONGEST);

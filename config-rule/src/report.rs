@@ -9,7 +9,6 @@ use aws_sdk_config::{
     primitives::DateTime,
     types::{ComplianceType, Evaluation as Sent},
 };
-
 use shared::{text::quoted, verdict::Verdict};
 
 use crate::{

@@ -181,9 +181,11 @@ async fn loose(
     let found = describe::loose_interfaces(client, &wanted).await?;
     let mut places: BTreeMap<_, _> =
         found.into_iter().map(|loose| (loose.id, loose.place)).collect();
-    let place = |id: &InterfaceId| places.remove(id).unwrap_or(LoosePlace::Gone);
-    let mut place = place;
-    Ok(missing.into_iter().map(|id| LooseInterface { id: id.clone(), place: place(id) }).collect())
+    let loose = missing.into_iter().map(|id| {
+        let place = places.remove(id).unwrap_or(LoosePlace::Gone);
+        LooseInterface { id: id.clone(), place }
+    });
+    Ok(loose.collect())
 }
 
 /// Adds how full the targets are and where they stand, if a target has to be chosen.

@@ -260,7 +260,7 @@ proptest! {
     #[test]
     fn foreign_sessions_are_never_changed(policy in settings(), observed in observed()) {
         for step in plan(&policy, &observed).changes() {
-            if let Some(id) = step.action.session() {
+            if let Action::Modify(id, _) | Action::Delete(id) = &step.action {
                 let session = observed.sessions.iter().find(|session| session.id == *id).unwrap();
                 prop_assert!(policy.owns(&observed.account, session), "{}", step);
                 prop_assert_eq!(&session.interface, &step.interface);

@@ -41,12 +41,23 @@ impl Stage {
 
     /// Brings a message to the rule's function by hand, and returns its error if it answers with one.
     async fn tell(&mut self, message: &Value, left_scope: bool) -> Result<(), FunctionError> {
-        let event = {
+        self.call_rule(&self.event(message, left_scope)).await
+    }
+
+    /// The event that brings a message to the rule's function.
+    fn event(&self, message: &Value, left_scope: bool) -> Value {
+        let world = self.world();
+        let mut config = self.deployment.cloud.config();
+        config.invocation(&world, "mirroring", message, left_scope)
+    }
+
+    /// The event of the rule's schedule.
+    fn scheduled_event(&self) -> Value {
+        let message = {
             let world = self.world();
-            let mut config = self.deployment.cloud.config();
-            config.invocation(&world, "mirroring", message, left_scope)
+            self.deployment.cloud.config().scheduled_notification(&world)
         };
-        self.call_rule(&event).await
+        self.event(&message, false)
     }
 
     async fn call_rule(&self, event: &Value) -> Result<(), FunctionError> {
@@ -421,14 +432,7 @@ async fn a_test_stores_nothing() {
     let stage = ruled(&[]).await;
     let instance = stage.launch(&tagged());
     stage.let_run();
-    let message = {
-        let world = stage.world();
-        stage.deployment.cloud.config().scheduled_notification(&world)
-    };
-    let mut event = {
-        let world = stage.world();
-        stage.deployment.cloud.config().invocation(&world, "mirroring", &message, false)
-    };
+    let mut event = stage.scheduled_event();
     event["resultToken"] = json!("TESTMODE");
     stage.call_rule(&event).await.unwrap();
     assert_eq!(stage.said_of(&ResourceKey::instance(&instance)), None);
@@ -442,10 +446,7 @@ async fn every_malformed_event_is_a_clear_error_and_the_next_is_judged() {
     let stage = ruled(&[]).await;
     let instance = stage.launch(&tagged());
     let good = stage.bare_item(ResourceKey::instance(&instance), Status::Ok);
-    let sound = {
-        let world = stage.world();
-        stage.deployment.cloud.config().invocation(&world, "mirroring", &good, false)
-    };
+    let sound = stage.event(&good, false);
     let event = |key: &str, value: Value| {
         let mut event = sound.clone();
         event[key] = value;
@@ -578,14 +579,7 @@ async fn a_scheduled_run_does_not_bury_what_was_judged_a_moment_ago() {
 #[tokio::test]
 async fn a_rule_of_another_account_is_refused() {
     let mut stage = ruled(&[]).await;
-    let message = {
-        let world = stage.world();
-        stage.deployment.cloud.config().scheduled_notification(&world)
-    };
-    let mut event = {
-        let world = stage.world();
-        stage.deployment.cloud.config().invocation(&world, "mirroring", &message, false)
-    };
+    let mut event = stage.scheduled_event();
     event["accountId"] = json!("999999999999");
     let error = stage.call_rule(&event).await.unwrap_err();
     assert!(error.error_message.contains("the rule is in account 999999999999"), "{error:?}");
