@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use aws_sdk_ec2::{
@@ -19,7 +20,7 @@ use shared::{
 };
 
 use crate::{
-    deadline::{Deadline, now},
+    deadline::Deadline,
     failure::{Failure, Kind},
     token::{Occasion, client_token},
 };
@@ -51,6 +52,7 @@ pub(crate) enum Outcome {
 
 pub(crate) struct Executor {
     ec2: Client,
+    now: fn() -> SystemTime,
     /// How many sessions this process deleted on an interface: a session made there afterwards
     /// needs another client token.
     deleted: Mutex<BTreeMap<InterfaceId, u32>>,
@@ -68,8 +70,8 @@ pub(crate) struct Invocation<'a> {
 }
 
 impl Executor {
-    pub(crate) fn new(ec2: Client) -> Self {
-        Self { ec2, deleted: Mutex::default() }
+    pub(crate) fn new(ec2: Client, now: fn() -> SystemTime) -> Self {
+        Self { ec2, now, deleted: Mutex::default() }
     }
 
     /// Plans, carries out, and plans again for interfaces whose target turned out to be full, until
@@ -172,7 +174,8 @@ impl Executor {
         let interface = &step.interface;
         let generation = self.generation(interface);
         let owner = &policy.owner;
-        let occasion = Occasion { deleted, owner, interface, now: now(), generation };
+        let now = (self.now)();
+        let occasion = Occasion { deleted, owner, interface, now, generation };
         let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
         let name = step.instance.as_ref().map(|instance| tag("Name", instance.as_str()));
         let tags = [tag("ManagedBy", &policy.owner), tag(INVOCATION_TAG, id)];

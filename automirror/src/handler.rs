@@ -1,6 +1,6 @@
 //! One invocation: read the events, look at what they name, plan, act, answer.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use aws_sdk_ec2::Client;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
@@ -27,23 +27,28 @@ use crate::{
 };
 
 /// The function.
-pub(crate) struct Handler {
+pub struct Handler {
     policy: Policy,
     us: Identity,
     ec2: Client,
+    now: fn() -> SystemTime,
     executor: Executor,
     reporter: Reporter,
 }
 
 impl Handler {
-    pub(crate) fn new(policy: Policy, us: Identity, ec2: Client) -> Self {
-        let executor = Executor::new(ec2.clone());
-        Self { policy, us, ec2, executor, reporter: Reporter::default() }
+    /// The function of this account, with the clock it goes by.
+    pub fn new(policy: Policy, us: Identity, ec2: Client, now: fn() -> SystemTime) -> Self {
+        let executor = Executor::new(ec2.clone(), now);
+        Self { policy, us, ec2, now, executor, reporter: Reporter::default() }
     }
 
     /// Answers one invocation: a batch with the messages that must come again, anything else with
-    /// a summary, or with an error where it must come again as a whole.
-    pub(crate) async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+    /// a summary.
+    ///
+    /// # Errors
+    /// Where what is not a batch must come again as a whole.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         let LambdaEvent { payload, context } = event;
         let reader = Reader { policy: &self.policy, us: &self.us };
         let Request { shape, records } = reader.request(payload);
@@ -53,8 +58,8 @@ impl Handler {
         let deleted = records.iter().filter_map(|asked| asked.look.deleted.clone()).collect();
         let work = self.reconcile(&context, &subjects, &deleted).await;
         match shape {
-            Shape::Batch => answer_batch(&records, &work),
-            Shape::Single => answer_single(&records, &work),
+            Shape::Batch => answer_batch(&records, &work, (self.now)()),
+            Shape::Single => answer_single(&records, &work, (self.now)()),
         }
     }
 
@@ -64,7 +69,7 @@ impl Handler {
         subjects: &BTreeSet<Subject>,
         deleted: &BTreeSet<SessionId>,
     ) -> Work {
-        let deadline = Deadline::at(context.deadline);
+        let deadline = Deadline::at(context.deadline, (self.now)());
         if subjects.is_empty() {
             return Work::default();
         }
