@@ -59,7 +59,7 @@ pub(crate) fn read(detail: &Value, us: &Identity) -> Reading {
             }),
         // It names a session that is gone: which interface it was on, only a sweep can tell.
         "DeleteTrafficMirrorSession" => Reading::Look(Look {
-            subjects: [Subject::Everything].into(),
+            subjects: [Subject::Sweep].into(),
             deleted: call
                 .text("/DeleteTrafficMirrorSessionRequest/TrafficMirrorSessionId")
                 .and_then(|id| id.parse().ok()),

@@ -11,6 +11,7 @@ mod event;
 mod execute;
 mod failure;
 pub mod handler;
+mod pace;
 mod report;
 mod token;
 mod work;

@@ -28,6 +28,7 @@ async fn run() -> anyhow::Result<()> {
     };
     let ec2 = aws_sdk_ec2::Client::new(&client::config().await);
     let handler = Handler::new(policy, us, ec2, now);
+    handler.warm_up().await;
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event)))
         .await

@@ -96,7 +96,7 @@ impl Work {
             return true;
         }
         let is_fresh = *receives < RECEIVES;
-        let gets_on = look.subjects.contains(&Subject::Everything) && self.report.has_changes();
+        let gets_on = look.subjects.contains(&Subject::Sweep) && self.report.has_changes();
         self.unfinished.iter().any(|(step, patience)| {
             look.subjects.iter().any(|subject| self.concerns(subject, step))
                 && (is_fresh || (*patience == Patience::Long && !gets_on))
@@ -119,7 +119,7 @@ impl Work {
                 || (instance.is_some() && step.instance.as_ref() == instance)
         };
         match subject {
-            Subject::Everything => true,
+            Subject::Everything | Subject::Sweep => true,
             Subject::Detached => step.instance.is_none(),
             Subject::Instance(instance) => step.instance.as_ref() == Some(instance),
             Subject::Interface(interface) => on_same_instance(interface),

@@ -11,7 +11,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 use shared::{
     id::{AccountId, InterfaceId, SessionId},
-    observe::observe,
+    observe::Observer,
     observed::Observed,
     plan::plan,
     subject,
@@ -186,7 +186,13 @@ impl Handler {
         subjects: impl IntoIterator<Item = subject::Subject>,
     ) -> anyhow::Result<Observed> {
         let subjects: BTreeSet<_> = subjects.into_iter().collect();
-        Ok(observe(&self.ec2, &judgement.policy, &invocation.account, &subjects).await?)
+        let observer = Observer {
+            client: &self.ec2,
+            policy: &judgement.policy,
+            account: &invocation.account,
+            memory: None,
+        };
+        Ok(observer.observe(&subjects).await?)
     }
 }
 
