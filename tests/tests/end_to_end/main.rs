@@ -14,6 +14,7 @@ mod emulator;
 mod events;
 mod failures;
 mod hostile;
+mod memory;
 mod races;
 mod scale;
 mod settings;
