@@ -11,8 +11,9 @@ demo: ## Watch automirror at work in a local cloud (ARGS=--serve leaves it runni
 	@cargo build $(CARGO_FLAGS) --bins
 	@target/debug/demo $(ARGS)
 
-test: tools ## Run every test
+test: tools package ## Run every test
 	cargo test $(CARGO_FLAGS)
+	target/tools/package/bin/pytest -q -rs -p no:cacheprovider package
 
 lint: target/tools/templates/ready ## Check format, lints, documentation, licences, sources and templates
 	cargo fmt --check

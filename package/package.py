@@ -26,7 +26,7 @@ FUNCTIONS = ["automirror", "config-rule"]
 # Lambda's names, with Rust's and ELF's.
 TARGETS = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux-gnu"}
 MACHINES = {"arm64": "EM_AARCH64", "x86_64": "EM_X86_64"}
-# What Amazon Linux 2023 has: https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
+# What Amazon Linux 2023 has: https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html
 GLIBC = (2, 34)
 MAX_ZIP_SIZE = 5_000_000
 # The first date that a zip can hold.
@@ -45,9 +45,9 @@ def package(function: str, architecture: str) -> Path:
 def missing(architecture: str) -> str | None:
     """What keeps this machine from building for the architecture, and how to get it."""
     target = TARGETS[architecture]
-    find = ["rustc", "--print", "target-libdir", "--target", target]
-    libraries = subprocess.run(find, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
-    if any(Path(libraries).glob("libstd-*")):
+    where = ["rustc", "--print", "target-libdir", "--target", target]
+    folder = subprocess.check_output(where, cwd=ROOT, text=True).strip()
+    if any(Path(folder).glob("libstd-*")):
         return None
     return f"Rust's standard library for {target} is not installed: rustup target add {target}"
 
@@ -57,8 +57,9 @@ def build(architecture: str) -> Path:
     folder = PACKAGES / architecture
     # One run for all functions, so that the EC2 SDK is built once. The profile of Cargo.toml counts,
     # not cargo-lambda's idea of it; nor its zip, which has the time of the build in it.
-    command = ["cargo-lambda", "lambda", "build", "--release", "--locked", "--disable-optimizations"]
-    command += ["--target", f"{TARGETS[architecture]}.{GLIBC[0]}.{GLIBC[1]}", "--lambda-dir", str(folder)]
+    command = ["cargo-lambda", "lambda", "build", "--release", "--locked"]
+    command += ["--disable-optimizations", "--lambda-dir", str(folder)]
+    command += ["--target", f"{TARGETS[architecture]}.{GLIBC[0]}.{GLIBC[1]}"]
     command += [word for function in FUNCTIONS for word in ("--package", function)]
     subprocess.run(command, cwd=ROOT, env=build_environment(), check=True)
     return folder
@@ -78,10 +79,10 @@ def nothing_of_this_machine() -> list[str]:
     """Flags that keep this machine's folders out of the binaries: panics name their source."""
     subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=ROOT, check=True)
     home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")).absolute()
+    prefixes = [(home, "/cargo"), (ROOT, "/automirror")]
     # A registry's folder is named after its address, which may be that of a mirror.
-    registries = sorted((home / "registry/src").iterdir())
-    # Of several that fit, the last one counts.
-    prefixes = [(home, "/cargo"), (ROOT, "/automirror")] + [(registry, "/crates") for registry in registries]
+    prefixes += [(registry, "/crates") for registry in sorted(home.glob("registry/src/*"))]
+    # Of several prefixes that fit, rustc takes the last.
     return [f"--remap-path-prefix={folder}={name}" for folder, name in prefixes]
 
 
@@ -111,8 +112,15 @@ def check_binary(binary: Path, architecture: str, glibc: tuple[int, ...] = GLIBC
 
 def needed_versions(elf: ELFFile) -> set[str]:
     """The versions of libraries' symbols that the binary asks for, such as GLIBC_2.34."""
-    sections = [section for section in elf.iter_sections() if isinstance(section, GNUVerNeedSection)]
-    return {version.name for section in sections for _, versions in section.iter_versions() for version in versions}
+    sections = [
+        section for section in elf.iter_sections() if isinstance(section, GNUVerNeedSection)
+    ]
+    return {
+        version.name
+        for section in sections
+        for _, versions in section.iter_versions()
+        for version in versions
+    }
 
 
 def glibc_version(name: str) -> tuple[int, ...] | None:
