@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt cloud tools
+.PHONY: help demo test lint package fmt cloud tools
 
 # One selection of packages everywhere: any other gives the EC2 SDK other features and builds it anew.
 CARGO_FLAGS := --workspace --locked
@@ -11,8 +11,9 @@ demo: ## Watch automirror at work in a local cloud (ARGS=--serve leaves it runni
 	@cargo build $(CARGO_FLAGS) --bins
 	@target/debug/demo $(ARGS)
 
-test: tools ## Run every test
+test: tools package ## Run every test
 	cargo test $(CARGO_FLAGS)
+	target/tools/package/bin/pytest -q -rs -p no:cacheprovider package
 
 lint: target/tools/templates/ready ## Check format, lints, documentation, licences, sources and templates
 	cargo fmt --check
@@ -23,6 +24,9 @@ lint: target/tools/templates/ready ## Check format, lints, documentation, licenc
 	target/tools/templates/bin/cfn-lint cloudformation/*.yaml
 	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE CHECKPOINT_DISABLE=1 terraform fmt -check -recursive terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
+
+package: target/tools/package/ready ## Build the functions' zips for Lambda (ARCHITECTURES=arm64: that one or nothing)
+	target/tools/package/bin/python package/package.py $(ARCHITECTURES)
 
 fmt: ## Format the code
 	cargo fmt
@@ -42,6 +46,11 @@ target/tools/venv/ready: tests/wire/requirements.txt
 target/tools/templates/ready: cloudformation/requirements.txt
 	python3 -m venv target/tools/templates
 	target/tools/templates/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+target/tools/package/ready: package/requirements.txt
+	python3 -m venv target/tools/package
+	target/tools/package/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 target/tools/rie: tests/rie/requirements.txt tests/rie/fetch.py
