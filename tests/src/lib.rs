@@ -35,5 +35,7 @@ pub mod function;
 pub mod queue;
 /// AWS's own emulator, as a second opinion on the binary.
 pub mod rie;
+/// CloudFormation templates, resolved.
+pub mod template;
 /// The state of the cloud, with AWS's rules.
 pub mod world;
