@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use local_cloud::{
     cloud::{Cloud, Options},
     config::PutRule,
-    iam::{Authorization, Decision, Role},
+    iam::{Authorization, Decision, Role, Tagged},
     template::Template,
     world::{Caller, CreateSession, Session},
 };
@@ -352,6 +352,29 @@ fn another_region_is_out_of_reach() {
         account.denied(CREATE, &pairs(&account.creation("1", &OURS)));
         account.denied(MODIFY, &[(SESSION, &id), ("SessionNumber", "8")]);
         account.denied(DELETE, &[(SESSION, &id)]);
+    }
+}
+
+/// A call is refused as soon as one of its rights is missing, so some conditions show only here.
+#[test]
+fn each_right_has_its_own_limits() {
+    let role = Role::of_template("automirror", "automirror.yaml", &[]).unwrap();
+    let allows =
+        |asked: &Authorization| matches!(role.policy().decide(asked), Decision::Allowed(_));
+    let session = "arn:aws:ec2:us-east-1:111122223333:traffic-mirror-session/*";
+    let tagging = Authorization::new("ec2:CreateTags", session).with("ec2:CreateAction", CREATE);
+    assert!(allows(&tagging.clone().tagged(Tagged::Now, &tags(&OURS))));
+    assert!(!allows(&tagging.clone().tagged(Tagged::Now, &tags(&[("ManagedBy", "blue")]))));
+    assert!(!allows(&tagging));
+    for (region, is_allowed) in [("us-east-1", true), ("eu-west-1", false)] {
+        for action in [CREATE, MODIFY] {
+            for resource in ["traffic-mirror-target/tmt-1", "traffic-mirror-filter/tmf-1"] {
+                let arn = format!("arn:aws:ec2:{region}:111122223333:{resource}");
+                let asked = Authorization::new(&format!("ec2:{action}"), &arn);
+                let asked = asked.with("ec2:Region", region);
+                assert_eq!(allows(&asked), is_allowed, "{asked:?}");
+            }
+        }
     }
 }
 
