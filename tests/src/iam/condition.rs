@@ -10,7 +10,7 @@ use wildmatch::WildMatch;
 use super::policy::arn_matches;
 
 /// One operator on one key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
     operator: Operator,
     /// `ForAllValues:`, which is true of a key that is absent.
@@ -20,7 +20,7 @@ pub(super) struct Condition {
     values: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operator {
     StringEquals,
     StringLike,

@@ -15,12 +15,12 @@ use wildmatch::WildMatch;
 use super::Authorization;
 use super::condition::Condition;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     statements: Vec<Statement>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Statement {
     sid: String,
     effect: Effect,
@@ -108,6 +108,21 @@ impl Policy {
             it.actions.iter().map(|action| (it.sid.as_str(), action.as_str(), &it.resources[..]))
         })
     }
+
+    /// What may change anything there is: `Sid` and action.
+    pub fn unbounded_changes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let unbounded = self.grants().filter(|(_, action, resources)| {
+            resources.iter().any(|resource| resource == "*") && changes_a_resource(action)
+        });
+        unbounded.map(|(sid, action, _)| (sid, action))
+    }
+}
+
+/// Whether it is neither a reading action nor one that knows no resources.
+fn changes_a_resource(action: &str) -> bool {
+    let name = action.split_once(':').map_or(action, |(_, name)| name);
+    let reads = ["Describe", "Get", "List"].iter().any(|prefix| name.starts_with(prefix));
+    !reads && action != "config:PutEvaluations"
 }
 
 impl Statement {

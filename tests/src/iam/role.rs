@@ -63,6 +63,11 @@ impl Role {
         &self.0.log_group
     }
 
+    /// The ARN of the queue that Lambda polls for the function.
+    pub fn queue(&self) -> Option<&str> {
+        self.0.queue.as_deref()
+    }
+
     /// From now on what is denied is what a test wants to see.
     pub fn expect_denials(&self) {
         self.0.denials_expected.store(true, Ordering::Relaxed);
@@ -87,12 +92,12 @@ impl Role {
 
     /// Lambda looks for messages for the function.
     pub(crate) fn poll_queue(&self) {
-        self.must(&["sqs:GetQueueAttributes", "sqs:ReceiveMessage"], &self.queue());
+        self.must(&["sqs:GetQueueAttributes", "sqs:ReceiveMessage"], self.polled());
     }
 
     /// Lambda deletes the messages that the function has done with.
     pub(crate) fn delete_messages(&self) {
-        self.must(&["sqs:DeleteMessage"], &self.queue());
+        self.must(&["sqs:DeleteMessage"], self.polled());
     }
 
     /// Lambda begins the log of a process.
@@ -110,8 +115,8 @@ impl Role {
         format!("arn:aws:logs:{REGION}:{DEFAULT_ACCOUNT}:log-group:{group}:log-stream:{stream}")
     }
 
-    fn queue(&self) -> String {
-        self.0.queue.clone().expect("a function that is polled for has a queue")
+    fn polled(&self) -> &str {
+        self.queue().expect("a function that is polled for has a queue")
     }
 
     /// What Lambda needs, or there is no function.
