@@ -4,6 +4,7 @@ mod line;
 mod serve;
 mod service;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -14,6 +15,7 @@ use tokio::runtime::{self, Runtime};
 use crate::call::Call;
 use crate::config::Config;
 use crate::fault::Faults;
+use crate::iam::Role;
 use crate::world::World;
 pub(crate) use service::Service;
 
@@ -48,6 +50,8 @@ struct Shared {
     config: Mutex<Config>,
     faults: Faults,
     calls: Mutex<Vec<Call>>,
+    /// Those with a policy.
+    roles: Mutex<BTreeMap<String, Role>>,
     fixed_time: bool,
 }
 
@@ -68,6 +72,7 @@ impl Cloud {
             config: Mutex::default(),
             faults: Faults::new(options.seed),
             calls: Mutex::default(),
+            roles: Mutex::default(),
             fixed_time: options.fixed_time,
         });
         let inside = runtime.enter();
@@ -99,6 +104,12 @@ impl Cloud {
 
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
+    }
+
+    /// From now on the role of this name may only do what its policy allows, in whatever account. Users
+    /// and roles without a policy may do anything.
+    pub fn permit(&self, role: &Role) {
+        self.shared.roles().insert(role.name().to_owned(), role.clone());
     }
 
     /// The requests so far, in the order in which they took effect.
@@ -133,6 +144,10 @@ impl Shared {
 
     fn config(&self) -> MutexGuard<'_, Config> {
         self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn roles(&self) -> MutexGuard<'_, BTreeMap<String, Role>> {
+        self.roles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn calls(&self) -> MutexGuard<'_, Vec<Call>> {

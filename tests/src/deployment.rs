@@ -1,6 +1,7 @@
 //! automirror as it is deployed: the cloud's events go through the queue to the real binary, which
 //! calls the cloud. With it, if wanted, the Config rule, whose verdicts come back as events.
 
+mod role;
 mod rule;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::{
     binary::binary,
     cloud::{Cloud, Options},
     function::{Function, FunctionOptions, Invocation},
+    iam::Role,
     queue::{Delivery, Queue, deliver},
 };
 
@@ -31,17 +33,28 @@ pub struct Deployment {
     pub queue: Queue,
     /// Concurrent processes of the one function.
     pub workers: Vec<Function>,
+    /// The role of the first worker, which Lambda polls the queue with.
+    pub role: Option<Role>,
     /// Whether the account has a trail: without one EventBridge gets no API calls.
     pub trail: bool,
     pub rule: Option<ConfigRule>,
 }
 
 impl Deployment {
-    /// One worker with these settings, and a trail.
+    /// One worker with these settings, and a trail. Its role may do what the template allows it with
+    /// these settings, no more.
     pub async fn start(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let cloud = Cloud::start(&Options::default())?;
-        let worker = worker(&cloud, settings).await?;
-        Ok(Self { cloud, queue: Queue::default(), workers: vec![worker], trail: true, rule: None })
+        let role = role::of("automirror", &cloud, settings)?;
+        let worker = start(binary("automirror"), &cloud, settings, Some(&role)).await?;
+        Ok(Self {
+            cloud,
+            queue: Queue::default(),
+            workers: vec![worker],
+            role: Some(role),
+            trail: true,
+            rule: None,
+        })
     }
 
     /// Adds the Config rule, with settings for its function and parameters of its own.
@@ -90,7 +103,14 @@ impl Deployment {
     pub async fn deliver(&mut self) -> Delivery {
         self.forward();
         let workers: Vec<&Function> = self.workers.iter().collect();
-        deliver(&mut self.queue, &workers, BATCH).await
+        if let Some(role) = &self.role {
+            role.poll_queue();
+        }
+        let delivery = deliver(&mut self.queue, &workers, BATCH).await;
+        if let Some(role) = self.role.as_ref().filter(|_| !delivery.batches.is_empty()) {
+            role.delete_messages();
+        }
+        delivery
     }
 
     /// Judges, delivers and lets instances move on until nothing happens any more.
@@ -120,16 +140,28 @@ impl Deployment {
         Ok(worker.invoke(payload.to_string().as_bytes()).await?)
     }
 
-    /// Adds a process of the function.
+    /// Adds a process of the function; with another owner it is one of another installation.
     pub async fn add_worker(&mut self, settings: &[(&str, &str)]) -> anyhow::Result<()> {
-        self.workers.push(worker(&self.cloud, settings).await?);
+        let role = role::of("automirror", &self.cloud, settings)?;
+        let worker = start(binary("automirror"), &self.cloud, settings, Some(&role)).await?;
+        self.workers.push(worker);
         Ok(())
     }
 }
 
-/// The real binary, against this cloud.
+/// The real binary, against this cloud, with a role that may do anything.
 pub async fn worker(cloud: &Cloud, settings: &[(&str, &str)]) -> anyhow::Result<Function> {
-    Function::start(options(binary("automirror"), cloud, settings)).await
+    start(binary("automirror"), cloud, settings, None).await
+}
+
+async fn start(
+    binary: PathBuf,
+    cloud: &Cloud,
+    settings: &[(&str, &str)],
+    role: Option<&Role>,
+) -> anyhow::Result<Function> {
+    let options = FunctionOptions { role: role.cloned(), ..options(binary, cloud, settings) };
+    Function::start(options).await
 }
 
 fn options(binary: PathBuf, cloud: &Cloud, settings: &[(&str, &str)]) -> FunctionOptions {

@@ -3,7 +3,7 @@
 mod filter;
 mod instance;
 mod interface;
-mod parameters;
+pub(crate) mod parameters;
 mod session;
 mod tag;
 mod target;

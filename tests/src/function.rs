@@ -15,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context;
 use tokio::time::timeout;
 
+use crate::iam::Role;
 pub use answer::{Answer, FunctionError};
 pub use log::LogLine;
 pub(crate) use log::LogPipe;
@@ -45,6 +46,9 @@ pub struct FunctionOptions {
     pub timeout: Duration,
     /// The account whose role the function assumes: the access key it signs with.
     pub account: String,
+    /// The role, for whose policy Lambda asks when it writes the log. Without one the role has the
+    /// function's name, and may do anything.
+    pub role: Option<Role>,
 }
 
 impl FunctionOptions {
@@ -55,6 +59,7 @@ impl FunctionOptions {
             env: Vec::new(),
             timeout: Duration::from_mins(1),
             account: "111122223333".to_owned(),
+            role: None,
         }
     }
 
@@ -162,6 +167,7 @@ impl Function {
             sandbox.process().kill().await;
         }
         let log = sandbox.cut_log().await;
+        self.put_log_events(&log);
         match outcome {
             Ok(Ok(answer)) => {
                 *place = Some(sandbox);
@@ -196,6 +202,12 @@ impl Function {
         self.latest.lock().expect("nothing panics under this lock").init_time
     }
 
+    fn put_log_events(&self, log: &[LogLine]) {
+        if let Some(role) = self.options.role.as_ref().filter(|_| !log.is_empty()) {
+            role.put_log_events(sandbox::LOG_STREAM);
+        }
+    }
+
     async fn cold_start(&self) -> Result<Sandbox, InvokeError> {
         let begun = Instant::now();
         let mut sandbox =
@@ -214,6 +226,10 @@ impl Function {
         let init_time = begun.elapsed();
         // What is written while starting belongs to no invocation.
         let log = sandbox.cut_log().await;
+        if let Some(role) = &self.options.role {
+            role.create_log_stream(sandbox::LOG_STREAM);
+        }
+        self.put_log_events(&log);
         started.map_err(|status| InvokeError::InitFailed { status, log })?;
         self.latest.lock().expect("nothing panics under this lock").init_time = init_time;
         Ok(sandbox)

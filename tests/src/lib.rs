@@ -31,9 +31,13 @@ mod ec2;
 pub mod fault;
 /// Runs a Lambda binary as Lambda does.
 pub mod function;
+/// IAM: what roles may do.
+pub mod iam;
 /// The SQS queue between EventBridge and a function.
 pub mod queue;
 /// AWS's own emulator, as a second opinion on the binary.
 pub mod rie;
+/// CloudFormation templates, resolved.
+pub mod template;
 /// The state of the cloud, with AWS's rules.
 pub mod world;

@@ -34,7 +34,7 @@ async fn handle(
 ) -> Response {
     let request = Request::read(&uri, &headers, body);
     let service = request.service;
-    let Some(caller) = caller(&headers) else {
+    let Some((caller, region)) = signer(&headers) else {
         let refusal = service.unsigned();
         return refused(service, refusal.status(), &refusal);
     };
@@ -48,7 +48,7 @@ async fn handle(
     let answer = match &given {
         Some((_, refusal)) => Err(refusal.clone()),
         None if prevented => Ok(String::new()),
-        None => request.answer(&shared, &caller, fault.as_ref()),
+        None => request.answer(&shared, &caller, &region, fault.as_ref()),
     };
     let outcome = outcome(fault.as_ref(), &answer);
     let Request { action, parameters, .. } = request;
@@ -80,12 +80,14 @@ fn outcome(fault: Option<&Kind>, answer: &Result<String, Refusal>) -> Outcome {
     }
 }
 
-/// The access key that the request was signed with; the signature itself is not looked at.
-fn caller(headers: &HeaderMap) -> Option<Caller> {
+/// Who signed the request, and for which region; the signature itself is not looked at.
+fn signer(headers: &HeaderMap) -> Option<(Caller, String)> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let (_, credential) = text("authorization")?.split_once("Credential=")?;
-    let (access_key, _) = credential.split_once('/')?;
-    Some(Caller::from_credentials(access_key, text("x-amz-security-token")))
+    let mut scope = credential.split('/');
+    let (access_key, region) = (scope.next()?, scope.nth(1)?);
+    let caller = Caller::from_credentials(access_key, text("x-amz-security-token"));
+    Some((caller, region.to_owned()))
 }
 
 fn refused(service: Service, status: u16, refusal: &Refusal) -> Response {

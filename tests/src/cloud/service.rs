@@ -10,7 +10,8 @@ use super::Shared;
 use crate::config::api;
 use crate::ec2;
 use crate::fault::Kind;
-use crate::world::{Caller, Refusal};
+use crate::iam::{self, Asked, Authorization, Decision};
+use crate::world::{Caller, Refusal, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -49,9 +50,11 @@ impl Request {
         &self,
         shared: &Shared,
         caller: &Caller,
+        region: &str,
         fault: Option<&Kind>,
     ) -> Result<String, Refusal> {
         let mut world = shared.world();
+        self.authorize(shared, &world, caller, region)?;
         match self.service {
             Service::Ec2 => {
                 let is_stale = fault == Some(&Kind::StaleRead);
@@ -70,7 +73,67 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Whether the caller's role, if it is one with a policy, may do this.
+    fn authorize(
+        &self,
+        shared: &Shared,
+        world: &World,
+        caller: &Caller,
+        region: &str,
+    ) -> Result<(), Refusal> {
+        let role = caller.role_name().and_then(|name| shared.roles().get(name).cloned());
+        let Some(role) = role else { return Ok(()) };
+        let (action, parameters) = (self.action.as_str(), &self.parameters);
+        let asked = Asked { caller, region, action, parameters };
+        let known = match self.service {
+            Service::Ec2 => iam::ec2(&asked, world)?,
+            Service::Config => iam::config(&asked, &shared.config()),
+        };
+        let name = format!("{}:{action}", self.service.prefix());
+        if known.is_none() && role.policy().grants_somehow(&name) {
+            let message = format!("what {name} asks IAM for is not known here");
+            return Err(Refusal::new("InternalFailure", message));
+        }
+        for asked in known.unwrap_or_else(|| vec![Authorization::new(&name, "*")]) {
+            if let Decision::Denied(by) = role.decide(asked.clone()) {
+                return Err(self.service.deny(caller, &asked, by.is_some()));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Service {
+    /// Before the colon of its actions.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::Config => "config",
+        }
+    }
+
+    /// The answer to who may not do this.
+    fn deny(self, caller: &Caller, asked: &Authorization, explicitly: bool) -> Refusal {
+        let Authorization { action, resource, .. } = asked;
+        let reason = if explicitly {
+            "with an explicit deny in an identity-based policy".to_owned()
+        } else {
+            format!("because no identity-based policy allows the {action} action")
+        };
+        let caller = caller.arn();
+        let sentence = format!(
+            "User: {caller} is not authorized to perform: {action} on resource: {resource} {reason}"
+        );
+        match self {
+            Self::Ec2 => Refusal::new(
+                "UnauthorizedOperation",
+                format!("You are not authorized to perform this operation. {sentence}"),
+            ),
+            Self::Config => Refusal::new("AccessDeniedException", sentence),
+        }
+    }
+
     pub(super) fn content_type(self) -> [(header::HeaderName, &'static str); 1] {
         let content_type = match self {
             Self::Ec2 => "text/xml;charset=UTF-8",

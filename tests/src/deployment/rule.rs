@@ -1,11 +1,10 @@
 //! The Config rule as it is deployed: its invocations go to the real binary, one after the other.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::options;
+use super::{role, start};
 use crate::{
     binary::binary,
     cloud::Cloud,
@@ -62,16 +61,12 @@ impl ConfigRule {
         settings: &[(&str, &str)],
         parameters: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        Self::start_binary(binary("config-rule"), cloud, settings, parameters).await
+        let role = role::of("config-rule", cloud, settings)?;
+        let function = start(binary("config-rule"), cloud, settings, Some(&role)).await?;
+        Self::new(function, cloud, parameters)
     }
 
-    async fn start_binary(
-        binary: PathBuf,
-        cloud: &Cloud,
-        settings: &[(&str, &str)],
-        parameters: &[(&str, &str)],
-    ) -> anyhow::Result<Self> {
-        let function = Function::start(options(binary, cloud, settings)).await?;
+    fn new(function: Function, cloud: &Cloud, parameters: &[(&str, &str)]) -> anyhow::Result<Self> {
         let name = "mirroring".to_owned();
         let parameters = parameters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         let request = PutRule { parameters: parameters.collect(), ..PutRule::new(&name) };
@@ -147,9 +142,17 @@ mod tests {
     async fn deployment() -> Deployment {
         let cloud = Cloud::start(&Options::default()).unwrap();
         let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/deployment/fake_rule.py");
-        let rule = ConfigRule::start_binary(fake, &cloud, &[], &[]).await.unwrap();
+        let function = super::super::start(fake, &cloud, &[], None).await.unwrap();
+        let rule = ConfigRule::new(function, &cloud, &[]).unwrap();
         let workers = vec![start(&[]).await];
-        Deployment { cloud, queue: Queue::default(), workers, trail: true, rule: Some(rule) }
+        Deployment {
+            cloud,
+            queue: Queue::default(),
+            workers,
+            role: None,
+            trail: true,
+            rule: Some(rule),
+        }
     }
 
     fn launch(deployment: &Deployment) -> String {

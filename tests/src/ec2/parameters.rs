@@ -5,38 +5,38 @@ use std::collections::BTreeMap;
 use crate::world::{Condition, Query, Refusal, Tags};
 
 /// The parameters, or those of a structure in them.
-pub(super) struct Parameters<'a> {
+pub(crate) struct Parameters<'a> {
     all: &'a BTreeMap<String, String>,
     prefix: String,
 }
 
 impl<'a> Parameters<'a> {
-    pub(super) fn new(all: &'a BTreeMap<String, String>) -> Self {
+    pub(crate) fn new(all: &'a BTreeMap<String, String>) -> Self {
         Self { all, prefix: String::new() }
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&'a str> {
         self.all.get(&format!("{}{name}", self.prefix)).map(String::as_str)
     }
 
-    pub(super) fn owned(&self, name: &str) -> Option<String> {
+    pub(crate) fn owned(&self, name: &str) -> Option<String> {
         self.text(name).map(str::to_owned)
     }
 
-    pub(super) fn required(&self, name: &str) -> Result<&'a str, Refusal> {
+    pub(crate) fn required(&self, name: &str) -> Result<&'a str, Refusal> {
         let missing = || Refusal::missing_parameter(&format!("{}{name}", self.prefix));
         self.text(name).filter(|value| !value.is_empty()).ok_or_else(missing)
     }
 
-    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
+    pub(crate) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
         self.parsed(name, "number")
     }
 
-    pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Refusal> {
         Ok(self.optional_flag(name)?.unwrap_or_default())
     }
 
-    pub(super) fn optional_flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
+    pub(crate) fn optional_flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
         self.parsed(name, "boolean")
     }
 
@@ -49,27 +49,27 @@ impl<'a> Parameters<'a> {
     }
 
     /// `Name.1`, `Name.2`, …
-    pub(super) fn list(&self, name: &str) -> Vec<String> {
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
         self.numbers(name)
             .into_iter()
             .filter_map(|number| self.owned(&format!("{name}.{number}")))
             .collect()
     }
 
-    pub(super) fn required_list(&self, name: &str) -> Result<Vec<String>, Refusal> {
+    pub(crate) fn required_list(&self, name: &str) -> Result<Vec<String>, Refusal> {
         let list = self.list(name);
         if list.is_empty() { Err(Refusal::missing_parameter(name)) } else { Ok(list) }
     }
 
     /// `Name.1.…`, `Name.2.…`, …
-    pub(super) fn structures(&self, name: &str) -> Vec<Self> {
+    pub(crate) fn structures(&self, name: &str) -> Vec<Self> {
         let structure =
             |number| Self { all: self.all, prefix: format!("{}{name}.{number}.", self.prefix) };
         self.numbers(name).into_iter().map(structure).collect()
     }
 
     /// `Name.…`
-    pub(super) fn structure(&self, name: &str) -> Self {
+    pub(crate) fn structure(&self, name: &str) -> Self {
         Self { all: self.all, prefix: format!("{}{name}.", self.prefix) }
     }
 
@@ -84,14 +84,14 @@ impl<'a> Parameters<'a> {
     }
 
     /// `Tag.1.Key`, `Tag.1.Value`, …; a value may be left out.
-    pub(super) fn tags(&self) -> Result<BTreeMap<String, Option<String>>, Refusal> {
+    pub(crate) fn tags(&self) -> Result<BTreeMap<String, Option<String>>, Refusal> {
         let tag = |tag: Self| Ok((tag.required("Key")?.to_owned(), tag.owned("Value")));
         self.structures("Tag").into_iter().map(tag).collect()
     }
 
     /// The tags for a new resource of this type; those for resources that come along with it are
     /// left out.
-    pub(super) fn new_tags(&self, resource: &str, along: &[&str]) -> Result<Tags, Refusal> {
+    pub(crate) fn new_tags(&self, resource: &str, along: &[&str]) -> Result<Tags, Refusal> {
         let mut tags = Tags::new();
         for specification in self.structures("TagSpecification") {
             let given = specification.required("ResourceType")?;
@@ -108,7 +108,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// What every describe call has in common.
-    pub(super) fn query(&self, ids: &str) -> Result<Query, Refusal> {
+    pub(crate) fn query(&self, ids: &str) -> Result<Query, Refusal> {
         let condition = |filter: Self| {
             let name = filter.required("Name")?.to_owned();
             Ok(Condition { name, values: filter.list("Value") })

@@ -13,6 +13,7 @@ use super::answer::Answer;
 use super::log::{LogLine, LogPipe};
 use super::runtime_api::{self, Event, Report};
 use super::{FunctionOptions, REGION};
+use crate::iam::Role;
 
 /// Dropping it ends all its tasks, and so kills the process.
 #[derive(Debug)]
@@ -150,26 +151,33 @@ impl Process {
     }
 }
 
+/// Where Lambda puts what a process writes.
+pub(super) const LOG_STREAM: &str = "2026/01/01/[$LATEST]00000000";
+
 /// What Lambda sets for a function with JSON logging.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 /// The credentials say who calls, in the form in which the local cloud's EC2 reads it.
 fn lambda_environment(options: &FunctionOptions, api: SocketAddr) -> Vec<(&'static str, String)> {
     let name = options.name();
+    let role = options.role.as_ref();
+    let role_name = role.map_or(name.as_str(), Role::name);
+    let log_group =
+        role.map_or_else(|| format!("/aws/lambda/{name}"), |it| it.log_group().to_owned());
     vec![
         ("AWS_LAMBDA_RUNTIME_API", api.to_string()),
         ("AWS_LAMBDA_FUNCTION_NAME", name.clone()),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]00000000".to_owned()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", log_group),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", LOG_STREAM.to_owned()),
         ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
         ("AWS_LAMBDA_LOG_LEVEL", "INFO".to_owned()),
         ("AWS_REGION", REGION.to_owned()),
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
         ("AWS_ACCESS_KEY_ID", options.account.clone()),
         ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
-        ("AWS_SESSION_TOKEN", format!("assumed-role/{name}/{name}")),
+        ("AWS_SESSION_TOKEN", format!("assumed-role/{role_name}/{name}")),
         ("LAMBDA_TASK_ROOT", "/var/task".to_owned()),
     ]
 }

@@ -44,6 +44,11 @@ impl Caller {
         }
     }
 
+    /// The role, if it is a session of one.
+    pub(crate) fn role_name(&self) -> Option<&str> {
+        role_and_session(&self.principal).map(|(role, _)| role)
+    }
+
     pub fn arn(&self) -> String {
         let service = if self.principal.starts_with("assumed-role/") { "sts" } else { "iam" };
         format!("arn:aws:{service}::{}:{}", self.account, self.principal)

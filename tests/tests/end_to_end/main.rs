@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod authorization;
 mod compliance;
 mod decisions;
 mod emulator;

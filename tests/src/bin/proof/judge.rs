@@ -1,0 +1,205 @@
+//! The judgement of the CloudFormation templates' roles.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use local_cloud::iam::{Authorization, Decision, Policy, Record, Role};
+
+/// The templates with a role.
+pub(crate) const TEMPLATES: [&str; 2] = ["automirror.yaml", "config-rule.yaml"];
+
+/// What only these parameters grant, besides the defaults.
+const OPTIONS: [(&str, &str); 3] = [
+    ("KmsKeyArn", "arn:aws:kms:us-east-1:111122223333:key/1"),
+    ("SubnetIds", "subnet-1"),
+    ("SecurityGroupIds", "sg-1"),
+];
+
+const LAMBDA_DECRYPTS: &str =
+    "Lambda's poller reads an encrypted queue with it; the local queue has no keys";
+const LAMBDA_CONNECTS: &str =
+    "Lambda connects the function to a VPC with it; that our code may not is tested";
+
+/// What is granted on demand and no test can use: template, `Sid`, action, why.
+const UNUSED: [(&str, &str, &str, &str); 11] = [
+    ("automirror.yaml", "DecryptMessages", "kms:Decrypt", LAMBDA_DECRYPTS),
+    ("automirror.yaml", "ReadSubnets", "ec2:DescribeSubnets", LAMBDA_CONNECTS),
+    ("automirror.yaml", "ConnectToVpc", "ec2:AssignPrivateIpAddresses", LAMBDA_CONNECTS),
+    ("automirror.yaml", "ConnectToVpc", "ec2:CreateNetworkInterface", LAMBDA_CONNECTS),
+    ("automirror.yaml", "ConnectToVpc", "ec2:UnassignPrivateIpAddresses", LAMBDA_CONNECTS),
+    ("automirror.yaml", "DisconnectFromVpc", "ec2:DeleteNetworkInterface", LAMBDA_CONNECTS),
+    ("config-rule.yaml", "ReadSubnets", "ec2:DescribeSubnets", LAMBDA_CONNECTS),
+    ("config-rule.yaml", "ConnectToVpc", "ec2:AssignPrivateIpAddresses", LAMBDA_CONNECTS),
+    ("config-rule.yaml", "ConnectToVpc", "ec2:CreateNetworkInterface", LAMBDA_CONNECTS),
+    ("config-rule.yaml", "ConnectToVpc", "ec2:UnassignPrivateIpAddresses", LAMBDA_CONNECTS),
+    ("config-rule.yaml", "DisconnectFromVpc", "ec2:DeleteNetworkInterface", LAMBDA_CONNECTS),
+];
+
+/// What was found out.
+#[derive(Debug, Default)]
+pub(crate) struct Proof {
+    pub(crate) facts: Vec<String>,
+    pub(crate) problems: BTreeSet<String>,
+}
+
+/// A `Sid` and an action.
+type Grant = (String, String);
+
+impl Proof {
+    pub(crate) fn judge_templates(&mut self, records: &[Record]) -> anyhow::Result<()> {
+        let mut roles: BTreeMap<_, Role> = BTreeMap::new();
+        let mut used: BTreeMap<&str, BTreeSet<Grant>> = BTreeMap::new();
+        for record in records {
+            let role = match roles.entry((&record.template, &record.parameters)) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(role_of(record)?),
+            };
+            let policy = role.policy();
+            if !record.allowed && !record.denials_expected {
+                self.problem(&record.template, &record.asked, "was refused in a test");
+            }
+            if matches!(policy.decide(&record.asked), Decision::Allowed(_)) != record.allowed {
+                self.problem(&record.template, &record.asked, "was recorded otherwise");
+            }
+            used.entry(&record.template).or_default().extend(use_of(policy, record));
+        }
+        for template in TEMPLATES {
+            let used = used.remove(template).unwrap_or_default();
+            self.judge_template(template, &used)?;
+        }
+        let refused = records.iter().filter(|record| !record.allowed).count();
+        self.facts.push(format!(
+            "{} authorizations were judged by the templates they ran with; {refused} were refused, as the tests expect.",
+            records.len()
+        ));
+        Ok(())
+    }
+
+    fn judge_template(&mut self, template: &str, used: &BTreeSet<Grant>) -> anyhow::Result<()> {
+        let grants = grants(Role::of_template("function", template, &[])?.policy());
+        self.judge_use(template, &grants, used);
+        let options = OPTIONS.iter().copied();
+        let known = local_cloud::template::Template::of_repository(template)?;
+        let options: Vec<_> = options.filter(|(name, _)| known.has_parameter(name)).collect();
+        let with_options = Role::of_template("function", template, &options)?;
+        let optional: BTreeSet<_> =
+            self::grants(with_options.policy()).difference(&grants).cloned().collect();
+        let excused = UNUSED.iter().filter(|(of, ..)| *of == template);
+        let excused: BTreeSet<Grant> =
+            excused.map(|(_, sid, action, _)| ((*sid).to_owned(), (*action).to_owned())).collect();
+        for (sid, action) in optional.difference(&excused) {
+            let problem =
+                format!("{template}: {sid} grants {action} on demand, and no reason is given");
+            self.problems.insert(problem);
+        }
+        for (sid, action) in excused.difference(&optional) {
+            let problem = format!("{template}: {sid} does not grant {action} on demand any more");
+            self.problems.insert(problem);
+        }
+        for (sid, action) in excused.intersection(used) {
+            self.problems.insert(format!("{template}: {sid} and {action} are used after all"));
+        }
+        Ok(())
+    }
+
+    /// Whether all that is granted is used.
+    pub(crate) fn judge_use(
+        &mut self,
+        name: &str,
+        grants: &BTreeSet<Grant>,
+        used: &BTreeSet<Grant>,
+    ) {
+        for (sid, action) in grants.difference(used) {
+            self.problems.insert(format!("{name}: no test needs {sid} to allow {action}"));
+        }
+        self.facts.push(format!("{name}: {} grants, each needed by a test.", grants.len()));
+    }
+
+    pub(crate) fn problem(&mut self, name: &str, asked: &Authorization, what: &str) {
+        let Authorization { action, resource, context } = asked;
+        self.problems.insert(format!("{name}: {action} on {resource} {what}: {context:?}"));
+    }
+}
+
+/// The role that a record is of.
+pub(crate) fn role_of(record: &Record) -> anyhow::Result<Role> {
+    let parameters = record.parameters.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+    Role::of_template("function", &record.template, &parameters.collect::<Vec<_>>())
+}
+
+pub(crate) fn grants(policy: &Policy) -> BTreeSet<Grant> {
+    policy.grants().map(|(sid, action, _)| (sid.to_owned(), action.to_owned())).collect()
+}
+
+/// The statement that a call of a function would not have been allowed without. What the tests of
+/// denials may do is not counted: those calls are no function's.
+pub(crate) fn use_of(policy: &Policy, record: &Record) -> Option<Grant> {
+    if record.denials_expected {
+        return None;
+    }
+    match policy.decide(&record.asked) {
+        Decision::Allowed(by) => match by.as_slice() {
+            [sid] => Some((sid.clone(), record.asked.action.clone())),
+            _ => None,
+        },
+        Decision::Denied(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(asked: Authorization, allowed: bool) -> Record {
+        Record {
+            template: "config-rule.yaml".to_owned(),
+            parameters: BTreeMap::new(),
+            asked,
+            allowed,
+            denials_expected: false,
+        }
+    }
+
+    fn problems(records: &[Record]) -> String {
+        let mut proof = Proof::default();
+        proof.judge_templates(records).unwrap();
+        proof.problems.into_iter().collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_no_test_needs_is_named() {
+        let put = record(Authorization::new("config:PutEvaluations", "*"), true);
+        let named =
+            "config-rule.yaml: no test needs ReportAndReadHistory to allow config:PutEvaluations";
+        assert!(problems(&[]).contains(named));
+        assert!(!problems(std::slice::from_ref(&put)).contains(named));
+        // What a test of denials was allowed is no use that a function makes.
+        assert!(problems(&[Record { denials_expected: true, ..put }]).contains(named));
+    }
+
+    #[test]
+    fn a_refusal_that_no_test_expects_is_named() {
+        let run = record(Authorization::new("ec2:RunInstances", "*"), false);
+        let named = "config-rule.yaml: ec2:RunInstances on * was refused in a test";
+        assert!(problems(std::slice::from_ref(&run)).contains(named));
+        assert!(!problems(&[Record { denials_expected: true, ..run }]).contains(named));
+    }
+
+    #[test]
+    fn a_record_that_the_template_contradicts_is_named() {
+        let run = record(Authorization::new("ec2:RunInstances", "*"), true);
+        assert!(problems(&[run]).contains("ec2:RunInstances on * was recorded otherwise"));
+    }
+
+    #[test]
+    fn a_reason_is_given_for_just_what_is_granted_on_demand() {
+        let text = problems(&[]);
+        assert!(!text.contains("no reason is given") && !text.contains("any more"), "{text}");
+        let asked = Authorization::new("ec2:DescribeSubnets", "*").with("ec2:Region", "us-east-1");
+        let options = OPTIONS.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let subnets = Record { parameters: options, ..record(asked, true) };
+        assert!(
+            problems(&[subnets]).contains("ReadSubnets and ec2:DescribeSubnets are used after all")
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! The judgement of Terraform's roles, by what was recorded with the same settings.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, ensure};
+use local_cloud::function::REGION;
+use local_cloud::iam::{Authorization, Decision, Policy, Record, Role};
+use local_cloud::world::DEFAULT_ACCOUNT;
+use serde_json::Value;
+
+use crate::judge::{Proof, TEMPLATES, grants, role_of, use_of};
+
+/// A module's role, and what it calls the queue and the log.
+struct Module {
+    policy: Policy,
+    queue: Option<String>,
+    log_group: String,
+}
+
+/// The plan is one with the defaults, so only what was recorded with them is judged.
+pub(crate) fn judge(proof: &mut Proof, plan: &Value, records: &[Record]) -> anyhow::Result<()> {
+    for (template, module) in TEMPLATES.into_iter().zip(["automirror", "config_rule"]) {
+        let ours = Role::of_template("function", template, &[])?;
+        let theirs = Module::read(plan, module)?;
+        let name = format!("module.{module}");
+        let mut used = BTreeSet::new();
+        let mut judged = 0;
+        for record in records.iter().filter(|record| record.template == template) {
+            if role_of(record)?.policy() != ours.policy() {
+                continue;
+            }
+            judged += 1;
+            let asked = theirs.translate(&record.asked, &ours);
+            let is_allowed = matches!(theirs.policy.decide(&asked), Decision::Allowed(_));
+            if is_allowed != record.allowed {
+                let what = if is_allowed { "is allowed, unlike there" } else { "is refused" };
+                proof.problem(&name, &asked, what);
+            }
+            used.extend(use_of(&theirs.policy, &Record { asked, ..record.clone() }));
+        }
+        for (sid, action) in theirs.policy.unbounded_changes() {
+            proof.problems.insert(format!("{name}: {sid} allows {action} on everything"));
+        }
+        proof.facts.push(format!("{name}: {judged} authorizations were judged by its policy."));
+        proof.judge_use(&name, &grants(&theirs.policy), &used);
+    }
+    Ok(())
+}
+
+impl Module {
+    fn read(plan: &Value, module: &str) -> anyhow::Result<Self> {
+        let text = |resource: &str, path: &str| {
+            let address = format!("module.{module}.{resource}");
+            let found = ["/planned_values", "/values", "/prior_state/values"]
+                .into_iter()
+                .find_map(|part| find(plan.pointer(part)?, &address));
+            let found = found.and_then(|resource| resource.pointer("/values")?.pointer(path));
+            let text = found.and_then(Value::as_str).map(str::to_owned);
+            text.with_context(|| format!("there is no {address} whose {path} is known"))
+        };
+        let account = text("data.aws_caller_identity.this", "/account_id")?;
+        let region = text("data.aws_region.this", "/id")?;
+        ensure!(region == REGION, "the plan is for {region}, not {REGION}");
+        // The plan may be for any account.
+        let policy =
+            text("aws_iam_role_policy.this", "/policy")?.replace(&account, DEFAULT_ACCOUNT);
+        let queue = text("aws_sqs_queue.this", "/name").ok();
+        Ok(Self {
+            policy: Policy::parse(&serde_json::from_str(&policy)?)
+                .with_context(|| format!("in module.{module}"))?,
+            queue: queue.map(|name| format!("arn:aws:sqs:{REGION}:{DEFAULT_ACCOUNT}:{name}")),
+            log_group: text("aws_cloudwatch_log_group.this", "/name")?,
+        })
+    }
+
+    /// The same request to a function made by Terraform: only queue and log have other names.
+    fn translate(&self, asked: &Authorization, ours: &Role) -> Authorization {
+        let log = |group: &str| format!(":log-group:{group}:");
+        let mut resource = asked.resource.replace(&log(ours.log_group()), &log(&self.log_group));
+        if let (Some(ours), Some(theirs)) = (ours.queue(), &self.queue) {
+            resource = resource.replace(ours, theirs);
+        }
+        Authorization { resource, ..asked.clone() }
+    }
+}
+
+/// The resource or data of this address, in whichever module; the index of a module does not count.
+fn find<'a>(values: &'a Value, address: &str) -> Option<&'a Value> {
+    let list = |name| values.get(name).and_then(Value::as_array).into_iter().flatten();
+    let is_it = |resource: &&Value| {
+        let found = resource.get("address").and_then(Value::as_str);
+        found.is_some_and(|found| found.replace("[0]", "") == address)
+    };
+    let mut modules = values.get("root_module").into_iter().chain(list("child_modules"));
+    list("resources").find(is_it).or_else(|| modules.find_map(|module| find(module, address)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// What `terraform show -json` has of a module that matters here.
+    fn module(name: &str, statement: &Value) -> Value {
+        let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        let resource = |kind: &str, values: Value| json!({"address": format!("module.{name}.{kind}.this"), "values": values});
+        json!({"resources": [
+            resource("data.aws_caller_identity", json!({"account_id": "999999999999"})),
+            resource("data.aws_region", json!({"id": "us-east-1"})),
+            resource("aws_iam_role_policy", json!({"policy": policy})),
+            resource("aws_sqs_queue", json!({"name": "queue"})),
+            resource("aws_cloudwatch_log_group", json!({"name": "/aws/x"})),
+        ]})
+    }
+
+    fn problems(statement: &Value, records: &[Record]) -> String {
+        let modules = ["automirror", "config_rule[0]"].map(|name| module(name, statement));
+        let plan = json!({"planned_values": {"root_module": {"child_modules": modules}}});
+        let mut proof = Proof::default();
+        judge(&mut proof, &plan, records).unwrap();
+        proof.problems.into_iter().collect::<Vec<_>>().join("\n")
+    }
+
+    fn record(action: &str, resource: &str, allowed: bool) -> Record {
+        Record {
+            template: "automirror.yaml".to_owned(),
+            parameters: BTreeMap::new(),
+            asked: Authorization::new(action, resource),
+            allowed,
+            denials_expected: false,
+        }
+    }
+
+    #[test]
+    fn the_same_request_is_answered_the_same_by_terraforms_policy() {
+        let ours = Role::of_template("function", "automirror.yaml", &[]).unwrap();
+        let queue = ours.queue().unwrap();
+        let statement = json!({
+            "Sid": "Receive",
+            "Effect": "Allow",
+            "Action": "sqs:ReceiveMessage",
+            "Resource": "arn:aws:sqs:us-east-1:999999999999:queue",
+        });
+        let needed = "module.automirror: no test needs Receive to allow sqs:ReceiveMessage";
+        let receive = record("sqs:ReceiveMessage", queue, true);
+        assert!(problems(&statement, &[]).contains(needed));
+        let text = problems(&statement, std::slice::from_ref(&receive));
+        assert!(!text.contains("module.automirror:"), "{text}");
+        let text = problems(&statement, &[Record { allowed: false, ..receive.clone() }]);
+        assert!(text.contains("is allowed, unlike there"), "{text}");
+        let text = problems(&statement, &[record("sqs:DeleteMessage", queue, true)]);
+        assert!(text.contains("sqs:DeleteMessage on arn:aws:sqs:us-east-1:111122223333:queue is"));
+        // Another owner's installation is not what the plan is of.
+        let parameters = [("MirrorOwner".to_owned(), "blue".to_owned())].into();
+        assert!(problems(&statement, &[Record { parameters, ..receive }]).contains(needed));
+    }
+
+    #[test]
+    fn a_change_that_is_allowed_on_everything_is_named() {
+        let statement =
+            json!({"Sid": "All", "Effect": "Allow", "Action": "ec2:RunInstances", "Resource": "*"});
+        assert!(problems(&statement, &[]).contains("All allows ec2:RunInstances on everything"));
+    }
+}

@@ -1,0 +1,41 @@
+//! The roles of the functions, from the templates that make them.
+
+use crate::cloud::Cloud;
+use crate::iam::Role;
+use crate::template::Template;
+
+/// The role of a function with these settings, which from now on may do only what its template allows
+/// it. Installations with different owners have roles of their own.
+pub(super) fn of(function: &str, cloud: &Cloud, settings: &[(&str, &str)]) -> anyhow::Result<Role> {
+    let template = format!("{function}.yaml");
+    let owner = settings.iter().find(|(name, _)| *name == "MIRROR_OWNER");
+    let name = owner.map_or(function.to_owned(), |(_, owner)| format!("{function}-{owner}"));
+    let parameters = parameters(&Template::of_repository(&template)?, settings);
+    let parameters: Vec<_> = parameters.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+    let role = Role::of_template(&name, &template, &parameters)?;
+    cloud.permit(&role);
+    Ok(role)
+}
+
+/// The parameters that become these settings: `MirrorTagKey` for `MIRROR_TAG_KEY`.
+fn parameters<'a>(template: &Template, settings: &[(&str, &'a str)]) -> Vec<(String, &'a str)> {
+    let named = settings.iter().map(|&(setting, value)| (parameter(setting), value));
+    named.filter(|(name, _)| template.has_parameter(name)).collect()
+}
+
+fn parameter(setting: &str) -> String {
+    let words = setting.split('_').filter_map(|word| word.split_at_checked(1));
+    words.flat_map(|(first, rest)| [first.to_owned(), rest.to_lowercase()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_the_parameter_of_its_name_if_there_is_one() {
+        let template = Template::of_repository("automirror.yaml").unwrap();
+        let settings = [("MIRROR_TARGET_IDS", "tmt-1"), ("AWS_LAMBDA_LOG_FORMAT", "Text")];
+        assert_eq!(parameters(&template, &settings), [("MirrorTargetIds".to_owned(), "tmt-1")]);
+    }
+}
