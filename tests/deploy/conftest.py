@@ -1,0 +1,144 @@
+"""What the tests of a deployment share: a fake of AWS, Terraform, and where things are."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import boto3
+import pytest
+
+HERE = Path(__file__).parent
+TOP = HERE.parent.parent
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+
+
+@pytest.fixture(scope="session")
+def aws_server():
+    """The address of moto's server, which lives as long as the tests."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, HERE / "moto_mirror.py", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        while not is_up(address):
+            assert server.poll() is None, "moto's server ended"
+            time.sleep(0.1)
+        yield address
+    finally:
+        server.kill()
+        server.wait()
+
+
+def is_up(address):
+    try:
+        urllib.request.urlopen(f"{address}/moto-api/data.json", timeout=5).close()
+        return True
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def aws(aws_server):
+    """An account without anything in it."""
+    reset = urllib.request.Request(f"{aws_server}/moto-api/reset", method="POST")
+    urllib.request.urlopen(reset, timeout=60).close()
+    return Aws(aws_server)
+
+
+class Aws:
+    def __init__(self, address):
+        self.address = address
+
+    def client(self, service):
+        return boto3.client(
+            service,
+            endpoint_url=self.address,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def environment(self):
+        """For programs that call AWS: nothing of this machine's own reaches them."""
+        return {
+            "PATH": os.environ["PATH"],
+            "AWS_ENDPOINT_URL": self.address,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+class Terraform:
+    """A copy of the modules, set up with the provider that is at hand."""
+
+    def __init__(self, aws, folder, plugins):
+        self.folder = folder
+        self.plugins = plugins
+        self.environment = aws.environment() | {
+            "HOME": str(folder),
+            "CHECKPOINT_DISABLE": "1",
+            "TF_IN_AUTOMATION": "1",
+        }
+
+    def run(self, *arguments, codes=(0,)):
+        command = ["terraform", *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, text=True, capture_output=True
+        )
+        assert done.returncode in codes, f"{command}: {done.stdout[-4000:]}{done.stderr[-8000:]}"
+        return done.stdout
+
+    def init(self):
+        self.run("init", "-input=false", "-no-color", f"-plugin-dir={self.plugins}")
+
+    def set(self, values):
+        (self.folder / "test.auto.tfvars.json").write_text(json.dumps(values))
+
+    def show(self, *plan):
+        return json.loads(self.run("show", "-json", *plan))
+
+
+@pytest.fixture(scope="session")
+def plugins():
+    """The folder with the AWS provider, or a skip that says what is missing."""
+    if not shutil.which("terraform"):
+        pytest.skip("Terraform was not tested: install terraform 1.5 or newer, and see TF_PLUGIN_DIR in README.md")
+    folder = os.environ.get("TF_PLUGIN_DIR")
+    if not folder:
+        pytest.skip(
+            "Terraform was not tested: set TF_PLUGIN_DIR to a folder with the AWS provider, "
+            "as `terraform -chdir=terraform providers mirror FOLDER` makes it"
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def terraform(aws, plugins, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("terraform") / "terraform"
+    shutil.copytree(TOP / "terraform", folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+    terraform = Terraform(aws, folder, plugins)
+    terraform.init()
+    return terraform
+
+
+@pytest.fixture(scope="session")
+def zips(tmp_path_factory):
+    """Packages by function. Nothing opens them here; package/test_package.py tests the real ones."""
+    folder = tmp_path_factory.mktemp("zips")
+    for name in ("automirror", "config-rule"):
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as package:
+            package.writestr("bootstrap", "")
+    return folder

@@ -1,0 +1,76 @@
+"""Runs a function's real binary once, with the environment it was deployed with."""
+
+import json
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from conftest import ACCOUNT, REGION, TOP
+
+PREFIX = "/2018-06-01/runtime/invocation/"
+TIMEOUT = 60
+
+
+class RuntimeApi(ThreadingHTTPServer):
+    """Lambda's Runtime API for one invocation; whoever asks for a second waits for ever."""
+
+    def __init__(self, name, event):
+        super().__init__(("127.0.0.1", 0), Calls)
+        self.daemon_threads = True
+        self.arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+        self.events = [event]
+        self.answered = threading.Event()
+        self.answer = None
+
+
+class Calls(BaseHTTPRequestHandler):
+    def do_GET(self):
+        assert self.path == f"{PREFIX}next", self.path
+        if not self.server.events:
+            threading.Event().wait()
+        body = json.dumps(self.server.events.pop()).encode()
+        self.send_response(200)
+        self.send_header("Lambda-Runtime-Aws-Request-Id", "00000000-0000-4000-8000-000000000001")
+        self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + TIMEOUT) * 1000)))
+        self.send_header("Lambda-Runtime-Invoked-Function-Arn", self.server.arn)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        self.server.answer = (self.path.rsplit("/", 1)[1], json.loads(body))
+        self.server.answered.set()
+
+    def log_message(self, *_):
+        pass
+
+
+def invoke(aws, binary, name, settings, event):
+    """What the function answers: its body, where it is a response and no error."""
+    api = RuntimeApi(name, event)
+    threading.Thread(target=api.serve_forever, daemon=True).start()
+    environment = settings | aws.environment() | {
+        "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.server_port}",
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+    }
+    process = subprocess.Popen(
+        [TOP / "target" / "debug" / binary], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        answered = api.answered.wait(TIMEOUT)
+    finally:
+        process.kill()
+        log = process.communicate()[0].decode()
+        api.shutdown()
+    assert answered, log
+    kind, answer = api.answer
+    assert kind == "response", f"{answer} {log}"
+    return answer, log

@@ -1,0 +1,121 @@
+"""The Terraform modules: checked, applied in moto's fake of AWS, at work there, and gone again."""
+
+import story
+from conftest import ACCOUNT
+
+
+def test_the_modules_are_valid(terraform):
+    terraform.run("validate", "-no-color")
+
+
+def test_the_modules_own_tests_pass(terraform):
+    terraform.run("test", "-no-color")
+
+
+def test_the_example_can_be_planned(terraform, zips):
+    example = terraform.folder / "examples" / "complete"
+    there = type(terraform)(story_free(terraform), example, terraform.plugins)
+    there.init()
+    variables = [
+        f"-var=automirror_zip={zips / 'automirror.zip'}",
+        f"-var=config_rule_zip={zips / 'config-rule.zip'}",
+    ]
+    planned = there.run("plan", "-no-color", "-input=false", *variables)
+    assert "to add, 0 to change, 0 to destroy" in planned, planned
+
+
+def story_free(terraform):
+    """The same account, for another folder."""
+
+    class Same:
+        @staticmethod
+        def environment():
+            return terraform.environment
+
+    return Same
+
+
+def test_a_deployment_works_stays_as_it_is_and_leaves_nothing(terraform, aws, zips):
+    target = story.make_target(aws)
+    before = remains(aws)
+    terraform.set(
+        {
+            "automirror_zip": str(zips / "automirror.zip"),
+            "config_rule_zip": str(zips / "config-rule.zip"),
+            "mirror_target_ids": [target],
+            "create_topic": True,
+        }
+    )
+    terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
+    # 0: no changes; 2: changes.
+    terraform.run("plan", "-no-color", "-input=false", "-detailed-exitcode")
+    outputs = {name: output["value"] for name, output in terraform.show()["values"]["outputs"].items()}
+    stack = {
+        "function": outputs["automirror_function_name"],
+        "queue": outputs["queue_url"],
+        "queue_arn": outputs["queue_arn"],
+        "filter": outputs["filter_id"],
+        "target": target,
+        "owner": "automirror",
+    }
+    the_sweep_is_scheduled(aws, stack)
+    story.an_event_makes_a_session(aws, stack)
+    a_verdict_reaches_the_queue_and_the_topic(aws, stack, outputs)
+    terraform.run("destroy", "-no-color", "-input=false", "-auto-approve")
+    assert remains(aws) == before
+
+
+def the_sweep_is_scheduled(aws, stack):
+    events = aws.client("events")
+    rules = [rule for rule in events.list_rules()["Rules"] if rule.get("ScheduleExpression")]
+    (sweep,) = rules
+    assert (sweep["ScheduleExpression"], sweep["State"]) == ("rate(15 minutes)", "ENABLED")
+    (to,) = events.list_targets_by_rule(Rule=sweep["Name"])["Targets"]
+    assert to["Arn"] == stack["queue_arn"]
+
+
+def a_verdict_reaches_the_queue_and_the_topic(aws, stack, outputs):
+    sqs, sns = aws.client("sqs"), aws.client("sns")
+    inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:inbox"
+    sns.subscribe(TopicArn=outputs["topic_arn"], Protocol="sqs", Endpoint=arn)
+    for rule, verdict in [
+        (outputs["config_rule_name"], "NON_COMPLIANT"),
+        (outputs["config_rule_name"], "COMPLIANT"),
+        ("another-rule", "NON_COMPLIANT"),
+    ]:
+        detail = {
+            "resourceId": "i-0123456789abcdef0",
+            "resourceType": "AWS::EC2::Instance",
+            "awsAccountId": ACCOUNT,
+            "awsRegion": "us-east-1",
+            "configRuleName": rule,
+            "messageType": "ComplianceChangeNotification",
+            "newEvaluationResult": {"complianceType": verdict, "annotation": "because"},
+        }
+        story.put(aws, "aws.config", "Config Rules Compliance Change", detail)
+    messages = story.take(aws, stack["queue"])
+    assert ["NON_COMPLIANT" in message["Body"] for message in messages] == [True]
+    letters = sorted(message["Body"] for message in story.take(aws, inbox))
+    sentence = "i-0123456789abcdef0 in account 123456789012, region us-east-1, is {}: because"
+    assert len(letters) == 2, letters
+    for letter, verdict in zip(letters, ["COMPLIANT", "NON_COMPLIANT"]):
+        assert sentence.format(verdict) in letter, letter
+    sqs.delete_queue(QueueUrl=inbox)
+
+
+def remains(aws):
+    """What is in the account, by kind."""
+    return {
+        "queues": aws.client("sqs").list_queues().get("QueueUrls", []),
+        "rules": aws.client("events").list_rules()["Rules"],
+        "functions": aws.client("lambda").list_functions()["Functions"],
+        "sources": aws.client("lambda").list_event_source_mappings()["EventSourceMappings"],
+        "roles": aws.client("iam").list_roles()["Roles"],
+        "logs": aws.client("logs").describe_log_groups()["logGroups"],
+        "alarms": aws.client("cloudwatch").describe_alarms()["MetricAlarms"],
+        "dashboards": aws.client("cloudwatch").list_dashboards()["DashboardEntries"],
+        "topics": aws.client("sns").list_topics()["Topics"],
+        "filters": aws.client("ec2").describe_traffic_mirror_filters()["TrafficMirrorFilters"],
+        "config rules": aws.client("config").describe_config_rules()["ConfigRules"],
+    }
