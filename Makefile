@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt cloud tools
+.PHONY: help demo test lint package fmt cloud tools
 
 # One selection of packages everywhere: any other gives the EC2 SDK other features and builds it anew.
 CARGO_FLAGS := --workspace --locked
@@ -13,9 +13,11 @@ demo: ## Watch automirror at work in a local cloud (ARGS=--serve leaves it runni
 
 # The tests record what the roles are asked, and the last line judges it, Terraform's policies too if
 # there is a plan.
-test: tools ## Run every test
+test: tools package ## Run every test
 	rm -rf target/authorizations
 	AUTHORIZATIONS=$(CURDIR)/target/authorizations cargo test $(CARGO_FLAGS)
+	target/tools/package/bin/pytest -q -rs -p no:cacheprovider package
+	@cargo build $(CARGO_FLAGS) --bins --quiet
 	target/debug/proof target/authorizations target/deploy/plans/default.json
 
 lint: target/tools/templates/ready ## Check format, lints, documentation, licences, sources and templates
@@ -27,6 +29,9 @@ lint: target/tools/templates/ready ## Check format, lints, documentation, licenc
 	target/tools/templates/bin/cfn-lint cloudformation/*.yaml
 	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE CHECKPOINT_DISABLE=1 terraform fmt -check -recursive terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
+
+package: target/tools/package/ready ## Build the functions' zips for Lambda (ARCHITECTURES=arm64: that one or nothing)
+	target/tools/package/bin/python package/package.py $(ARCHITECTURES)
 
 fmt: ## Format the code
 	cargo fmt
@@ -46,6 +51,11 @@ target/tools/venv/ready: tests/wire/requirements.txt
 target/tools/templates/ready: cloudformation/requirements.txt
 	python3 -m venv target/tools/templates
 	target/tools/templates/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+target/tools/package/ready: package/requirements.txt
+	python3 -m venv target/tools/package
+	target/tools/package/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 target/tools/rie: tests/rie/requirements.txt tests/rie/fetch.py

@@ -8,13 +8,13 @@ use crate::event::{Look, Reading, unreadable};
 
 /// Who this process is, as CloudTrail tells it.
 #[derive(Clone, Debug)]
-pub(crate) struct Identity {
+pub struct Identity {
     /// Lambda signs a function's calls with a role session that has the function's name.
-    pub(crate) function_name: String,
+    pub function_name: String,
     /// The access key this process signs with. A role session can have any name, so the name alone
     /// would let whoever may assume a role pass as us. Calls by other processes of the function are
     /// left out by the EventBridge rule, which knows the role.
-    pub(crate) access_key: String,
+    pub access_key: String,
 }
 
 #[derive(Deserialize)]
@@ -59,7 +59,7 @@ pub(crate) fn read(detail: &Value, us: &Identity) -> Reading {
             }),
         // It names a session that is gone: which interface it was on, only a sweep can tell.
         "DeleteTrafficMirrorSession" => Reading::Look(Look {
-            subjects: [Subject::Everything].into(),
+            subjects: [Subject::Sweep].into(),
             deleted: call
                 .text("/DeleteTrafficMirrorSessionRequest/TrafficMirrorSessionId")
                 .and_then(|id| id.parse().ok()),

@@ -18,9 +18,9 @@ pub(crate) struct Deadline {
 
 impl Deadline {
     /// From the end Lambda gives, in milliseconds since 1970.
-    pub(crate) fn at(end: u64) -> Self {
+    pub(crate) fn at(end: u64, now: SystemTime) -> Self {
         let end = Duration::from_millis(end);
-        let since_1970 = now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let left = end.saturating_sub(since_1970);
         let start = Instant::now();
         // A function with a very short time-out still gets to work.
@@ -39,19 +39,14 @@ impl Deadline {
     }
 }
 
-/// The time of day.
-#[expect(clippy::disallowed_methods, reason = "deadlines, ages and client tokens are made of time")]
-pub(crate) fn now() -> SystemTime {
-    SystemTime::now()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn in_(time: Duration) -> Deadline {
-        let end = now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + time;
-        Deadline::at(u64::try_from(end.as_millis()).unwrap())
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(24);
+        let end = Duration::from_hours(24) + time;
+        Deadline::at(u64::try_from(end.as_millis()).unwrap(), now)
     }
 
     #[tokio::test]

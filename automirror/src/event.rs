@@ -124,7 +124,7 @@ impl Reader<'_> {
             };
         }
         match serde_json::from_value(body) {
-            Ok(DirectCall { sweep: true, .. }) => Reading::look([Subject::Everything]),
+            Ok(DirectCall { sweep: true, .. }) => Reading::look([Subject::Sweep]),
             Ok(DirectCall { instances, .. }) if !instances.is_empty() => {
                 let ids: Result<BTreeSet<_>, _> =
                     instances.iter().map(|id| id.parse().map(Subject::Instance)).collect();
@@ -147,7 +147,7 @@ impl Reader<'_> {
             "Tag Change on Resource" => self.tag_change(event),
             "AWS API Call via CloudTrail" => cloudtrail::read(detail, self.us),
             "Config Rules Compliance Change" => compliance_change(detail),
-            "Scheduled Event" => Reading::look([Subject::Everything]),
+            "Scheduled Event" => Reading::look([Subject::Sweep]),
             other => {
                 Reading::Ignored(format!("events of type {} are not for automirror", quoted(other)))
             }

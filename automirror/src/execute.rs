@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use aws_sdk_ec2::{
@@ -19,13 +20,17 @@ use shared::{
 };
 
 use crate::{
-    deadline::{Deadline, now},
+    deadline::Deadline,
     failure::{Failure, Kind},
+    pace::Pace,
     token::{Occasion, client_token},
 };
 
 /// Changes under way at once. EC2 takes bursts of 50 and then 5 a second, so more would only wait.
 const CONCURRENT: usize = 8;
+
+/// How often a change is begun that EC2 throttles; each time the SDK tries it several times itself.
+const TURNS: u32 = 3;
 
 /// Interfaces this process remembers to have deleted sessions on; far more than a minute's worth.
 const REMEMBERED: usize = 10_000;
@@ -51,6 +56,10 @@ pub(crate) enum Outcome {
 
 pub(crate) struct Executor {
     ec2: Client,
+    now: fn() -> SystemTime,
+    creations: Pace,
+    changes: Pace,
+    deletions: Pace,
     /// How many sessions this process deleted on an interface: a session made there afterwards
     /// needs another client token.
     deleted: Mutex<BTreeMap<InterfaceId, u32>>,
@@ -68,8 +77,10 @@ pub(crate) struct Invocation<'a> {
 }
 
 impl Executor {
-    pub(crate) fn new(ec2: Client) -> Self {
-        Self { ec2, deleted: Mutex::default() }
+    /// `share` is the part of EC2's rate that is ours, in percent.
+    pub(crate) fn new(ec2: Client, now: fn() -> SystemTime, share: i32) -> Self {
+        let [creations, changes, deletions] = [share; 3].map(Pace::new);
+        Self { ec2, now, creations, changes, deletions, deleted: Mutex::default() }
     }
 
     /// Plans, carries out, and plans again for interfaces whose target turned out to be full, until
@@ -148,17 +159,19 @@ impl Executor {
 
     async fn carry_out_one(&self, invocation: Invocation<'_>, step: &Step) -> Outcome {
         let deadline = invocation.deadline;
-        let answer = match &step.action {
-            Action::Keep(_) | Action::Block | Action::Ignore => return Outcome::Noted,
-            _ if deadline.is_near() => return Outcome::OutOfTime,
-            Action::Create(new) => deadline.cut(self.create(invocation, step, new)).await,
-            Action::Modify(session, change) => deadline.cut(self.modify(session, change)).await,
-            Action::Delete(session) => deadline.cut(self.delete(&step.interface, session)).await,
-        };
-        match answer {
-            Some(Ok(session)) => Outcome::Done(session),
-            Some(Err(failure)) => Outcome::Failed(failure),
-            None => Outcome::OutOfTime,
+        match &step.action {
+            Action::Keep(_) | Action::Block | Action::Ignore => Outcome::Noted,
+            Action::Create(new) => {
+                let create = || self.create(invocation, step, new);
+                paced(&self.creations, deadline, create).await
+            }
+            Action::Modify(session, change) => {
+                paced(&self.changes, deadline, || self.modify(session, change)).await
+            }
+            Action::Delete(session) => {
+                let delete = || self.delete(&step.interface, session);
+                paced(&self.deletions, deadline, delete).await
+            }
         }
     }
 
@@ -172,7 +185,8 @@ impl Executor {
         let interface = &step.interface;
         let generation = self.generation(interface);
         let owner = &policy.owner;
-        let occasion = Occasion { deleted, owner, interface, now: now(), generation };
+        let now = (self.now)();
+        let occasion = Occasion { deleted, owner, interface, now, generation };
         let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
         let name = step.instance.as_ref().map(|instance| tag("Name", instance.as_str()));
         let tags = [tag("ManagedBy", &policy.owner), tag(INVOCATION_TAG, id)];
@@ -245,6 +259,26 @@ impl Executor {
     fn generation(&self, interface: &InterfaceId) -> u32 {
         let deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
         deleted.get(interface).copied().unwrap_or_default()
+    }
+}
+
+/// Makes a call when its turn comes, and again where EC2 was too busy for all its tries.
+async fn paced<F>(pace: &Pace, deadline: Deadline, call: impl Fn() -> F) -> Outcome
+where
+    F: Future<Output = Result<SessionId, Failure>>,
+{
+    let mut turns = 0;
+    loop {
+        if deadline.is_near() || deadline.cut(pace.turn()).await.is_none() {
+            return Outcome::OutOfTime;
+        }
+        turns += 1;
+        match deadline.cut(call()).await {
+            Some(Ok(session)) => return Outcome::Done(session),
+            Some(Err(failure)) if failure.is_throttled() && turns < TURNS => pace.found_empty(),
+            Some(Err(failure)) => return Outcome::Failed(failure),
+            None => return Outcome::OutOfTime,
+        }
     }
 }
 

@@ -31,23 +31,30 @@ pub(crate) struct Failure {
     pub(crate) message: String,
 }
 
-/// Codes under which EC2 says that it is too busy or unwell. The SDK has retried these already.
-const BUSY: &[&str] = &[
+/// Codes under which EC2 says that it gets more requests than it takes (EC2 API, "Error codes", and
+/// other services' names for the same).
+const THROTTLED: &[&str] = &[
     "RequestLimitExceeded",
     "Throttling",
     "ThrottlingException",
     "RequestThrottled",
     "EC2ThrottledException",
-    "Unavailable",
-    "ServiceUnavailable",
-    "InternalError",
-    "InternalFailure",
-    "RequestExpired",
 ];
+
+/// Codes under which EC2 says that it is unwell. The SDK has retried these already.
+const UNWELL: &[&str] =
+    &["Unavailable", "ServiceUnavailable", "InternalError", "InternalFailure", "RequestExpired"];
 
 /// Codes for a target that takes no more sources (EC2 API, "Error codes").
 const TARGET_FULL: &[&str] =
     &["TrafficMirrorSourcesPerTargetLimitExceeded", "TrafficMirrorSessionsPerTargetLimitExceeded"];
+
+impl Failure {
+    /// Whether EC2 got more requests than it takes.
+    pub(crate) fn is_throttled(&self) -> bool {
+        self.code.as_ref().is_some_and(|code| THROTTLED.contains(&code.as_str()))
+    }
+}
 
 impl<E> From<SdkError<E>> for Failure
 where
@@ -91,7 +98,7 @@ fn kind(status: u16, code: &str, message: &str) -> Kind {
     // next look will show its session.
     let says = format!("{code} {message}").to_ascii_lowercase();
     let number_taken = says.contains("sessionnumber") || says.contains("session number");
-    if status >= 500 || BUSY.contains(&code) {
+    if status >= 500 || UNWELL.contains(&code) || THROTTLED.contains(&code) {
         return Kind::Passing;
     }
     if token_used || number_taken {

@@ -1,20 +1,26 @@
 //! One invocation: read the events, look at what they name, plan, act, answer.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 use aws_sdk_ec2::Client;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
 use shared::{
     id::{AccountId, SessionId},
-    observe::observe,
+    observe::{ObserveError, Observer, read_ahead},
+    observed::Observed,
     plan::plan,
     policy::{Mode, Policy},
     step::{Action, Step},
     subject::Subject,
+    surroundings::Memory,
     text::quoted,
 };
-use tracing::{info, warn};
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
 
 use crate::{
     cloudtrail::Identity,
@@ -26,24 +32,52 @@ use crate::{
     work::{Asked, Seen, Work, answer_batch, answer_single, diagnostic},
 };
 
+/// Lambda starts a function anew whose initialisation takes more than 10 seconds.
+const WARM_UP: Duration = Duration::from_secs(3);
+
 /// The function.
-pub(crate) struct Handler {
+pub struct Handler {
     policy: Policy,
     us: Identity,
     ec2: Client,
+    memory: Memory,
+    now: fn() -> SystemTime,
     executor: Executor,
     reporter: Reporter,
 }
 
 impl Handler {
-    pub(crate) fn new(policy: Policy, us: Identity, ec2: Client) -> Self {
-        let executor = Executor::new(ec2.clone());
-        Self { policy, us, ec2, executor, reporter: Reporter::default() }
+    /// The function of this account, with the clock it goes by.
+    pub fn new(policy: Policy, us: Identity, ec2: Client, now: fn() -> SystemTime) -> Self {
+        let executor = Executor::new(ec2.clone(), now, policy.rate_share);
+        Self {
+            policy,
+            us,
+            ec2,
+            memory: Memory::default(),
+            now,
+            executor,
+            reporter: Reporter::default(),
+        }
+    }
+
+    /// Does what the first event would otherwise wait for. A failure is only said: if it lasts, the first
+    /// event fails with it.
+    pub async fn warm_up(&self) {
+        let read = read_ahead(&self.ec2, &self.memory, (self.now)());
+        match timeout(WARM_UP, read).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => debug!("not warmed up: {:#}", anyhow::Error::from(error)),
+            Err(_) => debug!("not warmed up: EC2 took more than {WARM_UP:?}"),
+        }
     }
 
     /// Answers one invocation: a batch with the messages that must come again, anything else with
-    /// a summary, or with an error where it must come again as a whole.
-    pub(crate) async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+    /// a summary.
+    ///
+    /// # Errors
+    /// Where what is not a batch must come again as a whole.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         let LambdaEvent { payload, context } = event;
         let reader = Reader { policy: &self.policy, us: &self.us };
         let Request { shape, records } = reader.request(payload);
@@ -53,8 +87,8 @@ impl Handler {
         let deleted = records.iter().filter_map(|asked| asked.look.deleted.clone()).collect();
         let work = self.reconcile(&context, &subjects, &deleted).await;
         match shape {
-            Shape::Batch => answer_batch(&records, &work),
-            Shape::Single => answer_single(&records, &work),
+            Shape::Batch => answer_batch(&records, &work, (self.now)()),
+            Shape::Single => answer_single(&records, &work, (self.now)()),
         }
     }
 
@@ -64,7 +98,7 @@ impl Handler {
         subjects: &BTreeSet<Subject>,
         deleted: &BTreeSet<SessionId>,
     ) -> Work {
-        let deadline = Deadline::at(context.deadline);
+        let deadline = Deadline::at(context.deadline, (self.now)());
         if subjects.is_empty() {
             return Work::default();
         }
@@ -72,7 +106,7 @@ impl Handler {
         let Some(account) = AccountId::of_arn(arn) else {
             return Work::failed(format!("the function's ARN {} names no account", quoted(arn)));
         };
-        let read = observe(&self.ec2, &self.policy, &account, subjects);
+        let read = self.observe(&account, subjects);
         let observed = match deadline.cut(read).await {
             Some(Ok(observed)) => observed,
             Some(Err(error)) => return Work::failed(format!("{:#}", anyhow::Error::from(error))),
@@ -93,7 +127,7 @@ impl Handler {
                 steps.into_iter().map(|step| (step, Outcome::Noted)).collect()
             }
         };
-        let sweep = subjects.contains(&Subject::Everything);
+        let sweep = subjects.contains(&Subject::Sweep);
         let mut report = self.reporter.report(&seen.pending, &steps, sweep);
         report.not_shown = subjects
             .iter()
@@ -102,6 +136,9 @@ impl Handler {
                 _ => None,
             })
             .collect();
+        if steps.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_))) {
+            self.memory.forget();
+        }
         let mut work = Work { seen, report, ..Work::default() };
         for (step, outcome) in steps {
             if let Some(patience) = outcome.patience() {
@@ -111,6 +148,19 @@ impl Handler {
             }
         }
         work
+    }
+
+    async fn observe(
+        &self,
+        account: &AccountId,
+        subjects: &BTreeSet<Subject>,
+    ) -> Result<Observed, ObserveError> {
+        self.observer(account).observe(subjects).await
+    }
+
+    fn observer<'a>(&'a self, account: &'a AccountId) -> Observer<'a> {
+        let Self { ec2: client, policy, memory, now, .. } = self;
+        Observer { client, policy, account, memory: Some((memory, now())) }
     }
 
     /// Looks once more at instances that lost a session. What was read before may have been out of
@@ -134,7 +184,7 @@ impl Handler {
         if subjects.is_empty() {
             return Vec::new();
         }
-        let read = observe(&self.ec2, &self.policy, account, &subjects);
+        let read = self.observe(account, &subjects);
         match invocation.deadline.cut(read).await {
             Some(Ok(observed)) => {
                 let mut steps = self.executor.execute(invocation, observed).await;

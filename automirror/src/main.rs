@@ -1,25 +1,11 @@
-//! automirror: a Lambda function that keeps Traffic Mirror sessions as the instances' tags ask.
-//!
-//! An event says where to look (`event`), `shared` reads EC2 there and decides, `execute` carries
-//! the plan out, and the answer names what must come again (`handler`).
+//! The function as a program: settings, clock and client, and Lambda's loop.
 
-mod cloudtrail;
-mod deadline;
-mod event;
-mod execute;
-mod failure;
-mod handler;
-mod report;
-mod token;
-mod work;
-
-use std::process::ExitCode;
+use std::{process::ExitCode, time::SystemTime};
 
 use anyhow::anyhow;
+use automirror::{cloudtrail::Identity, handler::Handler};
 use lambda_runtime::{LambdaEvent, service_fn};
 use shared::{client, policy::Policy, settings::check_names};
-
-use crate::{cloudtrail::Identity, handler::Handler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -41,7 +27,8 @@ async fn run() -> anyhow::Result<()> {
         access_key: setting("AWS_ACCESS_KEY_ID").unwrap_or_default(),
     };
     let ec2 = aws_sdk_ec2::Client::new(&client::config().await);
-    let handler = Handler::new(policy, us, ec2);
+    let handler = Handler::new(policy, us, ec2, now);
+    handler.warm_up().await;
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event)))
         .await
@@ -56,4 +43,9 @@ fn names() -> impl Iterator<Item = String> {
 #[expect(clippy::disallowed_methods, reason = "this is where settings are read")]
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+fn now() -> SystemTime {
+    SystemTime::now()
 }

@@ -81,7 +81,7 @@ impl Reporter {
         sweep: bool,
     ) -> Report {
         let mut report = Report { steps: steps.len(), ..Report::default() };
-        let mut lasting = Vec::new();
+        let (mut lasting, mut left) = (Vec::new(), 0_usize);
         for (step, outcome) in steps {
             *report.reasons.entry(step.reason.code()).or_default() += 1;
             match outcome {
@@ -112,9 +112,13 @@ impl Reporter {
                 }
                 Outcome::OutOfTime => {
                     report.unfinished += 1;
+                    left += 1;
                     debug!("out of time: {step}");
                 }
             }
+        }
+        if left > 0 {
+            warn!(plan.left = left, "the time was up with {left} changes left: they come again");
         }
         self.say_lasting(steps, &lasting, sweep);
         report

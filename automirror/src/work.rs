@@ -1,6 +1,9 @@
 //! What came of an invocation's records, and how it is answered: what must come again is named.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::Diagnostic;
@@ -14,7 +17,6 @@ use shared::{
 use tracing::error;
 
 use crate::{
-    deadline::now,
     event::{Launched, Look},
     report::{Patience, Report},
 };
@@ -88,13 +90,13 @@ impl Work {
     }
 
     /// Whether a record must come again.
-    fn is_unfinished(&self, asked: &Asked) -> bool {
+    fn is_unfinished(&self, asked: &Asked, now: SystemTime) -> bool {
         let Asked { receives, look, .. } = asked;
-        if self.failed.is_some() || look.launched.as_ref().is_some_and(|it| self.lags(it)) {
+        if self.failed.is_some() || look.launched.as_ref().is_some_and(|it| self.lags(it, now)) {
             return true;
         }
         let is_fresh = *receives < RECEIVES;
-        let gets_on = look.subjects.contains(&Subject::Everything) && self.report.has_changes();
+        let gets_on = look.subjects.contains(&Subject::Sweep) && self.report.has_changes();
         self.unfinished.iter().any(|(step, patience)| {
             look.subjects.iter().any(|subject| self.concerns(subject, step))
                 && (is_fresh || (*patience == Patience::Long && !gets_on))
@@ -102,11 +104,11 @@ impl Work {
     }
 
     /// Whether EC2 shows less of an instance than the event that told of it.
-    fn lags(&self, launched: &Launched) -> bool {
+    fn lags(&self, launched: &Launched, now: SystemTime) -> bool {
         let Launched { instance, running, time } = launched;
         let refused_as_pending =
             *running && self.seen.pending.contains(instance) && self.refused.contains(instance);
-        (refused_as_pending || !self.seen.instances.contains(instance)) && age(*time) < LAG
+        (refused_as_pending || !self.seen.instances.contains(instance)) && age(*time, now) < LAG
     }
 
     /// Whether a step is about what a record names, or about its neighbours on the same instance.
@@ -117,7 +119,7 @@ impl Work {
                 || (instance.is_some() && step.instance.as_ref() == instance)
         };
         match subject {
-            Subject::Everything => true,
+            Subject::Everything | Subject::Sweep => true,
             Subject::Detached => step.instance.is_none(),
             Subject::Instance(instance) => step.instance.as_ref() == Some(instance),
             Subject::Interface(interface) => on_same_instance(interface),
@@ -128,15 +130,19 @@ impl Work {
     }
 }
 
-/// Seconds since `time`, itself in seconds since 1970.
-fn age(time: i64) -> i64 {
-    let since_1970 = now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+/// Seconds from `time`, itself in seconds since 1970, to `now`.
+fn age(time: i64, now: SystemTime) -> i64 {
+    let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX).saturating_sub(time)
 }
 
-pub(crate) fn answer_batch(records: &[Asked], work: &Work) -> Result<Value, Diagnostic> {
+pub(crate) fn answer_batch(
+    records: &[Asked],
+    work: &Work,
+    now: SystemTime,
+) -> Result<Value, Diagnostic> {
     let mut answer = SqsBatchResponse::default();
-    for asked in records.iter().filter(|asked| work.is_unfinished(asked)) {
+    for asked in records.iter().filter(|asked| work.is_unfinished(asked, now)) {
         match &asked.message {
             Some(message) => answer.add_failure(message),
             // It cannot be named, so the whole batch must come again.
@@ -148,8 +154,12 @@ pub(crate) fn answer_batch(records: &[Asked], work: &Work) -> Result<Value, Diag
     serde_json::to_value(answer).map_err(|error| diagnostic("Answer", error.to_string()))
 }
 
-pub(crate) fn answer_single(records: &[Asked], work: &Work) -> Result<Value, Diagnostic> {
-    let unfinished = records.iter().any(|asked| work.is_unfinished(asked));
+pub(crate) fn answer_single(
+    records: &[Asked],
+    work: &Work,
+    now: SystemTime,
+) -> Result<Value, Diagnostic> {
+    let unfinished = records.iter().any(|asked| work.is_unfinished(asked, now));
     work.report.summary(records.len(), usize::from(unfinished));
     if let Some(why) = &work.failed {
         return Err(diagnostic("ReadFailed", why.clone()));

@@ -11,7 +11,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 use shared::{
     id::{AccountId, InterfaceId, SessionId},
-    observe::observe,
+    observe::Observer,
     observed::Observed,
     plan::plan,
     subject,
@@ -37,16 +37,25 @@ const LAG: i64 = 120;
 const LONGEST: usize = 1000;
 
 /// The function.
-pub(crate) struct Handler {
-    pub(crate) setting: fn(&str) -> Option<String>,
-    pub(crate) ec2: aws_sdk_ec2::Client,
-    pub(crate) config: aws_sdk_config::Client,
+#[derive(Debug)]
+pub struct Handler {
+    /// Where the function's settings are.
+    pub setting: fn(&str) -> Option<String>,
+    /// The clock it goes by.
+    pub now: fn() -> SystemTime,
+    /// What is judged.
+    pub ec2: aws_sdk_ec2::Client,
+    /// Where verdicts go.
+    pub config: aws_sdk_config::Client,
 }
 
 impl Handler {
-    /// Judges what the event names. An error means that something could not be read, or not be stored,
-    /// and Lambda tries the event again: there is never a verdict from missing data.
-    pub(crate) async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+    /// Judges what the event names.
+    ///
+    /// # Errors
+    /// Where something could not be read, or not be stored: Lambda tries the event again, and there is
+    /// never a verdict from missing data.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         self.judge(event).await.map_err(|error| {
             let error_message = fit(&format!("{error:#}"), LONGEST);
             error!("not all was judged: {error_message}");
@@ -58,7 +67,7 @@ impl Handler {
         // Of two verdicts AWS Config keeps the one with the later time. Ours are about what EC2 says
         // when we look, so that is the time to give: an item that comes late must not leave a verdict
         // standing that an earlier look gave.
-        let looked_at = DateTime::from(now());
+        let looked_at = self.now();
         let invocation = Invocation::read(event.payload)?;
         let ours = AccountId::of_arn(&event.context.invoked_function_arn);
         if ours.as_ref() != Some(&invocation.account) {
@@ -90,7 +99,7 @@ impl Handler {
             return Ok(evaluations);
         }
         let recorded = report::recorded(&self.config, &invocation.rule).await?;
-        Ok(news(evaluations, recorded))
+        Ok(news(evaluations, recorded, self.now()))
     }
 
     async fn changed(
@@ -104,7 +113,7 @@ impl Handler {
                 let subjects = [subject::Subject::Instance(id.clone())];
                 let observed = self.observe(invocation, judgement, subjects).await?;
                 if observed.instances.is_empty() {
-                    if age(invocation.time) < LAG {
+                    if age(invocation.time, self.now()) < LAG {
                         bail!("EC2 does not show {id} yet");
                     }
                     return Ok(vec![Evaluation::gone(Subject::instance(id))]);
@@ -160,10 +169,14 @@ impl Handler {
         let session = observed.sessions.iter().find(|session| session.id == *id);
         let own = match session {
             Some(session) => verdict::session(&judgement.policy, &observed, session),
-            None if age(invocation.time) < LAG => bail!("EC2 does not show {id} yet"),
+            None if age(invocation.time, self.now()) < LAG => bail!("EC2 does not show {id} yet"),
             None => Evaluation::gone(Subject::session(id)),
         };
         Ok(std::iter::once(own).chain(instances(&observed, judgement)).collect())
+    }
+
+    fn now(&self) -> DateTime {
+        DateTime::from((self.now)())
     }
 
     async fn observe(
@@ -173,7 +186,13 @@ impl Handler {
         subjects: impl IntoIterator<Item = subject::Subject>,
     ) -> anyhow::Result<Observed> {
         let subjects: BTreeSet<_> = subjects.into_iter().collect();
-        Ok(observe(&self.ec2, &judgement.policy, &invocation.account, &subjects).await?)
+        let observer = Observer {
+            client: &self.ec2,
+            policy: &judgement.policy,
+            account: &invocation.account,
+            memory: None,
+        };
+        Ok(observer.observe(&subjects).await?)
     }
 }
 
@@ -189,6 +208,7 @@ fn instances(observed: &Observed, judgement: &Judgement) -> Vec<Evaluation> {
 fn news(
     evaluations: Vec<Evaluation>,
     mut recorded: BTreeMap<Subject, Recorded>,
+    now: DateTime,
 ) -> Vec<Evaluation> {
     let mut news = Vec::new();
     for evaluation in evaluations {
@@ -206,7 +226,8 @@ fn news(
         }
     }
     // What was judged a moment ago is there, though EC2 may not show it to us yet.
-    let old = recorded.into_iter().filter(|(_, held)| held.time.is_none_or(|it| age(it) >= LAG));
+    let old =
+        recorded.into_iter().filter(|(_, held)| held.time.is_none_or(|it| age(it, now) >= LAG));
     news.extend(old.map(|(subject, _)| Evaluation::gone(subject)));
     news
 }
@@ -240,12 +261,7 @@ fn summary(rule: &str, evaluations: &[Evaluation]) -> Value {
     })
 }
 
-/// Seconds since `time`.
-fn age(time: DateTime) -> i64 {
-    DateTime::from(now()).secs().saturating_sub(time.secs())
-}
-
-#[expect(clippy::disallowed_methods, reason = "ages and verdicts are made of time")]
-fn now() -> SystemTime {
-    SystemTime::now()
+/// Seconds from `time` to `now`.
+fn age(time: DateTime, now: DateTime) -> i64 {
+    now.secs().saturating_sub(time.secs())
 }

@@ -1,23 +1,11 @@
-//! config-rule: the Lambda function of an AWS Config custom rule. It reports the plan that automirror
-//! carries out, so an instance is COMPLIANT exactly when there is nothing left to do for it.
-//!
-//! An event says what to judge (`event`), `shared` reads EC2 and decides, `verdict` turns the plan into
-//! evaluations, `report` sends them. Nothing here changes EC2.
+//! The function as a program: settings, clock and clients, and Lambda's loop.
 
-mod event;
-mod handler;
-mod history;
-mod parameters;
-mod report;
-mod verdict;
-
-use std::process::ExitCode;
+use std::{process::ExitCode, time::SystemTime};
 
 use anyhow::anyhow;
+use config_rule::handler::Handler;
 use lambda_runtime::{LambdaEvent, service_fn};
 use shared::{client, policy::Policy, settings::check_names};
-
-use crate::handler::Handler;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -38,6 +26,7 @@ async fn run() -> anyhow::Result<()> {
     let config = client::config().await;
     let handler = Handler {
         setting,
+        now,
         ec2: aws_sdk_ec2::Client::new(&config),
         config: aws_sdk_config::Client::new(&config),
     };
@@ -55,4 +44,9 @@ fn names() -> impl Iterator<Item = String> {
 #[expect(clippy::disallowed_methods, reason = "this is where settings are read")]
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+fn now() -> SystemTime {
+    SystemTime::now()
 }

@@ -15,6 +15,8 @@ use crate::{
     id::{AccountId, InterfaceId},
     observe::ObserveError,
     observed::{Filter, Instance, LooseInterface, Session, Target},
+    policy::Policy,
+    wish::reads_tag,
 };
 
 /// The largest page the mirroring calls and `DescribeInstances` give (EC2 API, `MaxResults`).
@@ -27,6 +29,7 @@ const CONCURRENT: usize = 4;
 /// Instances: all of them, or those with one of `values` in the filter `name`.
 pub(crate) async fn instances(
     client: &Client,
+    policy: &Policy,
     wanted: &Wanted,
 ) -> Result<Vec<Instance>, ObserveError> {
     let reservations = wanted
@@ -39,7 +42,7 @@ pub(crate) async fn instances(
             let pages = request.into_paginator().page_size(PAGE).items().send();
             collect("describe instances", pages, |reservation| {
                 let instances = reservation.instances().iter();
-                let read = |item| convert_instance(item);
+                let read = |item| convert_instance(policy, item);
                 Some(instances.filter_map(read).collect::<Vec<_>>())
             })
         })
@@ -47,8 +50,11 @@ pub(crate) async fn instances(
     Ok(reservations.into_iter().flatten().collect())
 }
 
-fn convert_instance(item: &ec2::Instance) -> Option<Instance> {
-    readable("instance", item.instance_id(), item, convert::instance)
+fn convert_instance(policy: &Policy, item: &ec2::Instance) -> Option<Instance> {
+    let mut instance = readable("instance", item.instance_id(), item, convert::instance)?;
+    // The others would be most of what a sweep holds in memory.
+    instance.tags.retain(|key, _| reads_tag(policy, key));
+    Some(instance)
 }
 
 pub(crate) async fn sessions(

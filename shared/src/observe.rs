@@ -7,15 +7,18 @@
 //! ----------------------------------+--------------------------------------------------------
 //! instances                         | always
 //! sessions on their interfaces      | always
-//! targets                           | an instance is wanted, or a session was named
-//! filters                           | an instance is wanted
+//! targets and filters               | an instance is wanted, or a session was named, and they are
+//!                                   | not remembered, or what was planned on them is in doubt
 //! interfaces managed by a service   | a wanted instance has more than its primary interface
 //! sessions on the allowed targets   | a target must be chosen, and there is a choice or a limit
 //! instances behind the targets      | the same, and a target is a network interface
 //! interfaces on no instance         | a session of ours is on one
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
 use aws_sdk_ec2::{Client, error::ProvideErrorMetadata, error::SdkError};
 use futures_util::try_join;
@@ -23,13 +26,15 @@ use futures_util::try_join;
 use crate::{
     describe::{self, Wanted},
     eligibility::source_limit,
-    id::{AccountId, InterfaceId},
-    observed::{Instance, LooseInterface, LoosePlace, Observed, TargetKind},
+    id::{AccountId, InterfaceId, TargetId},
+    observed::{Instance, LooseInterface, LoosePlace, Observed, Session, Target, TargetKind},
     plan::plan,
-    policy::Policy,
+    policy::{Policy, Scope},
     reason::Reason,
-    step::Step,
+    spelling::spellings,
+    step::{Action, Step},
     subject::Subject,
+    surroundings::{Memory, Surroundings},
     wish::selected,
 };
 
@@ -59,172 +64,305 @@ const MANY_INTERFACES: usize = 2_000;
 
 const BY_INTERFACE: &str = "network-interface.network-interface-id";
 
-/// Reads everything that the decision about `subjects` depends on.
+/// Reads EC2 for one account.
+#[derive(Clone, Copy, Debug)]
+pub struct Observer<'a> {
+    /// EC2.
+    pub client: &'a Client,
+    /// What the operator wants.
+    pub policy: &'a Policy,
+    /// The account.
+    pub account: &'a AccountId,
+    /// What the process remembers, and the time by which it is old; none reads everything anew.
+    pub memory: Option<(&'a Memory, SystemTime)>,
+}
+
+/// Reads targets and filters before any event comes. That also makes the connection to EC2 and
+/// everything else that only a first call needs.
 ///
 /// # Errors
 /// The first call that failed after the client's retries.
-pub async fn observe(
+pub async fn read_ahead(
     client: &Client,
-    policy: &Policy,
-    account: &AccountId,
-    subjects: &BTreeSet<Subject>,
-) -> Result<Observed, ObserveError> {
-    let all = subjects.contains(&Subject::Everything);
-    let mut observed = if all {
-        everything(client, account).await?
-    } else {
-        named(client, policy, account, subjects).await?
-    };
-    let loose = loose(client, policy, &observed).await?;
-    observed.loose.extend(loose);
-    add_loads(client, policy, &mut observed, all).await?;
-    Ok(observed)
+    memory: &Memory,
+    now: SystemTime,
+) -> Result<(), ObserveError> {
+    memory.keep(read_surroundings(client).await?, now);
+    Ok(())
 }
 
-async fn everything(client: &Client, account: &AccountId) -> Result<Observed, ObserveError> {
-    // Sessions before instances: a session made in between for a new instance would otherwise look
-    // as if it had none, and be deleted.
-    let sessions = describe::sessions(client, &Wanted::All).await?;
-    let (mut instances, targets, filters, requesters) = try_join!(
-        describe::instances(client, &Wanted::All),
-        describe::targets(client),
-        describe::filters(client),
-        describe::requesters(client, account),
-    )?;
-    name_requesters(&mut instances, &requesters);
-    Ok(Observed {
-        account: account.clone(),
-        instances: unique(instances, |instance| instance.id.clone()),
-        loose: Vec::new(),
-        sessions: unique(sessions, |session| session.id.clone()),
-        targets,
-        filters,
-    })
+async fn read_surroundings(client: &Client) -> Result<Surroundings, ObserveError> {
+    let (targets, filters) = try_join!(describe::targets(client), describe::filters(client))?;
+    Ok(Surroundings { targets, filters })
 }
 
-async fn named(
-    client: &Client,
-    policy: &Policy,
-    account: &AccountId,
-    subjects: &BTreeSet<Subject>,
-) -> Result<Observed, ObserveError> {
-    let (mut instance_ids, mut session_ids) = (Vec::new(), Vec::new());
-    let mut interface_ids = BTreeSet::new();
-    let mut detached = Wanted::by("status", []);
-    for subject in subjects {
-        match subject {
-            Subject::Instance(id) => instance_ids.push(id.as_str()),
-            Subject::Interface(id) => {
-                interface_ids.insert(id.clone());
+/// What was read, before it is complete.
+struct Reading {
+    observed: Observed,
+    /// Targets and filters are remembered ones.
+    is_remembered: bool,
+    loads: Loads,
+}
+
+/// How full targets are.
+#[derive(Default)]
+struct Loads {
+    /// The targets of which every session is known.
+    counted: BTreeSet<TargetId>,
+    /// Sessions on these targets.
+    sessions: Vec<Session>,
+    /// Instances behind them.
+    instances: Vec<Instance>,
+}
+
+impl Observer<'_> {
+    /// Reads everything that the decision about `subjects` depends on.
+    ///
+    /// # Errors
+    /// The first call that failed after the client's retries.
+    pub async fn observe(&self, subjects: &BTreeSet<Subject>) -> Result<Observed, ObserveError> {
+        let is_sweep = subjects.contains(&Subject::Sweep);
+        let Reading { mut observed, is_remembered, loads } = if subjects
+            .contains(&Subject::Everything)
+            || self.policy.scope == Scope::All && is_sweep
+        {
+            self.everything(&Wanted::All).await?
+        } else if is_sweep {
+            let spellings = spellings(&self.policy.tag_key);
+            let tagged = Wanted::by("tag-key", spellings.iter().map(String::as_str));
+            self.everything(&tagged).await?
+        } else {
+            self.named(subjects).await?
+        };
+        let loose = self.loose(&observed).await?;
+        observed.loose.extend(loose);
+        if is_remembered && doubts(&plan(self.policy, &observed).steps) {
+            let Surroundings { targets, filters } = self.read_surroundings().await?;
+            (observed.targets, observed.filters) = (targets, filters);
+        }
+        self.add_loads(&mut observed, loads).await?;
+        Ok(observed)
+    }
+
+    /// Every session, these instances, and the others that have a session of ours.
+    async fn everything(&self, wanted: &Wanted) -> Result<Reading, ObserveError> {
+        let Self { client, policy, account, .. } = *self;
+        // Sessions before instances: a session made in between for a new instance would otherwise
+        // look as if it had none, and be deleted.
+        let sessions = describe::sessions(client, &Wanted::All).await?;
+        let (mut instances, surroundings, requesters) = try_join!(
+            describe::instances(client, policy, wanted),
+            self.read_surroundings(),
+            describe::requesters(client, account),
+        )?;
+        if matches!(wanted, Wanted::Filtered(..)) {
+            let on_others = self.on_others(&sessions, &instances);
+            instances.extend(describe::instances(client, policy, &on_others).await?);
+        }
+        name_requesters(&mut instances, &requesters);
+        let observed = Observed {
+            account: account.clone(),
+            instances: unique(instances, |instance| instance.id.clone()),
+            loose: Vec::new(),
+            sessions: unique(sessions, |session| session.id.clone()),
+            targets: surroundings.targets,
+            filters: surroundings.filters,
+        };
+        // Every session was read.
+        let counted = observed.targets.iter().map(|target| target.id.clone()).collect();
+        let loads = Loads { counted, ..Loads::default() };
+        Ok(Reading { observed, is_remembered: false, loads })
+    }
+
+    /// The instances with sessions of ours that are not among `instances`.
+    fn on_others(&self, sessions: &[Session], instances: &[Instance]) -> Wanted {
+        let known: BTreeSet<_> = interfaces(instances).map(|(id, _)| id).collect();
+        let ours = sessions.iter().filter(|session| self.policy.owns(self.account, session));
+        let others: BTreeSet<_> =
+            ours.map(|session| &session.interface).filter(|id| !known.contains(id)).collect();
+        Wanted::by(BY_INTERFACE, others.into_iter().map(InterfaceId::as_str))
+    }
+
+    async fn named(&self, subjects: &BTreeSet<Subject>) -> Result<Reading, ObserveError> {
+        let Self { client, policy, account, .. } = *self;
+        let (mut instance_ids, mut session_ids) = (Vec::new(), Vec::new());
+        let mut interface_ids = BTreeSet::new();
+        let mut detached = Wanted::by("status", []);
+        for subject in subjects {
+            match subject {
+                Subject::Instance(id) => instance_ids.push(id.as_str()),
+                Subject::Interface(id) => {
+                    interface_ids.insert(id.clone());
+                }
+                Subject::Session(id) => session_ids.push(id.as_str()),
+                Subject::Detached => detached = Wanted::by("status", ["available"]),
+                Subject::Everything | Subject::Sweep => {}
             }
-            Subject::Session(id) => session_ids.push(id.as_str()),
-            Subject::Detached => detached = Wanted::by("status", ["available"]),
-            Subject::Everything => {}
+        }
+        let named = Wanted::by("traffic-mirror-session-id", session_ids);
+        let sessions = describe::sessions(client, &named).await?;
+        interface_ids.extend(sessions.iter().map(|session| session.interface.clone()));
+
+        let by_id = Wanted::by("instance-id", instance_ids);
+        let by_interface = Wanted::by(BY_INTERFACE, interface_ids.iter().map(InterfaceId::as_str));
+        let (instances, more, loose) = try_join!(
+            describe::instances(client, policy, &by_id),
+            describe::instances(client, policy, &by_interface),
+            describe::loose_interfaces(client, &detached),
+        )?;
+        let mut instances =
+            unique(instances.into_iter().chain(more), |instance| instance.id.clone());
+
+        interface_ids.extend(loose.iter().map(|loose| loose.id.clone()));
+        interface_ids.extend(interfaces(&instances).map(|(id, _)| id.clone()));
+        let on_these = if interface_ids.len() > MANY_INTERFACES {
+            Wanted::All
+        } else {
+            Wanted::by("network-interface-id", interface_ids.iter().map(InterfaceId::as_str))
+        };
+
+        let wanted = instances.iter().filter(|instance| selected(policy, instance).is_ok());
+        let most_interfaces = wanted.map(|instance| instance.interfaces.len()).max();
+        // An instance's own primary interface is never managed by a service; one added later may be.
+        let ask_requesters = most_interfaces.is_some_and(|count| count > 1);
+        let is_needed = most_interfaces.is_some() || !sessions.is_empty();
+        let (found, (surroundings, is_remembered), requesters, loads) = try_join!(
+            describe::sessions(client, &on_these),
+            when(is_needed, self.surroundings()),
+            when(ask_requesters, describe::requesters(client, account)),
+            when(most_interfaces.is_some(), self.read_loads_ahead(&instances)),
+        )?;
+        name_requesters(&mut instances, &requesters);
+        let sessions =
+            found.into_iter().filter(|session| interface_ids.contains(&session.interface));
+        let observed = Observed {
+            account: account.clone(),
+            instances,
+            loose,
+            sessions: unique(sessions, |session| session.id.clone()),
+            targets: surroundings.targets,
+            filters: surroundings.filters,
+        };
+        Ok(Reading { observed, is_remembered, loads })
+    }
+
+    /// Targets and filters, and whether they are remembered ones.
+    async fn surroundings(&self) -> Result<(Surroundings, bool), ObserveError> {
+        match self.memory.and_then(|(memory, now)| memory.recall(now)) {
+            Some(surroundings) => Ok((surroundings, true)),
+            None => Ok((self.read_surroundings().await?, false)),
         }
     }
-    let named = Wanted::by("traffic-mirror-session-id", session_ids);
-    let sessions = describe::sessions(client, &named).await?;
-    interface_ids.extend(sessions.iter().map(|session| session.interface.clone()));
 
-    let by_id = Wanted::by("instance-id", instance_ids);
-    let by_interface = Wanted::by(BY_INTERFACE, interface_ids.iter().map(InterfaceId::as_str));
-    let (instances, more, loose) = try_join!(
-        describe::instances(client, &by_id),
-        describe::instances(client, &by_interface),
-        describe::loose_interfaces(client, &detached),
-    )?;
-    let mut instances = unique(instances.into_iter().chain(more), |instance| instance.id.clone());
+    async fn read_surroundings(&self) -> Result<Surroundings, ObserveError> {
+        let surroundings = read_surroundings(self.client).await?;
+        if let Some((memory, now)) = self.memory {
+            memory.keep(surroundings.clone(), now);
+        }
+        Ok(surroundings)
+    }
 
-    interface_ids.extend(loose.iter().map(|loose| loose.id.clone()));
-    interface_ids.extend(interfaces(&instances).map(|(id, _)| id.clone()));
-    let on_these = if interface_ids.len() > MANY_INTERFACES {
-        Wanted::All
-    } else {
-        Wanted::by("network-interface-id", interface_ids.iter().map(InterfaceId::as_str))
-    };
+    /// The interfaces of our sessions that are on no instance looked at.
+    async fn loose(&self, observed: &Observed) -> Result<Vec<LooseInterface>, ObserveError> {
+        let on_instances = interfaces(&observed.instances).map(|(id, _)| id);
+        let known: BTreeSet<_> =
+            on_instances.chain(observed.loose.iter().map(|loose| &loose.id)).collect();
+        let ours =
+            observed.sessions.iter().filter(|session| self.policy.owns(self.account, session));
+        let missing: BTreeSet<_> =
+            ours.map(|session| &session.interface).filter(|id| !known.contains(id)).collect();
+        let wanted = Wanted::by("network-interface-id", missing.iter().map(|id| id.as_str()));
+        let found = describe::loose_interfaces(self.client, &wanted).await?;
+        let mut places: BTreeMap<_, _> =
+            found.into_iter().map(|loose| (loose.id, loose.place)).collect();
+        let loose = missing.into_iter().map(|id| {
+            let place = places.remove(id).unwrap_or(LoosePlace::Gone);
+            LooseInterface { id: id.clone(), place }
+        });
+        Ok(loose.collect())
+    }
 
-    let wanted = instances.iter().filter(|instance| selected(policy, instance).is_ok());
-    let most_interfaces = wanted.map(|instance| instance.interfaces.len()).max();
-    // An instance's own primary interface is never managed by a service; one added later may be.
-    let ask_requesters = most_interfaces.is_some_and(|count| count > 1);
-    let (found, targets, filters, requesters) = try_join!(
-        describe::sessions(client, &on_these),
-        when(most_interfaces.is_some() || !sessions.is_empty(), describe::targets(client)),
-        when(most_interfaces.is_some(), describe::filters(client)),
-        when(ask_requesters, describe::requesters(client, account)),
-    )?;
-    name_requesters(&mut instances, &requesters);
-    let sessions = found.into_iter().filter(|session| interface_ids.contains(&session.interface));
-    Ok(Observed {
-        account: account.clone(),
-        instances,
-        loose,
-        sessions: unique(sessions, |session| session.id.clone()),
-        targets,
-        filters,
-    })
+    /// How full the targets are that were there last, side by side with what else is read, since a
+    /// target will probably have to be chosen.
+    async fn read_loads_ahead(&self, known: &[Instance]) -> Result<Loads, ObserveError> {
+        let last = self.memory.map(|(memory, _)| memory.last_targets()).unwrap_or_default();
+        let allowed = self.allowed(&last);
+        let mut loads = Loads::default();
+        if is_choice(&allowed) {
+            self.read_loads(&allowed, known, &mut loads).await?;
+        }
+        Ok(loads)
+    }
+
+    /// Adds how full the targets are and where they stand, if a target has to be chosen.
+    async fn add_loads(
+        &self,
+        observed: &mut Observed,
+        mut loads: Loads,
+    ) -> Result<(), ObserveError> {
+        let steps = plan(self.policy, observed).steps;
+        // A target may only look full for want of what is read here: how large its instance is.
+        let looks_full = |reason: &Reason| {
+            matches!(reason, Reason::TargetFull { .. } | Reason::TargetsFull { .. })
+        };
+        if steps.iter().any(|it| it.action.target().is_some() || looks_full(&it.reason)) {
+            let allowed = self.allowed(&observed.targets);
+            if is_choice(&allowed) {
+                self.read_loads(&allowed, &observed.instances, &mut loads).await?;
+            }
+        }
+        locate_targets(observed, &loads.instances);
+        let all = std::mem::take(&mut observed.sessions).into_iter().chain(loads.sessions);
+        observed.sessions = unique(all, |session| session.id.clone());
+        Ok(())
+    }
+
+    /// Reads what is not known yet about how full these targets are.
+    async fn read_loads(
+        &self,
+        targets: &[&Target],
+        known: &[Instance],
+        loads: &mut Loads,
+    ) -> Result<(), ObserveError> {
+        let uncounted = targets.iter().map(|it| &it.id).filter(|id| !loads.counted.contains(*id));
+        let uncounted: BTreeSet<TargetId> = uncounted.cloned().collect();
+        let known: BTreeSet<_> =
+            interfaces(known).chain(interfaces(&loads.instances)).map(|(id, _)| id).collect();
+        let behind = targets.iter().filter_map(|target| match &target.kind {
+            TargetKind::Interface { id, .. } if !known.contains(id) => Some(id.as_str()),
+            _ => None,
+        });
+        let on_targets =
+            Wanted::by("traffic-mirror-target-id", uncounted.iter().map(TargetId::as_str));
+        let behind = Wanted::by(BY_INTERFACE, behind);
+        let (sessions, instances) = try_join!(
+            describe::sessions(self.client, &on_targets),
+            describe::instances(self.client, self.policy, &behind),
+        )?;
+        loads.sessions.extend(sessions);
+        loads.instances.extend(instances);
+        loads.counted.extend(uncounted);
+        Ok(())
+    }
+
+    fn allowed<'t>(&self, targets: &'t [Target]) -> Vec<&'t Target> {
+        let allows =
+            |target: &Target| self.policy.allows(&target.id, Some(&target.account), self.account);
+        targets.iter().filter(|target| allows(target)).collect()
+    }
 }
 
-/// The interfaces of our sessions that are on no instance looked at.
-async fn loose(
-    client: &Client,
-    policy: &Policy,
-    observed: &Observed,
-) -> Result<Vec<LooseInterface>, ObserveError> {
-    let on_instances = interfaces(&observed.instances).map(|(id, _)| id);
-    let known: BTreeSet<_> =
-        on_instances.chain(observed.loose.iter().map(|loose| &loose.id)).collect();
-    let ours = observed.sessions.iter().filter(|session| policy.owns(&observed.account, session));
-    let missing: BTreeSet<_> =
-        ours.map(|session| &session.interface).filter(|id| !known.contains(id)).collect();
-    let wanted = Wanted::by("network-interface-id", missing.iter().map(|id| id.as_str()));
-    let found = describe::loose_interfaces(client, &wanted).await?;
-    let mut places: BTreeMap<_, _> =
-        found.into_iter().map(|loose| (loose.id, loose.place)).collect();
-    let loose = missing.into_iter().map(|id| {
-        let place = places.remove(id).unwrap_or(LoosePlace::Gone);
-        LooseInterface { id: id.clone(), place }
-    });
-    Ok(loose.collect())
+/// Whether something was planned that remembered targets and filters are no ground for: only what is
+/// created from them shows by itself if they have changed.
+fn doubts(steps: &[Step]) -> bool {
+    let is_plain =
+        |action: &Action| matches!(action, Action::Create(_) | Action::Keep(_) | Action::Ignore);
+    steps.iter().any(|step| !is_plain(&step.action))
 }
 
-/// Adds how full the targets are and where they stand, if a target has to be chosen.
-async fn add_loads(
-    client: &Client,
-    policy: &Policy,
-    observed: &mut Observed,
-    all_sessions_read: bool,
-) -> Result<(), ObserveError> {
-    let draft = plan(policy, observed);
-    // A target may only look full for want of what is read here: how large its instance is.
-    let looks_full =
-        |reason: &Reason| matches!(reason, Reason::TargetFull { .. } | Reason::TargetsFull { .. });
-    let chooses = |step: &Step| step.action.target().is_some() || looks_full(&step.reason);
-    if !draft.steps.iter().any(chooses) {
-        return Ok(());
-    }
-    let allowed: Vec<_> = observed
-        .targets
-        .iter()
-        .filter(|target| policy.allows(&target.id, Some(&target.account), &observed.account))
-        .collect();
-    if allowed.len() == 1 && allowed.iter().all(|target| source_limit(&target.kind).is_none()) {
-        return Ok(());
-    }
-    let unread = allowed.iter().filter(|_| !all_sessions_read).map(|target| target.id.as_str());
-    let on_targets = Wanted::by("traffic-mirror-target-id", unread);
-    let known: BTreeSet<_> = interfaces(&observed.instances).map(|(id, _)| id).collect();
-    let behind = allowed.iter().filter_map(|target| match &target.kind {
-        TargetKind::Interface { id, .. } if !known.contains(id) => Some(id.as_str()),
-        _ => None,
-    });
-    let behind = Wanted::by(BY_INTERFACE, behind);
-    let (sessions, instances) =
-        try_join!(describe::sessions(client, &on_targets), describe::instances(client, &behind))?;
-    locate_targets(observed, &instances);
-    let all = std::mem::take(&mut observed.sessions).into_iter().chain(sessions);
-    observed.sessions = unique(all, |session| session.id.clone());
-    Ok(())
+/// Whether it matters how full these targets are.
+fn is_choice(allowed: &[&Target]) -> bool {
+    allowed.len() > 1 || allowed.iter().any(|target| source_limit(&target.kind).is_some())
 }
 
 fn locate_targets(observed: &mut Observed, more: &[Instance]) {

@@ -34,7 +34,7 @@ pub struct Instance {
     pub instance_type: String,
     /// Its Availability Zone.
     pub zone: Option<String>,
-    /// All its tags, keys as written.
+    /// Its tags, keys as written; those that nothing depends on may be left out.
     pub tags: BTreeMap<String, String>,
     /// Its interfaces. A terminated instance has none.
     pub interfaces: Vec<Interface>,

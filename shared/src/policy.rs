@@ -38,6 +38,8 @@ pub struct Policy {
     pub keep_stopped: bool,
     /// Whether the plan is carried out.
     pub mode: Mode,
+    /// Percent of EC2's rate of changes that one process takes, 1 to 100.
+    pub rate_share: i32,
     /// The value of the `ManagedBy` tag on our sessions.
     pub owner: String,
     /// Families (`m8g`) and types (`m7i.metal-24xl`) to add to what can be mirrored.
@@ -86,6 +88,9 @@ pub enum Mode {
 const PACKET_LENGTHS: RangeInclusive<i32> = 1..=8500;
 /// A VXLAN network identifier has 24 bits.
 const VNIS: RangeInclusive<i32> = 1..=16_777_215;
+const PERCENT: RangeInclusive<i32> = 1..=100;
+/// What is left is for whoever else makes sessions, such as another process of the function.
+const RATE_SHARE: i32 = 80;
 /// The longest tag key and tag value EC2 accepts, in characters.
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 256;
@@ -122,6 +127,7 @@ impl Policy {
                 .one_of("MIRROR_KEEP_STOPPED", &[("false", false), ("true", true)])?,
             mode: settings
                 .one_of("MIRROR_MODE", &[("enforce", Mode::Enforce), ("detect", Mode::Detect)])?,
+            rate_share: settings.number("MIRROR_RATE_SHARE", PERCENT)?.unwrap_or(RATE_SHARE),
             owner: settings.tag_text("MIRROR_OWNER", "automirror", LONGEST_VALUE)?,
             supported_types: settings.instance_types("MIRROR_SUPPORTED_TYPES")?,
             unsupported_types: settings.instance_types("MIRROR_UNSUPPORTED_TYPES")?,
@@ -202,6 +208,7 @@ mod tests {
             precedence: Precedence::After,
             keep_stopped: false,
             mode: Mode::Enforce,
+            rate_share: 80,
             owner: "automirror".to_owned(),
             supported_types: BTreeSet::new(),
             unsupported_types: BTreeSet::new(),
@@ -230,6 +237,7 @@ mod tests {
             ("MIRROR_PRECEDENCE", "before"),
             ("MIRROR_KEEP_STOPPED", "true"),
             ("MIRROR_MODE", "detect"),
+            ("MIRROR_RATE_SHARE", "25"),
             ("MIRROR_OWNER", "team-blue"),
             ("MIRROR_SUPPORTED_TYPES", "M8g,m7i.metal-24xl"),
             ("MIRROR_UNSUPPORTED_TYPES", "t3"),
@@ -249,6 +257,7 @@ mod tests {
             precedence: Precedence::Before,
             keep_stopped: true,
             mode: Mode::Detect,
+            rate_share: 25,
             owner: "team-blue".to_owned(),
             supported_types: ["m7i.metal-24xl", "m8g"].map(str::to_owned).into(),
             unsupported_types: ["t3".to_owned()].into(),
@@ -279,6 +288,8 @@ mod tests {
             ("MIRROR_PRECEDENCE", "first", "`after` or `before`"),
             ("MIRROR_KEEP_STOPPED", "yes", "`false` or `true`"),
             ("MIRROR_MODE", "dry", "`enforce` or `detect`"),
+            ("MIRROR_RATE_SHARE", "0", "from 1 to 100"),
+            ("MIRROR_RATE_SHARE", "101", "from 1 to 100"),
             ("MIRROR_OWNER", "a\nb", "at most 256 characters"),
             ("MIRROR_SUPPORTED_TYPES", "m8g.large.x", "an instance family"),
             ("MIRROR_UNSUPPORTED_TYPES", "m8g.", "an instance family"),

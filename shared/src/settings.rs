@@ -23,7 +23,7 @@ impl SettingError {
 }
 
 /// Every setting.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "MIRROR_TAG_KEY",
     "MIRROR_TAG_VALUE",
     "MIRROR_SCOPE",
@@ -37,6 +37,7 @@ const NAMES: [&str; 16] = [
     "MIRROR_PRECEDENCE",
     "MIRROR_KEEP_STOPPED",
     "MIRROR_MODE",
+    "MIRROR_RATE_SHARE",
     "MIRROR_OWNER",
     "MIRROR_SUPPORTED_TYPES",
     "MIRROR_UNSUPPORTED_TYPES",

@@ -7,6 +7,8 @@ use crate::id::{InstanceId, InterfaceId, SessionId};
 pub enum Subject {
     /// Every instance and every session.
     Everything,
+    /// Every session, and every instance that may be wanted or has a session of ours.
+    Sweep,
     /// An instance with its interfaces.
     Instance(InstanceId),
     /// An interface, and the instance it is on.

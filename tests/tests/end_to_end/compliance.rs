@@ -86,6 +86,21 @@ impl Stage {
         of_rule.partition(|call| call.action.starts_with("Describe"))
     }
 
+    /// Gives each instance the session that automirror would make.
+    fn mirror(&self, instances: &[String]) {
+        for instance in instances {
+            let request = CreateSession {
+                interface: self.interface(instance),
+                target: self.target.clone(),
+                filter: self.filter.clone(),
+                number: Some(1),
+                tags: crate::stage::tags(&[("ManagedBy", "automirror")]),
+                ..CreateSession::default()
+            };
+            self.world().create_session(&user(), &request).unwrap();
+        }
+    }
+
     fn bare_item(&self, key: ResourceKey, status: Status) -> Value {
         let world = self.world();
         self.deployment.cloud.config().bare_item(&world, key, status).notification()
@@ -327,7 +342,7 @@ async fn a_scheduled_run_of_a_thousand_instances_takes_twelve_reads_and_ten_call
     assert!(reads.len() <= 12 && puts <= 10, "{} reads, {puts} calls", reads.len());
     assert_eq!(stage.compliances(&instances), [(NonCompliant, 1000)].into());
 
-    stage.sweep().await;
+    stage.mirror(&instances);
     stage.take_rule_calls();
     stage.schedule().await;
     let (reads, others) = stage.take_rule_calls();
@@ -511,15 +526,7 @@ async fn the_two_never_disagree() {
         stage.launch(&machine(&[("Mirror", "True"), ("Mirror-Target", &theirs)])),
     ];
     let leftover = stage.launch(&machine(&[]));
-    let request = CreateSession {
-        interface: stage.interface(&leftover),
-        target: stage.target.clone(),
-        filter: stage.filter.clone(),
-        number: Some(1),
-        tags: crate::stage::tags(&[("ManagedBy", "automirror")]),
-        ..CreateSession::default()
-    };
-    stage.world().create_session(&user(), &request).unwrap();
+    stage.mirror(std::slice::from_ref(&leftover));
     stage.let_run();
     stage.schedule().await;
     stage.is_said(&leftover, NonCompliant, "the instance has no tag `Mirror`");

@@ -15,6 +15,7 @@ mod emulator;
 mod events;
 mod failures;
 mod hostile;
+mod memory;
 mod races;
 mod scale;
 mod settings;

@@ -1,8 +1,16 @@
 //! What many instances cost, in calls.
 
-use local_cloud::world::RunInstances;
+use std::time::Duration;
 
-use crate::stage::{count, machine, returned, stage, tagged};
+use local_cloud::{
+    binary::binary,
+    deployment::worker,
+    function::{Answer, Function, FunctionOptions},
+    world::RunInstances,
+};
+use serde_json::json;
+
+use crate::stage::{count, machine, returned, said, stage, summary, tagged};
 
 #[tokio::test]
 async fn five_hundred_launched_at_once_take_a_create_each_and_twenty_reads() {
@@ -53,4 +61,51 @@ async fn thirty_instances_spread_evenly_over_seven_sensors_in_pages_of_five() {
     stage.sweep().await;
     let calls = stage.take_calls();
     assert!(calls.iter().all(|call| call.action.starts_with("Describe")), "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_sweep_reads_no_page_of_instances_that_are_not_tagged() {
+    let stage = stage().await;
+    stage.launch_many(&RunInstances { count: 2_000, ..machine(&[]) });
+    let wanted: Vec<_> = ["Mirror", "mirror", "MIRROR"]
+        .map(|key| stage.launch(&machine(&[(key, "true")])))
+        .into_iter()
+        .collect();
+    // Its tag is gone, and nobody heard of it.
+    let leftover = stage.launch(&tagged());
+    stage.let_run();
+    assert_eq!(summary(&stage.sweep().await)["created"], 4);
+    stage.untag(&leftover, "Mirror");
+    stage.lose_events();
+    stage.take_calls();
+    let answer = summary(&stage.sweep().await);
+    assert_eq!((&answer["created"], &answer["deleted"]), (&json!(0), &json!(1)));
+    let calls = stage.take_calls();
+    // The tagged ones, the one that has a session, and that one again after the deletion.
+    assert_eq!(count(&calls, "DescribeInstances"), 3, "{calls:?}");
+    for instance in &wanted {
+        stage.session(instance);
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_that_runs_out_of_time_says_how_much_is_left_and_the_next_one_goes_on() {
+    let mut stage = stage().await;
+    let mut options = FunctionOptions::new(binary("automirror"));
+    options.timeout = Duration::from_secs(4);
+    options.env = vec![
+        ("AWS_ENDPOINT_URL_EC2".to_owned(), stage.deployment.cloud.endpoint()),
+        // Of EC2's rate that leaves one change at once and one in ten seconds.
+        ("MIRROR_RATE_SHARE".to_owned(), "2".to_owned()),
+    ];
+    stage.deployment.workers = vec![Function::start(options).await.unwrap()];
+    stage.launch_many(&RunInstances { count: 5, ..tagged() });
+    stage.let_run();
+    let invocation = stage.sweep().await;
+    let Answer::Error(error) = &invocation.answer else { panic!("{invocation:?}") };
+    assert!(error.error_message.starts_with("4 steps must be tried again"), "{error:?}");
+    let said = said(&invocation.log, "WARN");
+    assert_eq!(said, ["the time was up with 4 changes left: they come again"]);
+    stage.deployment.workers = vec![worker(&stage.deployment.cloud, &[]).await.unwrap()];
+    assert_eq!(summary(&stage.sweep().await)["created"], 4);
 }

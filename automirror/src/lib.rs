@@ -1,0 +1,17 @@
+//! automirror: a Lambda function that keeps Traffic Mirror sessions as the instances' tags ask.
+//!
+//! An event says where to look (`event`), `shared` reads EC2 there and decides, `execute` carries
+//! the plan out, and the answer names what must come again (`handler`).
+
+#![deny(missing_docs)]
+
+pub mod cloudtrail;
+mod deadline;
+mod event;
+mod execute;
+mod failure;
+pub mod handler;
+mod pace;
+mod report;
+mod token;
+mod work;

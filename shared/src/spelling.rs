@@ -1,0 +1,63 @@
+//! All spellings of a tag's key: EC2's filters tell capitals from small letters, our tags do not.
+
+/// At most this many letters are spelled out both ways, which gives 128 values; a request takes 200
+/// (EC2 API, "Filtering").
+const SPELLED: u32 = 7;
+
+/// Values of the filter `tag-key` that let through every spelling of `key`, and little else: beyond
+/// the first letters a wildcard stands for either case.
+pub(crate) fn spellings(key: &str) -> Vec<String> {
+    let mut spellings = vec![String::new()];
+    let mut left = SPELLED;
+    for letter in key.chars() {
+        let forms = match letter {
+            // Its capital may also be the sign for Kelvin.
+            'k' | 'K' => vec!["?".to_owned()],
+            _ if letter.is_ascii_alphabetic() && left > 0 => {
+                left -= 1;
+                vec![
+                    letter.to_ascii_lowercase().to_string(),
+                    letter.to_ascii_uppercase().to_string(),
+                ]
+            }
+            _ if letter.is_ascii_alphabetic() => vec!["?".to_owned()],
+            '*' | '?' | '\\' => vec![format!("\\{letter}")],
+            _ if letter.is_ascii() => vec![letter.to_string()],
+            // Another case may have another number of characters.
+            _ => vec!["*".to_owned()],
+        };
+        spellings = forms
+            .iter()
+            .flat_map(|form| spellings.iter().map(move |start| format!("{start}{form}")))
+            .collect();
+    }
+    spellings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_key_is_spelled_out_in_every_way() {
+        let spellings = spellings("Mirror");
+        assert_eq!(spellings.len(), 64);
+        for spelling in ["Mirror", "mirror", "MIRROR", "mIRRoR"] {
+            assert!(spellings.iter().any(|it| it == spelling), "{spelling}");
+        }
+        assert!(spellings.iter().all(|it| it.eq_ignore_ascii_case("mirror")));
+    }
+
+    #[test]
+    fn a_long_key_ends_in_wildcards_and_never_takes_more_values_than_fit() {
+        let spellings = spellings("sec:Traffic-Mirroring");
+        assert_eq!(spellings.len(), 128);
+        assert!(spellings.iter().any(|it| it == "SEC:Traf???-?????????"), "{spellings:?}");
+    }
+
+    #[test]
+    fn other_letters_and_wildcards_in_a_key_stay_what_they_are() {
+        assert_eq!(spellings("1*?\\"), ["1\\*\\?\\\\"]);
+        assert_eq!(spellings("ßk-é"), ["*?-*"]);
+    }
+}
