@@ -11,9 +11,14 @@ demo: ## Watch automirror at work in a local cloud (ARGS=--serve leaves it runni
 	@cargo build $(CARGO_FLAGS) --bins
 	@target/debug/demo $(ARGS)
 
+# The tests record what the roles are asked, and the last line judges it, Terraform's policies too if
+# there is a plan.
 test: tools package ## Run every test
-	cargo test $(CARGO_FLAGS)
+	rm -rf target/authorizations
+	AUTHORIZATIONS=$(CURDIR)/target/authorizations cargo test $(CARGO_FLAGS)
 	target/tools/package/bin/pytest -q -rs -p no:cacheprovider package
+	@cargo build $(CARGO_FLAGS) --bins --quiet
+	target/debug/proof target/authorizations target/deploy/plans/default.json
 
 lint: target/tools/templates/ready ## Check format, lints, documentation, licences, sources and templates
 	cargo fmt --check

@@ -3,6 +3,7 @@
 use local_cloud::{
     binary::binary,
     cloud::{Cloud, Options},
+    iam::Role,
     rie::Emulator,
     world::{Caller, Endpoint, Tags},
 };
@@ -16,6 +17,8 @@ const ACCOUNT: &str = "012345678912";
 #[tokio::test]
 async fn the_binary_works_under_awss_own_emulator() {
     let cloud = Cloud::start(&Options::default()).unwrap();
+    let role = Role::of_template("automirror", "automirror.yaml", &[("AWS::AccountId", ACCOUNT)]);
+    cloud.permit(&role.unwrap());
     let caller = Caller::user(ACCOUNT);
     let instance = {
         let mut world = cloud.world();

@@ -52,6 +52,9 @@ impl Stage {
         );
         let mut screen = Screen::open();
         screen.line(Paint::Plain, &line)?;
+        let line = "each of their calls is checked against the IAM policies of the CloudFormation \
+                    templates";
+        screen.line(Paint::Plain, line)?;
         Ok(Self {
             deployment,
             screen,

@@ -47,14 +47,10 @@ type Grant = (String, String);
 
 impl Proof {
     pub(crate) fn judge_templates(&mut self, records: &[Record]) -> anyhow::Result<()> {
-        let mut roles: BTreeMap<_, Role> = BTreeMap::new();
+        let mut roles = Roles::default();
         let mut used: BTreeMap<&str, BTreeSet<Grant>> = BTreeMap::new();
         for record in records {
-            let role = match roles.entry((&record.template, &record.parameters)) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(role_of(record)?),
-            };
-            let policy = role.policy();
+            let policy = roles.of(record)?.policy();
             if !record.allowed && !record.denials_expected {
                 self.problem(&record.template, &record.asked, "was refused in a test");
             }
@@ -121,10 +117,22 @@ impl Proof {
     }
 }
 
-/// The role that a record is of.
-pub(crate) fn role_of(record: &Record) -> anyhow::Result<Role> {
-    let parameters = record.parameters.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-    Role::of_template("function", &record.template, &parameters.collect::<Vec<_>>())
+/// The roles that records are of, each resolved once.
+#[derive(Default)]
+pub(crate) struct Roles<'a>(BTreeMap<(&'a str, &'a BTreeMap<String, String>), Role>);
+
+impl<'a> Roles<'a> {
+    pub(crate) fn of(&mut self, record: &'a Record) -> anyhow::Result<&Role> {
+        let Record { template, parameters, .. } = record;
+        match self.0.entry((template, parameters)) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(new) => {
+                let parameters = parameters.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+                let parameters: Vec<_> = parameters.collect();
+                Ok(new.insert(Role::of_template("function", template, &parameters)?))
+            }
+        }
+    }
 }
 
 pub(crate) fn grants(policy: &Policy) -> BTreeSet<Grant> {

@@ -8,7 +8,7 @@ use local_cloud::iam::{Authorization, Decision, Policy, Record, Role};
 use local_cloud::world::DEFAULT_ACCOUNT;
 use serde_json::Value;
 
-use crate::judge::{Proof, TEMPLATES, grants, role_of, use_of};
+use crate::judge::{Proof, Roles, TEMPLATES, grants, use_of};
 
 /// A module's role, and what it calls the queue and the log.
 struct Module {
@@ -19,6 +19,7 @@ struct Module {
 
 /// The plan is one with the defaults, so only what was recorded with them is judged.
 pub(crate) fn judge(proof: &mut Proof, plan: &Value, records: &[Record]) -> anyhow::Result<()> {
+    let mut roles = Roles::default();
     for (template, module) in TEMPLATES.into_iter().zip(["automirror", "config_rule"]) {
         let ours = Role::of_template("function", template, &[])?;
         let theirs = Module::read(plan, module)?;
@@ -26,7 +27,7 @@ pub(crate) fn judge(proof: &mut Proof, plan: &Value, records: &[Record]) -> anyh
         let mut used = BTreeSet::new();
         let mut judged = 0;
         for record in records.iter().filter(|record| record.template == template) {
-            if role_of(record)?.policy() != ours.policy() {
+            if roles.of(record)?.policy() != ours.policy() {
                 continue;
             }
             judged += 1;
