@@ -21,6 +21,7 @@ module "automirror" {
   mirror_precedence          = var.mirror_precedence
   mirror_keep_stopped        = var.mirror_keep_stopped
   mirror_mode                = var.mirror_mode
+  mirror_rate_share          = var.mirror_rate_share
   mirror_owner               = var.mirror_owner
   mirror_supported_types     = var.mirror_supported_types
   mirror_unsupported_types   = var.mirror_unsupported_types
@@ -61,6 +62,7 @@ module "config_rule" {
   mirror_precedence        = var.mirror_precedence
   mirror_keep_stopped      = var.mirror_keep_stopped
   mirror_mode              = var.mirror_mode
+  mirror_rate_share        = var.mirror_rate_share
   mirror_owner             = var.mirror_owner
   mirror_supported_types   = var.mirror_supported_types
   mirror_unsupported_types = var.mirror_unsupported_types

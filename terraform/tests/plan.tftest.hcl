@@ -75,14 +75,14 @@ run "rights_by_default" {
   }
 
   assert {
-    condition = [
-      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Resource
-      if statement.Sid == "CreateSessionOnSourceTargetFilter"
-      ][0] == [
-      "arn:aws:ec2:eu-central-1:123456789012:network-interface/*",
-      "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/*",
-      "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-target/*",
-    ]
+    condition = {
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid => flatten([statement.Resource])
+      if contains(["MirrorInterfaces", "UseAllowedTargets", "UseAllowedFilters"], statement.Sid)
+      } == {
+      MirrorInterfaces  = ["arn:aws:ec2:eu-central-1:123456789012:network-interface/*"]
+      UseAllowedTargets = ["arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-target/*"]
+      UseAllowedFilters = ["arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/*"]
+    }
     error_message = "Sources, filters and targets are those of this account."
   }
 
@@ -112,13 +112,13 @@ run "rights_with_given_targets_and_filter" {
   }
 
   assert {
-    condition = [
-      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Resource
-      if statement.Sid == "ModifyToTargetFilter"
-      ][0] == [
-      "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/tmf-0123456789abcdef0",
-      "arn:aws:ec2:eu-central-1:*:traffic-mirror-target/tmt-0123456789abcdef0",
-    ]
+    condition = {
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid => flatten([statement.Resource])
+      if contains(["UseAllowedTargets", "UseAllowedFilters"], statement.Sid)
+      } == {
+      UseAllowedTargets = ["arn:aws:ec2:eu-central-1:*:traffic-mirror-target/tmt-0123456789abcdef0"]
+      UseAllowedFilters = ["arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/tmf-0123456789abcdef0"]
+    }
     error_message = "Given ids are the only ones, whoever owns the target."
   }
 
@@ -143,9 +143,8 @@ run "rights_with_target_owners" {
   assert {
     condition = [
       for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Resource
-      if statement.Sid == "ModifyToTargetFilter"
+      if statement.Sid == "UseAllowedTargets"
       ][0] == [
-      "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/*",
       "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-target/*",
       "arn:aws:ec2:eu-central-1:210987654321:traffic-mirror-target/*",
     ]
@@ -206,8 +205,8 @@ run "options_of_the_functions" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid] == ["ReadEc2", "AnswerConfig", "ReadVerdicts", "WriteLog", "ReadSubnets", "AttachToVpc", "NotFromOurCode"]
-    error_message = "In a VPC Lambda needs rights, which the code is denied."
+    condition     = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid] == ["ReadEc2", "ReportAndReadHistory", "ReadVerdicts", "WriteLog", "ReadSubnets", "ConnectToVpc", "DisconnectFromVpc"]
+    error_message = "In a VPC Lambda needs rights, which the code has not."
   }
 
   assert {
@@ -245,4 +244,20 @@ run "two_topics" {
   }
 
   expect_failures = [aws_sns_topic.this]
+}
+
+run "two_filters" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip              = "README.md"
+    create_filter    = true
+    mirror_filter_id = "tmf-0123456789abcdef0"
+  }
+
+  expect_failures = [aws_ec2_traffic_mirror_filter.default]
 }

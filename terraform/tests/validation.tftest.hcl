@@ -28,6 +28,7 @@ run "rejects" {
     mirror_vni               = 0
     mirror_precedence        = "between"
     mirror_mode              = "off"
+    mirror_rate_share        = 0
     mirror_owner             = "$${aws:username}"
     mirror_supported_types   = ["m8g.large.x"]
     mirror_unsupported_types = ["t3,"]
@@ -38,7 +39,7 @@ run "rejects" {
     config_rule_memory_size  = 127
     architecture             = "amd64"
     memory_size              = 127
-    timeout                  = 0
+    timeout                  = 29
     log_level                = "info"
     log_retention_days       = 31
     permissions_boundary_arn = "arn:aws:iam::123456789012:role/not-a-policy"
@@ -63,6 +64,7 @@ run "rejects" {
     var.mirror_vni,
     var.mirror_precedence,
     var.mirror_mode,
+    var.mirror_rate_share,
     var.mirror_owner,
     var.mirror_supported_types,
     var.mirror_unsupported_types,
@@ -97,6 +99,7 @@ run "rejects_at_the_other_end" {
     mirror_filter_id        = "tmf-"
     mirror_packet_length    = 8501
     mirror_vni              = 16777216
+    mirror_rate_share       = 101
     mirror_owner            = "aws:me"
     maximum_concurrency     = 1001
     config_rule_memory_size = 10241
@@ -113,6 +116,7 @@ run "rejects_at_the_other_end" {
     var.mirror_filter_id,
     var.mirror_packet_length,
     var.mirror_vni,
+    var.mirror_rate_share,
     var.mirror_owner,
     var.maximum_concurrency,
     var.config_rule_memory_size,
@@ -185,6 +189,7 @@ run "module_automirror_rejects" {
     mirror_vni               = 0
     mirror_precedence        = "between"
     mirror_mode              = "off"
+    mirror_rate_share        = 0
     mirror_owner             = "$${aws:username}"
     mirror_supported_types   = ["m8g.large.x"]
     mirror_unsupported_types = ["t3,"]
@@ -193,7 +198,7 @@ run "module_automirror_rejects" {
     config_rule_name         = "a rule"
     architecture             = "amd64"
     memory_size              = 127
-    timeout                  = 0
+    timeout                  = 29
     log_level                = "info"
     log_retention_days       = 31
     permissions_boundary_arn = "arn:aws:iam::123456789012:role/not-a-policy"
@@ -218,6 +223,7 @@ run "module_automirror_rejects" {
     var.mirror_vni,
     var.mirror_precedence,
     var.mirror_mode,
+    var.mirror_rate_share,
     var.mirror_owner,
     var.mirror_supported_types,
     var.mirror_unsupported_types,
@@ -260,6 +266,7 @@ run "module_config_rule_rejects" {
     mirror_vni               = 0
     mirror_precedence        = "between"
     mirror_mode              = "off"
+    mirror_rate_share        = 0
     mirror_owner             = "$${aws:username}"
     mirror_supported_types   = ["m8g.large.x"]
     mirror_unsupported_types = ["t3,"]
@@ -291,6 +298,7 @@ run "module_config_rule_rejects" {
     var.mirror_vni,
     var.mirror_precedence,
     var.mirror_mode,
+    var.mirror_rate_share,
     var.mirror_owner,
     var.mirror_supported_types,
     var.mirror_unsupported_types,

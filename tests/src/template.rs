@@ -56,8 +56,8 @@ impl Template {
         self.section("Parameters").is_some_and(|parameters| parameters.contains_key(name))
     }
 
-    /// With these parameters; `AWS::Region`, `AWS::AccountId`, `AWS::Partition` and `AWS::StackName` can
-    /// be given as well. `AllowedPattern` is not checked: that is cfn-lint's and CloudFormation's.
+    /// With these parameters; `AWS::Region`, `AWS::AccountId`, `AWS::Partition`, `AWS::StackName` and
+    /// `AWS::StackId` can be given as well. `AllowedPattern` is not checked: that is cfn-lint's and CloudFormation's.
     pub fn resolve(&self, given: &[(&str, &str)]) -> anyhow::Result<Stack> {
         let mut place = Place::default();
         let mut chosen = BTreeMap::new();

@@ -4,7 +4,7 @@ locals {
   alarms = {
     dead_letters = {
       name        = "dead-letters"
-      description = "Events could not be worked on and are in the dead-letter queue."
+      description = "Events could not be delivered or handled; the dead-letter queue has them."
       namespace   = "AWS/SQS"
       metric      = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = aws_sqs_queue.dead_letters.name }
@@ -13,7 +13,7 @@ locals {
     }
     oldest_message = {
       name        = "oldest-message"
-      description = "An event has waited in the queue for more than 15 minutes."
+      description = "Events have waited for more than 15 minutes."
       namespace   = "AWS/SQS"
       metric      = "ApproximateAgeOfOldestMessage"
       dimensions  = { QueueName = aws_sqs_queue.this.name }
@@ -22,7 +22,7 @@ locals {
     }
     errors = {
       name        = "errors"
-      description = "Invocations of automirror failed."
+      description = "automirror fails; its log says why."
       namespace   = "AWS/Lambda"
       metric      = "Errors"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -31,7 +31,7 @@ locals {
     }
     throttles = {
       name        = "throttles"
-      description = "Invocations of automirror were throttled."
+      description = "automirror is throttled; the account's concurrency is used up."
       namespace   = "AWS/Lambda"
       metric      = "Throttles"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }

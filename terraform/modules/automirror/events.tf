@@ -2,7 +2,7 @@ locals {
   rules = { for role, rule in {
     instance_state = {
       name        = "${var.name}-instance-state"
-      description = "Instances that change state"
+      description = "An instance starts, stops or is terminated"
       schedule    = null
       pattern = jsonencode({
         source      = ["aws.ec2"]
@@ -11,7 +11,7 @@ locals {
     }
     tag = {
       name        = "${var.name}-tag"
-      description = "Instances whose tags for mirroring change"
+      description = "A tag that automirror reads comes, changes or goes"
       schedule    = null
       pattern = jsonencode({
         source      = ["aws.tag"]
@@ -27,7 +27,7 @@ locals {
     }
     api_call = {
       name        = "${var.name}-api-call"
-      description = "Interfaces attached or detached and sessions changed, by anyone but automirror"
+      description = "Somebody else attaches or detaches an interface, or changes a session"
       schedule    = null
       pattern = jsonencode({
         source      = ["aws.ec2"]
@@ -42,7 +42,7 @@ locals {
             "DeleteTrafficMirrorSession",
           ]
           errorCode = [{ exists = false }]
-          # The calls of a user have no session issuer.
+          # Calls with no role behind them, such as an IAM user's, have no session issuer.
           "$or" = [
             { userIdentity = { sessionContext = { sessionIssuer = { arn = [{ anything-but = [local.role_arn] }] } } } },
             { userIdentity = { sessionContext = { sessionIssuer = { arn = [{ exists = false }] } } } },
@@ -52,7 +52,7 @@ locals {
     }
     compliance = var.config_rule_name == null ? null : {
       name        = "${var.name}-compliance"
-      description = "Instances and sessions that the Config rule finds non-compliant"
+      description = "AWS Config finds an instance or a session NON_COMPLIANT"
       schedule    = null
       pattern = jsonencode({
         source      = ["aws.config"]
@@ -66,7 +66,7 @@ locals {
     }
     sweep = {
       name        = "${var.name}-sweep"
-      description = "The sweep that repairs what events missed"
+      description = "Everything is looked at, to repair what events missed"
       schedule    = var.sweep_schedule
       pattern     = null
     }

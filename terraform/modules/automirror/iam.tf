@@ -1,5 +1,4 @@
 locals {
-  ours     = { "aws:ResourceTag/ManagedBy" = var.mirror_owner }
   sessions = "${local.arn.ec2}:traffic-mirror-session/*"
 
   # A shared target's ARN carries its owner's account, which an id does not tell.
@@ -11,12 +10,14 @@ locals {
   ]
 
   # A filter of our own is the default only: tags may name any other of this account.
-  filters = ["${local.arn.ec2}:traffic-mirror-filter/${local.create_filter || var.mirror_filter_id == null ? "*" : var.mirror_filter_id}"]
+  filter = "${local.arn.ec2}:traffic-mirror-filter/${local.create_filter || var.mirror_filter_id == null ? "*" : var.mirror_filter_id}"
 
+  # Creating a session needs a right on each of interface, target, filter and session.
   statements = [
     {
       Sid    = "ReadEc2"
       Effect = "Allow"
+      # EC2 knows no resources for these calls.
       Action = [
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
@@ -28,10 +29,23 @@ locals {
       Condition = { StringEquals = { "ec2:Region" = local.region } }
     },
     {
-      Sid      = "CreateSessionOnSourceTargetFilter"
+      Sid      = "MirrorInterfaces"
       Effect   = "Allow"
       Action   = "ec2:CreateTrafficMirrorSession"
-      Resource = concat(["${local.arn.ec2}:network-interface/*"], local.filters, local.targets)
+      Resource = "${local.arn.ec2}:network-interface/*"
+    },
+    {
+      Sid       = "UseAllowedTargets"
+      Effect    = "Allow"
+      Action    = ["ec2:CreateTrafficMirrorSession", "ec2:ModifyTrafficMirrorSession"]
+      Resource  = local.targets
+      Condition = { StringEquals = { "ec2:Region" = local.region } }
+    },
+    {
+      Sid      = "UseAllowedFilters"
+      Effect   = "Allow"
+      Action   = ["ec2:CreateTrafficMirrorSession", "ec2:ModifyTrafficMirrorSession"]
+      Resource = local.filter
     },
     {
       Sid       = "CreateOwnSession"
@@ -58,13 +72,7 @@ locals {
       Effect    = "Allow"
       Action    = ["ec2:DeleteTrafficMirrorSession", "ec2:ModifyTrafficMirrorSession"]
       Resource  = local.sessions
-      Condition = { StringEquals = local.ours }
-    },
-    {
-      Sid      = "ModifyToTargetFilter"
-      Effect   = "Allow"
-      Action   = "ec2:ModifyTrafficMirrorSession"
-      Resource = concat(local.filters, local.targets)
+      Condition = { StringEquals = { "aws:ResourceTag/ManagedBy" = var.mirror_owner } }
     },
     {
       Sid      = "ReceiveMessages"
@@ -87,37 +95,43 @@ locals {
     Resource = key
   } if key != null]
 
-  # What Lambda documents for functions in a VPC, and refuses to make the function without. Lambda uses
-  # these rights, the function's code never may.
-  vpc_calls = [
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:UnassignPrivateIpAddresses",
-  ]
+  # What Lambda itself needs to reach a VPC, as its guide lists it. The function's own code may not use it: its
+  # calls carry lambda:SourceFunctionArn, Lambda's do not.
+  not_from_our_code = { Null = { "lambda:SourceFunctionArn" = "true" } }
+
   vpc_statements = [for statement in [
     {
       Sid       = "ReadSubnets"
       Effect    = "Allow"
       Action    = ["ec2:DescribeSubnets"]
       Resource  = ["*"]
-      Condition = { StringEquals = { "ec2:Region" = local.region } }
+      Condition = merge({ StringEquals = { "ec2:Region" = local.region } }, local.not_from_our_code)
     },
     {
-      Sid       = "AttachToVpc"
-      Effect    = "Allow"
-      Action    = local.vpc_calls
-      Resource  = concat(["${local.arn.ec2}:*/*"], [for id in var.subnet_ids : "arn:${local.partition}:ec2:${local.region}:*:subnet/${id}"])
-      Condition = {}
+      Sid    = "ConnectToVpc"
+      Effect = "Allow"
+      Action = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:UnassignPrivateIpAddresses",
+      ]
+      Resource = [
+        "${local.arn.ec2}:network-interface/*",
+        "${local.arn.ec2}:security-group/*",
+        # A VPC that is shared has the subnets of another account.
+        "arn:${local.partition}:ec2:${local.region}:*:subnet/*",
+      ]
+      Condition = local.not_from_our_code
     },
     {
-      Sid       = "NotFromOurCode"
-      Effect    = "Deny"
-      Action    = local.vpc_calls
-      Resource  = ["*"]
-      Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.function_arn } }
+      Sid    = "DisconnectFromVpc"
+      Effect = "Allow"
+      Action = ["ec2:DeleteNetworkInterface"]
+      # Lambda's guide: one interface's id, or this form.
+      Resource  = ["${local.arn.ec2}:*/*"]
+      Condition = local.not_from_our_code
     },
-  ] : { for key, value in statement : key => value if key != "Condition" || length(value) > 0 } if length(var.subnet_ids) > 0]
+  ] : statement if length(var.subnet_ids) > 0]
 }
 
 resource "aws_iam_role" "this" {

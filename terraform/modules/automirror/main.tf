@@ -29,7 +29,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_lambda_function" "this" {
   function_name           = var.name
-  description             = "Keeps Traffic Mirror sessions as the tags of instances ask."
+  description             = "Keeps Traffic Mirror sessions as the instances' tags ask"
   role                    = aws_iam_role.this.arn
   filename                = var.zip
   source_code_hash        = filebase64sha256(var.zip)
@@ -63,6 +63,7 @@ resource "aws_lambda_function" "this" {
       MIRROR_PRECEDENCE        = var.mirror_precedence
       MIRROR_KEEP_STOPPED      = tostring(var.mirror_keep_stopped)
       MIRROR_MODE              = var.mirror_mode
+      MIRROR_RATE_SHARE        = tostring(var.mirror_rate_share)
       MIRROR_OWNER             = var.mirror_owner
       MIRROR_SUPPORTED_TYPES   = join(",", var.mirror_supported_types)
       MIRROR_UNSUPPORTED_TYPES = join(",", var.mirror_unsupported_types)

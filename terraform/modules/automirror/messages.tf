@@ -17,26 +17,23 @@ locals {
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     },
     {
-      Sid       = "OurAlarmsMayPublish"
+      Sid       = "AllowAlarms"
       Effect    = "Allow"
       Principal = { Service = "cloudwatch.amazonaws.com" }
       Action    = "sns:Publish"
       Resource  = local.topic_arn
       Condition = {
-        ArnLike      = { "aws:SourceArn" = "${local.arn.cloudwatch}:alarm:${var.name}-*" }
+        ArnLike      = { "aws:SourceArn" = "${local.arn.cloudwatch}:alarm:*" }
         StringEquals = { "aws:SourceAccount" = local.account }
       }
     },
+    # EventBridge's guide: no conditions in topic policies for EventBridge.
     {
-      Sid       = "OurRuleMayPublish"
+      Sid       = "AllowRules"
       Effect    = "Allow"
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sns:Publish"
       Resource  = local.topic_arn
-      Condition = {
-        ArnEquals    = { "aws:SourceArn" = local.compliance_message_rule_arn }
-        StringEquals = { "aws:SourceAccount" = local.account }
-      }
     },
   ]
 }
@@ -51,7 +48,7 @@ resource "aws_sns_topic" "this" {
 
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = [for statement in local.topic_statements : statement if statement.Sid != "OurRuleMayPublish" || local.send_compliance]
+    Statement = local.topic_statements
   })
 
   lifecycle {
@@ -66,7 +63,7 @@ resource "aws_cloudwatch_event_rule" "compliance_message" {
   count = local.send_compliance ? 1 : 0
 
   name        = local.compliance_message_rule
-  description = "Verdicts of the Config rule that change, for people"
+  description = "A verdict of the Config rule changes, told in a sentence"
 
   event_pattern = jsonencode({
     source      = ["aws.config"]

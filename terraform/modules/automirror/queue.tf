@@ -18,7 +18,7 @@ locals {
           Condition = { Bool = { "aws:SecureTransport" = "false" } }
         },
         {
-          Sid       = "OurRulesMaySend"
+          Sid       = "AllowOurRules"
           Effect    = "Allow"
           Principal = { Service = "events.amazonaws.com" }
           Action    = "sqs:SendMessage"
@@ -54,9 +54,4 @@ resource "aws_sqs_queue" "dead_letters" {
   sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
   kms_master_key_id         = var.kms_key_arn
   policy                    = local.queue_policies[local.dead_letters_arn]
-
-  redrive_allow_policy = jsonencode({
-    redrivePermission = "byQueue"
-    sourceQueueArns   = [local.queue_arn]
-  })
 }

@@ -3,6 +3,7 @@ locals {
     {
       Sid    = "ReadEc2"
       Effect = "Allow"
+      # EC2 knows no resources for these calls.
       Action = [
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
@@ -14,15 +15,17 @@ locals {
       Condition = { StringEquals = { "ec2:Region" = local.region } }
     },
     {
-      Sid      = "AnswerConfig"
-      Effect   = "Allow"
+      Sid    = "ReportAndReadHistory"
+      Effect = "Allow"
+      # AWS Config knows no resources for these calls.
       Action   = ["config:GetResourceConfigHistory", "config:PutEvaluations"]
       Resource = "*"
     },
     {
-      Sid      = "ReadVerdicts"
-      Effect   = "Allow"
-      Action   = "config:GetComplianceDetailsByConfigRule"
+      Sid    = "ReadVerdicts"
+      Effect = "Allow"
+      Action = "config:GetComplianceDetailsByConfigRule"
+      # The rule's id is AWS Config's choice, made after this role.
       Resource = "${local.arn.config}:config-rule/*"
     },
     {
@@ -33,37 +36,43 @@ locals {
     },
   ]
 
-  # What Lambda documents for functions in a VPC, and refuses to make the function without. Lambda uses
-  # these rights, the function's code never may.
-  vpc_calls = [
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:UnassignPrivateIpAddresses",
-  ]
+  # What Lambda itself needs to reach a VPC, as its guide lists it. The function's own code may not use it: its
+  # calls carry lambda:SourceFunctionArn, Lambda's do not.
+  not_from_our_code = { Null = { "lambda:SourceFunctionArn" = "true" } }
+
   vpc_statements = [for statement in [
     {
       Sid       = "ReadSubnets"
       Effect    = "Allow"
       Action    = ["ec2:DescribeSubnets"]
       Resource  = ["*"]
-      Condition = { StringEquals = { "ec2:Region" = local.region } }
+      Condition = merge({ StringEquals = { "ec2:Region" = local.region } }, local.not_from_our_code)
     },
     {
-      Sid       = "AttachToVpc"
-      Effect    = "Allow"
-      Action    = local.vpc_calls
-      Resource  = concat(["${local.arn.ec2}:*/*"], [for id in var.subnet_ids : "arn:${local.partition}:ec2:${local.region}:*:subnet/${id}"])
-      Condition = {}
+      Sid    = "ConnectToVpc"
+      Effect = "Allow"
+      Action = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:UnassignPrivateIpAddresses",
+      ]
+      Resource = [
+        "${local.arn.ec2}:network-interface/*",
+        "${local.arn.ec2}:security-group/*",
+        # A VPC that is shared has the subnets of another account.
+        "arn:${local.partition}:ec2:${local.region}:*:subnet/*",
+      ]
+      Condition = local.not_from_our_code
     },
     {
-      Sid       = "NotFromOurCode"
-      Effect    = "Deny"
-      Action    = local.vpc_calls
-      Resource  = ["*"]
-      Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.function_arn } }
+      Sid    = "DisconnectFromVpc"
+      Effect = "Allow"
+      Action = ["ec2:DeleteNetworkInterface"]
+      # Lambda's guide: one interface's id, or this form.
+      Resource  = ["${local.arn.ec2}:*/*"]
+      Condition = local.not_from_our_code
     },
-  ] : { for key, value in statement : key => value if key != "Condition" || length(value) > 0 } if length(var.subnet_ids) > 0]
+  ] : statement if length(var.subnet_ids) > 0]
 }
 
 resource "aws_iam_role" "this" {

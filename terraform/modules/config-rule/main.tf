@@ -26,7 +26,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_lambda_function" "this" {
   function_name           = var.name
-  description             = "Tells AWS Config whether instances are mirrored as they should be."
+  description             = "Judges for AWS Config whether instances are mirrored as they should be"
   role                    = aws_iam_role.this.arn
   filename                = var.zip
   source_code_hash        = filebase64sha256(var.zip)
@@ -60,6 +60,7 @@ resource "aws_lambda_function" "this" {
       MIRROR_PRECEDENCE        = var.mirror_precedence
       MIRROR_KEEP_STOPPED      = tostring(var.mirror_keep_stopped)
       MIRROR_MODE              = var.mirror_mode
+      MIRROR_RATE_SHARE        = tostring(var.mirror_rate_share)
       MIRROR_OWNER             = var.mirror_owner
       MIRROR_SUPPORTED_TYPES   = join(",", var.mirror_supported_types)
       MIRROR_UNSUPPORTED_TYPES = join(",", var.mirror_unsupported_types)
@@ -96,7 +97,7 @@ resource "aws_lambda_permission" "config" {
 
 resource "aws_config_config_rule" "this" {
   name             = var.name
-  description      = "Instances are mirrored as their tags ask, and sessions lead to allowed targets only."
+  description      = "Every instance is mirrored as its tags and the settings of automirror ask, and no session leads to a target that is not allowed."
   input_parameters = jsonencode({ unsupported = var.unsupported_compliance })
 
   scope {
@@ -127,7 +128,7 @@ resource "aws_config_config_rule" "this" {
 
 resource "aws_cloudwatch_metric_alarm" "errors" {
   alarm_name          = "${var.name}-errors"
-  alarm_description   = "Invocations of config-rule failed."
+  alarm_description   = "config-rule fails, so verdicts may be out of date; its log says why."
   namespace           = "AWS/Lambda"
   metric_name         = "Errors"
   dimensions          = { FunctionName = aws_lambda_function.this.function_name }

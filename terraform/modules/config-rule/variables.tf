@@ -168,6 +168,18 @@ variable "mirror_mode" {
   }
 }
 
+variable "mirror_rate_share" {
+  description = "How much of the rate at which EC2 takes changes one process of automirror uses, in percent."
+  type        = number
+  default     = 80
+  nullable    = false
+
+  validation {
+    condition     = var.mirror_rate_share >= 1 && var.mirror_rate_share <= 100 && floor(var.mirror_rate_share) == var.mirror_rate_share
+    error_message = "It must be a whole number from 1 to 100."
+  }
+}
+
 variable "mirror_owner" {
   description = "Value of the tag `ManagedBy` on our sessions; two deployments that look after the same interfaces need two."
   type        = string
@@ -263,8 +275,8 @@ variable "log_level" {
   nullable    = false
 
   validation {
-    condition     = contains(["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"], var.log_level)
-    error_message = "It must be TRACE, DEBUG, INFO, WARN, ERROR or FATAL."
+    condition     = contains(["TRACE", "DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
+    error_message = "It must be TRACE, DEBUG, INFO, WARN or ERROR."
   }
 }
 

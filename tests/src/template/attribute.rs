@@ -10,6 +10,7 @@ pub(super) struct Place {
     account: String,
     partition: String,
     stack: String,
+    stack_id: String,
 }
 
 impl Default for Place {
@@ -19,6 +20,7 @@ impl Default for Place {
             account: "111122223333".to_owned(),
             partition: "aws".to_owned(),
             stack: "stack".to_owned(),
+            stack_id: "arn:aws:cloudformation:us-east-1:111122223333:stack/stack/0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d".to_owned(),
         }
     }
 }
@@ -31,6 +33,7 @@ impl Place {
             "AWS::AccountId" => &mut self.account,
             "AWS::Partition" => &mut self.partition,
             "AWS::StackName" => &mut self.stack,
+            "AWS::StackId" => &mut self.stack_id,
             _ => return false,
         };
         value.clone_into(place);
@@ -43,6 +46,7 @@ impl Place {
             "AWS::AccountId" => Some(&self.account),
             "AWS::Partition" => Some(&self.partition),
             "AWS::StackName" => Some(&self.stack),
+            "AWS::StackId" => Some(&self.stack_id),
             "AWS::URLSuffix" => Some("amazonaws.com"),
             _ => None,
         }
