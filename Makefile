@@ -11,14 +11,19 @@ demo: ## Watch automirror at work in a local cloud (ARGS=--serve leaves it runni
 	@cargo build $(CARGO_FLAGS) --bins
 	@target/debug/demo $(ARGS)
 
-# The tests record what the roles are asked, and the last line judges it, Terraform's policies too if
-# there is a plan.
-test: tools package ## Run every test
-	rm -rf target/authorizations
+PYTEST := pytest -q -p no:cacheprovider -p say_skipped
+
+# The tests record what the roles are asked, and proof judges it, Terraform's policies too if the tests of
+# deployments left a plan. What could not be tested is said at the very end.
+test: export PYTHONPATH := $(CURDIR)/tests/pytest
+test: tools package target/tools/deploy/ready ## Run every test
+	rm -rf target/authorizations target/deploy target/skipped
 	AUTHORIZATIONS=$(CURDIR)/target/authorizations cargo test $(CARGO_FLAGS)
-	target/tools/package/bin/pytest -q -rs -p no:cacheprovider package
 	@cargo build $(CARGO_FLAGS) --bins --quiet
+	target/tools/package/bin/$(PYTEST) package
+	env -u TF_CLI_CONFIG_FILE target/tools/deploy/bin/$(PYTEST) tests/deploy
 	target/debug/proof target/authorizations target/deploy/plans/default.json
+	@if test -e target/skipped; then cat target/skipped; fi
 
 lint: target/tools/templates/ready ## Check format, lints, documentation, licences, sources and templates
 	cargo fmt --check
@@ -56,6 +61,11 @@ target/tools/templates/ready: cloudformation/requirements.txt
 target/tools/package/ready: package/requirements.txt
 	python3 -m venv target/tools/package
 	target/tools/package/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+target/tools/deploy/ready: tests/deploy/requirements.txt
+	python3 -m venv target/tools/deploy
+	target/tools/deploy/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 target/tools/rie: tests/rie/requirements.txt tests/rie/fetch.py

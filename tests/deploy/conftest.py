@@ -93,11 +93,10 @@ class Terraform:
             "TF_IN_AUTOMATION": "1",
         }
 
-    def run(self, *arguments, codes=(0,)):
+    def run(self, *arguments, codes=(0,), **environment):
         command = ["terraform", *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, text=True, capture_output=True
-        )
+        environment = self.environment | environment
+        done = subprocess.run(command, cwd=self.folder, env=environment, text=True, capture_output=True)
         assert done.returncode in codes, f"{command}: {done.stdout[-4000:]}{done.stderr[-8000:]}"
         return done.stdout
 
@@ -109,6 +108,10 @@ class Terraform:
 
     def show(self, *plan):
         return json.loads(self.run("show", "-json", *plan))
+
+    def plan(self, region=REGION):
+        self.run("plan", "-no-color", "-input=false", "-out=plan", AWS_REGION=region)
+        return self.show("plan")
 
 
 @pytest.fixture(scope="session")

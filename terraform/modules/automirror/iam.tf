@@ -136,6 +136,7 @@ locals {
 
 resource "aws_iam_role" "this" {
   name                 = local.role_name
+  description          = "What automirror may do"
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -149,7 +150,7 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  name = "least"
+  name = "automirror"
   role = aws_iam_role.this.name
 
   policy = jsonencode({

@@ -77,6 +77,7 @@ locals {
 
 resource "aws_iam_role" "this" {
   name                 = local.role_name
+  description          = "What config-rule may do"
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -90,7 +91,7 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  name = "least"
+  name = "config-rule"
   role = aws_iam_role.this.name
 
   policy = jsonencode({

@@ -1,0 +1,270 @@
+"""What Terraform made, in CloudFormation's words; and what both call the same, written the same."""
+
+import json
+import re
+
+from conftest import ACCOUNT, REGION
+
+NAME = "zq"
+# What Terraform calls the resources of the template automirror.yaml; each ends the name of the deployment.
+AUTOMIRROR = {
+    "ApiCallRule": "-api-call",
+    "ComplianceMessageRule": "-compliance-message",
+    "ComplianceRule": "-compliance",
+    "DeadLetterQueue": "-dead-letters",
+    "DeadLettersAlarm": "-dead-letters",
+    "ErrorsAlarm": "-errors",
+    "Function": "",
+    "InstanceStateRule": "-instance-state",
+    "OldestMessageAlarm": "-oldest-message",
+    "Queue": "",
+    "Role": f"-{REGION}",
+    "SweepRule": "-sweep",
+    "TagRule": "-tag",
+    "ThrottlesAlarm": "-throttles",
+    "Topic": "",
+}
+CONFIG_RULE = {"ErrorsAlarm": "-errors", "Function": "", "Role": f"-{REGION}"}
+
+
+def camel(snake):
+    return "".join(part.capitalize() for part in snake.split("_"))
+
+
+def canonical(value):
+    """Without what is empty, the order of lists, and the difference of a list of one and its only item."""
+    if isinstance(value, dict):
+        members = {name: canonical(member) for name, member in sorted(value.items())}
+        return {name: member for name, member in members.items() if member not in ("", {}, [])}
+    if isinstance(value, list):
+        items = sorted((canonical(item) for item in value), key=json.dumps)
+        return items[0] if len(items) == 1 else items
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+# CloudFormation
+
+
+def from_template(resolved, stack, names):
+    """The resources of a resolved template by logical id, with Terraform's names."""
+    text = json.dumps(resolved["Resources"])
+    # The name of a log group is a path in Terraform.
+    text = re.sub(rf"{stack}-LogGroup-[0-9A-F]{{12}}", f"/aws/lambda/{stack}", text)
+    text = re.sub(rf"{stack}-([A-Za-z0-9]+)-[0-9A-F]{{12}}", lambda found: stack + names[found[1]], text)
+    text = re.sub(r"automirror-[0-9a-f-]{36}", stack, text)
+    text = re.sub(r"tmf-[0-9a-f]{17}", "the default filter", text)
+    # Delimiters of lists take no references in a template, so it names partition and region by a condition only.
+    text = text.replace("arn:*:ec2:*:", f"arn:aws:ec2:{REGION}:")
+    resources = {}
+    for logical, resource in json.loads(text).items():
+        properties = resource["Properties"]
+        shape = SHAPES.get(resource["Type"])
+        resources[logical] = canonical(shape(properties) if shape else properties)
+    return resources
+
+
+def without(*names):
+    return lambda properties: {name: value for name, value in properties.items() if name not in names}
+
+
+def dashboard_shape(properties):
+    return {"DashboardBody": json.loads(properties["DashboardBody"])}
+
+
+def role_shape(properties):
+    (policy,) = properties["Policies"]
+    return properties | {"Policies": policy}
+
+
+# What the two say in different forms, or what is the one's own way to say where something belongs.
+SHAPES = {
+    "AWS::CloudWatch::Dashboard": dashboard_shape,
+    "AWS::EC2::TrafficMirrorFilterRule": without("TrafficMirrorFilterId"),
+    "AWS::IAM::Role": role_shape,
+    "AWS::Lambda::Function": without("Code"),
+    "AWS::SNS::TopicPolicy": without("Topics"),
+    "AWS::SQS::Queue": lambda properties: {"VisibilityTimeout": 30} | properties,
+    "AWS::SQS::QueuePolicy": without("Queues"),
+}
+
+
+# Terraform
+
+
+def resources(state):
+    """Each resource of a module and its modules: address without indices of modules, and values."""
+    for resource in state.get("resources", []):
+        if resource["mode"] == "managed":
+            yield resource["address"].replace("[0]", ""), resource["values"]
+    for module in state.get("child_modules", []):
+        yield from resources(module)
+
+
+def from_state(state, module):
+    """The resources of a module by the logical id that the template has for them."""
+    text = json.dumps(dict(resources(state)))
+    text = re.sub(r"tmf-[0-9a-f]{17}", "the default filter", text)
+    made = {}
+    prefix = f"module.{module}."
+    all_values = {
+        address.removeprefix(prefix): values
+        for address, values in json.loads(text).items()
+        if address.startswith(prefix)
+    }
+    for address, values in all_values.items():
+        for logical, properties in translated(address, values, all_values):
+            assert logical not in made, logical
+            made[logical] = canonical(properties)
+    return made
+
+
+def translated(address, values, everything):
+    kind, _, rest = address.partition(".")
+    key = re.sub(r'^.*\["(.*)"\]$', r"\1", rest)
+    match kind:
+        case "aws_cloudwatch_dashboard":
+            yield "Dashboard", {"DashboardBody": json.loads(values["dashboard_body"])}
+        case "aws_cloudwatch_event_rule":
+            yield camel(key) + "Rule", rule(values, everything)
+        case "aws_cloudwatch_event_target" | "aws_iam_role_policy":
+            pass  # Part of its rule, or role.
+        case "aws_cloudwatch_log_group":
+            yield "LogGroup", {"RetentionInDays": values["retention_in_days"], "KmsKeyId": values["kms_key_id"]}
+        case "aws_cloudwatch_metric_alarm":
+            yield camel(key) + "Alarm", alarm(values)
+        case "aws_config_config_rule":
+            yield "ConfigRule", config_rule(values)
+        case "aws_ec2_traffic_mirror_filter":
+            tags = [{"Key": key, "Value": value} for key, value in values["tags"].items()]
+            chosen = take(values, "description", "network_services")
+            yield "DefaultFilter", chosen | {"Tags": tags}
+        case "aws_ec2_traffic_mirror_filter_rule":
+            direction, family = key.split("_")
+            # The provider reads 0 where there is no protocol.
+            known = {name: value or None for name, value in values.items()}
+            fields = [name for name in known if name not in ("arn", "id", "traffic_mirror_filter_id")]
+            yield f"DefaultFilter{camel(direction)}{camel(family)}", take(known, *fields)
+        case "aws_iam_role":
+            yield "Role", role(values, everything["aws_iam_role_policy.this"])
+        case "aws_lambda_event_source_mapping":
+            yield "EventSourceMapping", mapping(values)
+        case "aws_lambda_function":
+            yield "Function", function(values)
+        case "aws_lambda_permission":
+            chosen = take(values, "action", "principal", "source_account", "source_arn")
+            yield "Permission", chosen | {"FunctionName": function_arn(values["function_name"])}
+        case "aws_sns_topic":
+            yield "Topic", take(values, "kms_master_key_id")
+            yield "TopicPolicy", {"PolicyDocument": json.loads(values["policy"])}
+        case "aws_sqs_queue":
+            logical = "Queue" if rest == "this" else "DeadLetterQueue"
+            yield logical, queue(values)
+            yield f"{logical}Policy", {"PolicyDocument": json.loads(values["policy"])}
+        case _:
+            raise AssertionError(f"{address} has no counterpart")
+
+
+def take(values, *names):
+    return {camel(name): values[name] for name in names}
+
+
+def function_arn(name):
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+
+
+def rule(values, everything):
+    targets = [
+        {
+            "Id": target["target_id"],
+            "Arn": target["arn"],
+            "InputTransformer": [
+                {"InputPathsMap": one["input_paths"], "InputTemplate": one["input_template"]}
+                for one in target["input_transformer"]
+            ],
+            "RetryPolicy": [
+                take(one, "maximum_retry_attempts")
+                | {"MaximumEventAgeInSeconds": one["maximum_event_age_in_seconds"]}
+                for one in target["retry_policy"]
+            ],
+            "DeadLetterConfig": [take(one, "arn") for one in target["dead_letter_config"]],
+        }
+        | take(target, "input", "input_path", "role_arn")
+        for address, target in everything.items()
+        if address.startswith("aws_cloudwatch_event_target.") and target["rule"] == values["name"]
+    ]
+    assert values["state"] in (None, "ENABLED"), values
+    return take(values, "description", "schedule_expression", "role_arn") | {
+        "EventPattern": json.loads(values["event_pattern"] or "{}"),
+        "Targets": targets,
+    }
+
+
+def alarm(values):
+    names = ["namespace", "metric_name", "statistic", "period", "evaluation_periods", "threshold"]
+    names += ["comparison_operator", "treat_missing_data", "alarm_description", "alarm_actions"]
+    return take(values, *names) | {
+        "OKActions": values["ok_actions"],
+        "Dimensions": [{"Name": name, "Value": value} for name, value in values["dimensions"].items()],
+    }
+
+
+def config_rule(values):
+    (source,) = values["source"]
+    (scope,) = values["scope"]
+    details = [
+        take(detail, "event_source", "message_type", "maximum_execution_frequency")
+        for detail in source["source_detail"]
+    ]
+    return {
+        "ConfigRuleName": values["name"],
+        "Description": values["description"],
+        "InputParameters": json.loads(values["input_parameters"]),
+        "Scope": take(scope, "compliance_resource_types"),
+        "Source": take(source, "owner", "source_identifier") | {"SourceDetails": details},
+    }
+
+
+def role(values, policy):
+    return {
+        "Description": values["description"],
+        "AssumeRolePolicyDocument": json.loads(values["assume_role_policy"]),
+        "PermissionsBoundary": values["permissions_boundary"],
+        "Policies": {"PolicyName": policy["name"], "PolicyDocument": json.loads(policy["policy"])},
+    }
+
+
+def mapping(values):
+    (scaling,) = values["scaling_config"]
+    names = ["event_source_arn", "batch_size", "maximum_batching_window_in_seconds", "function_response_types"]
+    return take(values, *names) | {
+        "FunctionName": values["function_arn"],
+        "ScalingConfig": take(scaling, "maximum_concurrency"),
+    }
+
+
+def function(values):
+    names = ["description", "runtime", "handler", "architectures", "memory_size", "timeout", "role"]
+    names += ["kms_key_arn", "code_signing_config_arn"]
+    vpc = [take(one, "subnet_ids", "security_group_ids") for one in values["vpc_config"]]
+    logging = [take(one, "log_group", "log_format", "application_log_level") for one in values["logging_config"]]
+    (environment,) = values["environment"]
+    return take(values, *names) | {
+        "Environment": {"Variables": environment["variables"]},
+        "LoggingConfig": logging,
+        "VpcConfig": vpc,
+    }
+
+
+def queue(values):
+    redrive = json.loads(values["redrive_policy"] or "{}")
+    return {
+        "VisibilityTimeout": values["visibility_timeout_seconds"],
+        "MessageRetentionPeriod": values["message_retention_seconds"],
+        "SqsManagedSseEnabled": values["sqs_managed_sse_enabled"] if not values["kms_master_key_id"] else None,
+        "KmsMasterKeyId": values["kms_master_key_id"],
+        "RedrivePolicy": redrive,
+    }

@@ -1,0 +1,232 @@
+"""The templates and the modules make the same: resource by resource, with the same inputs."""
+
+import json
+import re
+import subprocess
+
+import parity
+import pytest
+from conftest import ACCOUNT, REGION, TOP
+
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d"
+OPTIONS = {
+    "mirror_tag_key": "Watch",
+    "mirror_tag_value": "Yes",
+    "mirror_scope": "all",
+    "mirror_vpc_ids": ["vpc-11111111", "vpc-22222222"],
+    "mirror_target_ids": ["tmt-11111111", "tmt-22222222"],
+    "mirror_target_owners": ["210987654321"],
+    "mirror_filter_id": "tmf-11111111",
+    "mirror_interfaces": "primary",
+    "mirror_packet_length": 128,
+    "mirror_vni": 7,
+    "mirror_precedence": "before",
+    "mirror_keep_stopped": True,
+    "mirror_mode": "detect",
+    "mirror_rate_share": 50,
+    "mirror_owner": "blue",
+    "mirror_supported_types": ["m9g"],
+    "mirror_unsupported_types": ["t3", "m5.large"],
+    "sweep_schedule": "rate(1 hour)",
+    "config_rule_interval": "Three_Hours",
+    "unsupported_compliance": "NON_COMPLIANT",
+    "architecture": "x86_64",
+    "memory_size": 512,
+    "config_rule_memory_size": 1024,
+    "timeout": 120,
+    "maximum_concurrency": 5,
+    "log_level": "DEBUG",
+    "log_retention_days": 90,
+    "permissions_boundary_arn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+    "kms_key_arn": KEY,
+    "alarm_topic_arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:given",
+}
+# Inputs that one way of deploying has and the other needs not.
+TERRAFORM_ONLY = {
+    "automirror_zip": "a template names its zip, which `aws cloudformation package` uploads",
+    "config_rule_zip": "the same",
+    "name": "CloudFormation makes names of the stack's",
+    "create_config_rule": "a template of its own",
+    "create_filter": "Terraform must know while it plans whether there is a filter",
+    "create_compliance_messages": "the same, of the topic",
+}
+CLOUDFORMATION_ONLY = {"config_rule_name": "the other stack makes it; the module hands it on"}
+
+
+def template(path, stack, values):
+    """A template of the repository, resolved with Terraform's inputs."""
+    place = {
+        "AWS::AccountId": ACCOUNT,
+        "AWS::Region": REGION,
+        "AWS::StackName": stack,
+        "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d",
+    }
+    return resolve(path, place | values)
+
+
+def resolve(path, values):
+    arguments = [f"{name}={value}" for name, value in values.items()]
+    command = [TOP / "target/debug/template", TOP / "cloudformation" / path, *arguments]
+    done = subprocess.run(command, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def parameters(path):
+    return resolve(path, {})["Parameters"]
+
+
+def as_parameter(value):
+    if isinstance(value, list):
+        return ",".join(value)
+    return parity.canonical(value)
+
+
+def chosen(path, values):
+    """Those of Terraform's inputs that a template has."""
+    known = parameters(path)
+    named = {parity.camel(name): as_parameter(value) for name, value in values.items()}
+    return {name: value for name, value in named.items() if name in known}
+
+
+@pytest.fixture
+def applied(terraform, zips):
+    def apply(values):
+        packages = {
+            "automirror_zip": str(zips / "automirror.zip"),
+            "config_rule_zip": str(zips / "config-rule.zip"),
+            "name": parity.NAME,
+        }
+        terraform.set(packages | values)
+        terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
+        return terraform.show()["values"]["root_module"]
+
+    yield apply
+    terraform.run("destroy", "-no-color", "-input=false", "-auto-approve")
+
+
+def assert_same(state, module, resolved, stack, names):
+    ours = parity.from_template(resolved, stack, names)
+    theirs = parity.from_state(state, module)
+    assert sorted(ours) == sorted(theirs)
+    different = {logical: (ours[logical], theirs[logical]) for logical in ours if ours[logical] != theirs[logical]}
+    assert not different, json.dumps(different, indent=1)
+
+
+def assert_parity(state, values, topic):
+    rule = f"{parity.NAME}-config-rule"
+    automirror = chosen("automirror.yaml", values) | {"ConfigRuleName": rule}
+    # The root module hands the default filter on; the rule's stack finds it by its tag, or is given it.
+    handed_on = {"MirrorFilterId": "tmf-00000000000000000", "CreateTopic": "false", "AlarmTopicArn": topic}
+    config_rule = handed_on | chosen("config-rule.yaml", {**values, "create_topic": False})
+    resolved = template("automirror.yaml", parity.NAME, automirror)
+    assert_same(state, "automirror", resolved, parity.NAME, parity.AUTOMIRROR)
+    resolved = template("config-rule.yaml", rule, config_rule)
+    assert_same(state, "config_rule", resolved, rule, parity.CONFIG_RULE)
+
+
+def test_by_default_both_make_the_same(applied):
+    values = {"create_topic": True}
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:{parity.NAME}"
+    assert_parity(applied(values), values, topic)
+
+
+def test_with_every_option_both_make_the_same(aws, applied):
+    network = aws.client("ec2")
+    (subnet, *_) = network.describe_subnets()["Subnets"]
+    (group, *_) = network.describe_security_groups()["SecurityGroups"]
+    values = OPTIONS | {"subnet_ids": [subnet["SubnetId"]], "security_group_ids": [group["GroupId"]]}
+    assert_parity(applied(values), values, values["alarm_topic_arn"])
+
+
+def test_the_rights_on_targets_of_other_accounts_are_the_same(terraform, zips):
+    values = {"mirror_target_owners": ["210987654321", "109876543210"]}
+    packages = {name: str(zips / "automirror.zip") for name in ("automirror_zip", "config_rule_zip")}
+    terraform.set(packages | {"name": parity.NAME} | values)
+    ours = parity.from_template(
+        template("automirror.yaml", parity.NAME, chosen("automirror.yaml", values)), parity.NAME, parity.AUTOMIRROR
+    )
+    plan = terraform.plan()
+    policy = next(
+        values["policy"]
+        for address, values in parity.resources(plan["planned_values"]["root_module"])
+        if address == "module.automirror.aws_iam_role_policy.this"
+    )
+    assert ours["Role"]["Policies"]["PolicyDocument"] == parity.canonical(json.loads(policy))
+
+
+def test_the_plan_with_defaults_is_kept_for_the_judge_of_rights(terraform, zips):
+    terraform.set({"automirror_zip": str(zips / "automirror.zip"), "config_rule_zip": str(zips / "config-rule.zip")})
+    kept = TOP / "target/deploy/plans/default.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    plan = terraform.plan()
+    kept.write_text(json.dumps(plan))
+    assert {resource["type"] for resource in plan["resource_changes"]} >= {"aws_iam_role_policy"}
+
+
+def test_in_other_partitions_nothing_names_the_usual_one():
+    place = {"AWS::Partition": "aws-cn", "AWS::Region": "cn-north-1"}
+    options = {"subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]}
+    for path in ("automirror.yaml", "config-rule.yaml"):
+        for values in ({}, options):
+            resolved = resolve(path, place | chosen(path, values) | {"CreateTopic": "true"})
+            text = json.dumps(resolved["Resources"])
+            assert "arn:aws-cn:" in text and "arn:aws:" not in text, path
+
+
+def test_in_other_partitions_terraform_names_no_other(aws, terraform, zips):
+    terraform.set(
+        {
+            "automirror_zip": str(zips / "automirror.zip"),
+            "config_rule_zip": str(zips / "config-rule.zip"),
+            "create_topic": True,
+        }
+    )
+    plan = terraform.plan(region="cn-north-1")
+    text = json.dumps(plan["planned_values"])
+    assert "arn:aws-cn:" in text and "arn:aws:" not in text
+
+
+# Inputs
+
+
+def variables(folder):
+    """The inputs of a module as text, without their descriptions, which speak of one function or of two."""
+    text = (TOP / folder / "variables.tf").read_text()
+    blocks = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.M | re.S)
+    assert len(blocks) == text.count('variable "')
+    return {name: re.sub(r"^  description .*\n", "", body, flags=re.M) for name, body in blocks}
+
+
+def default(block):
+    found = re.search(r"^  default += (.*)$", block, re.M)
+    return parity.canonical(json.loads(found[1])) if found else None
+
+
+def test_the_inputs_and_their_defaults_are_the_same():
+    terraform = {name: default(block) for name, block in variables("terraform").items()}
+    ours = parameters("automirror.yaml") | parameters("config-rule.yaml")
+    cloudformation = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): value for name, value in ours.items()}
+    assert terraform.keys() - cloudformation.keys() == TERRAFORM_ONLY.keys()
+    assert cloudformation.keys() - terraform.keys() == CLOUDFORMATION_ONLY.keys()
+    for name in terraform.keys() & cloudformation.keys():
+        assert (terraform[name] or "") == cloudformation[name], name
+
+
+@pytest.mark.parametrize("path", ["automirror.yaml", "config-rule.yaml"])
+def test_every_setting_is_an_input(path):
+    # That this table has all settings of the code is tested with the code.
+    settings = set(re.findall(r"`(MIRROR_[A-Z_]+)`", (TOP / "README.md").read_text()))
+    resolved = resolve(path, {})["Resources"]["Function"]["Properties"]
+    assert set(resolved["Environment"]["Variables"]) == settings
+    inputs = {parity.camel(setting.lower()) for setting in settings}
+    assert inputs <= set(parameters(path))
+
+
+def test_an_input_is_the_same_in_every_module():
+    root = variables("terraform")
+    # The memory of the one function is another input than that of the other.
+    differ = {"automirror": {"zip", "config_rule_name"}, "config-rule": {"zip", "name", "memory_size"}}
+    for module, own in differ.items():
+        for name, block in variables(f"terraform/modules/{module}").items():
+            assert (name in own) == (root.get(name) != block), f"{module}: {name}"
