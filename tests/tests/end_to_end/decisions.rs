@@ -453,6 +453,21 @@ async fn a_foreign_session_that_does_what_is_wanted_counts_as_coverage() {
 }
 
 #[tokio::test]
+async fn the_sessions_of_another_tool_are_taken_over_by_a_tag_without_a_gap() {
+    let stage = stage().await;
+    let instance = stage.launch(&tagged());
+    stage.let_run();
+    let theirs = stage.foreign(&stage.interface(&instance), 1, &stage.target);
+    let ours = tags(&[("ManagedBy", "automirror")]);
+    stage.world().create_tags(&user(), std::slice::from_ref(&theirs.id), &ours).unwrap();
+    assert_eq!(summary(&stage.sweep().await)["reasons"]["as-wanted"], 1);
+    assert_eq!(stage.session(&instance).id, theirs.id);
+    stage.untag(&instance, "Mirror");
+    stage.sweep().await;
+    assert_eq!(stage.sessions(&instance), []);
+}
+
+#[tokio::test]
 async fn two_installations_share_an_account() {
     let mut stage = stage().await;
     let second = [

@@ -334,7 +334,8 @@ async fn planning_again_after_a_full_target_counts_what_was_done_and_says_each_t
     };
     stage.fault(Fault { skip: 1, ..Fault::once(CREATE, full) });
     let delivery = stage.deployment.deliver().await;
-    assert_eq!(stage.session(&instance).target, stage.target);
+    // The two are made side by side: either may be the one that finds no room.
+    assert!([&stage.target, &second].contains(&&stage.session(&instance).target));
     let creates = stage.take_calls().into_iter().filter(|call| call.action == CREATE);
     assert_eq!(creates.count(), 2, "the one that was made is not made again");
     let warned = said(delivery.batches[0].log(), "WARN");
