@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint package fmt cloud tools
+.PHONY: help demo test lint package fmt simulate cloud tools
 
 # One selection of packages everywhere: any other gives the EC2 SDK other features and builds it anew.
 CARGO_FLAGS := --workspace --locked
@@ -40,6 +40,10 @@ package: target/tools/package/ready ## Build the functions' zips for Lambda (ARC
 
 fmt: ## Format the code
 	cargo fmt
+
+simulate: ## Play simulations (RUNS=5000 FROM=0; SEED=7: that one, with all that happens in it)
+	@cargo build $(CARGO_FLAGS) --bins --quiet
+	@target/debug/simulate $(if $(SEED),seed $(SEED),runs $(or $(RUNS),1000) from $(or $(FROM),0))
 
 cloud: ## Run the local cloud as a server and print its endpoint (ARGS="--port N")
 	@cargo build $(CARGO_FLAGS) --bins

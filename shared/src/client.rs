@@ -21,18 +21,28 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The configuration of every AWS client, with Lambda's own region and credentials.
 pub async fn config() -> SdkConfig {
-    let retries = RetryConfig::standard()
+    aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .load()
+        .await
+}
+
+/// How often a call is tried.
+#[must_use]
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard()
         .with_max_attempts(TRIES)
         .with_initial_backoff(FIRST_PAUSE)
-        .with_max_backoff(LONGEST_PAUSE);
-    let timeouts = TimeoutConfig::builder()
+        .with_max_backoff(LONGEST_PAUSE)
+}
+
+/// How long a call may take.
+#[must_use]
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(ATTEMPT)
         .operation_timeout(OPERATION)
-        .build();
-    aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(retries)
-        .timeout_config(timeouts)
-        .load()
-        .await
+        .build()
 }

@@ -1,6 +1,8 @@
 //! The cloud as a server on loopback: one process, nothing to install.
 
+mod in_process;
 mod line;
+mod reply;
 mod serve;
 mod service;
 
@@ -17,6 +19,7 @@ use crate::config::Config;
 use crate::fault::Faults;
 use crate::iam::Role;
 use crate::world::World;
+pub use in_process::{Gate, Moment};
 pub(crate) use service::Service;
 
 /// How to run a cloud.
@@ -33,14 +36,18 @@ pub struct Options {
     pub seed: u64,
 }
 
-/// A running cloud. It stops when it is dropped.
-///
-/// It has threads of its own, so a test may block its own runtime as it likes.
+/// A cloud. Its server, if it has one, stops when it is dropped.
 #[derive(Debug)]
 pub struct Cloud {
-    address: SocketAddr,
     shared: Arc<Shared>,
-    runtime: Option<Runtime>,
+    server: Option<Server>,
+}
+
+/// It has threads of its own, so a test may block its own runtime as it likes.
+#[derive(Debug)]
+struct Server {
+    address: SocketAddr,
+    runtime: Runtime,
 }
 
 /// What the requests work on.
@@ -67,14 +74,7 @@ impl Cloud {
             .enable_all()
             .build()
             .context("could not start the cloud's threads")?;
-        let shared = Arc::new(Shared {
-            world: Mutex::default(),
-            config: Mutex::default(),
-            faults: Faults::new(options.seed),
-            calls: Mutex::default(),
-            roles: Mutex::default(),
-            fixed_time: options.fixed_time,
-        });
+        let shared = Arc::new(Shared::new(options));
         let inside = runtime.enter();
         let listener =
             tokio::net::TcpListener::from_std(listener).context("could not use the listener")?;
@@ -83,12 +83,23 @@ impl Cloud {
         if options.auto_tick {
             runtime.spawn(tick(Arc::clone(&shared)));
         }
-        Ok(Self { address, shared, runtime: Some(runtime) })
+        Ok(Self { shared, server: Some(Server { address, runtime }) })
+    }
+
+    /// A cloud without a server, for clients in this process ([`Cloud::connect`]). Its time stays as it
+    /// is set.
+    pub fn in_process(seed: u64) -> Self {
+        let options = Options { seed, fixed_time: true, ..Options::default() };
+        Self { shared: Arc::new(Shared::new(&options)), server: None }
     }
 
     /// What clients take as `AWS_ENDPOINT_URL`.
+    ///
+    /// # Panics
+    /// Without a server.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        let server = self.server.as_ref().expect("a cloud in process has no address");
+        format!("http://{}", server.address)
     }
 
     /// The state. Requests wait while it is held.
@@ -126,13 +137,24 @@ impl Drop for Cloud {
     fn drop(&mut self) {
         // Calls that hang would be waited for otherwise, and waiting is not allowed within another
         // runtime.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+        if let Some(server) = self.server.take() {
+            server.runtime.shutdown_background();
         }
     }
 }
 
 impl Shared {
+    fn new(options: &Options) -> Self {
+        Self {
+            world: Mutex::default(),
+            config: Mutex::default(),
+            faults: Faults::new(options.seed),
+            calls: Mutex::default(),
+            roles: Mutex::default(),
+            fixed_time: options.fixed_time,
+        }
+    }
+
     // A test that panics while it holds a lock has failed already; the others need not.
     fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);

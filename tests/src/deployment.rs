@@ -84,18 +84,8 @@ impl Deployment {
     /// Brings the events since the last time to the queue.
     pub fn forward(&mut self) {
         let events = self.cloud.world().take_events();
-        for event in events {
-            // As the EventBridge rules do.
-            let passes = match event["detail-type"].as_str() {
-                Some("AWS API Call via CloudTrail") => self.trail,
-                Some("Config Rules Compliance Change") => {
-                    event["detail"]["newEvaluationResult"]["complianceType"] == "NON_COMPLIANT"
-                }
-                _ => true,
-            };
-            if passes {
-                self.queue.push_event(&event);
-            }
+        for event in events.iter().filter(|event| passes(event, self.trail)) {
+            self.queue.push_event(event);
         }
     }
 
@@ -146,6 +136,17 @@ impl Deployment {
         let worker = start(binary("automirror"), &self.cloud, settings, Some(&role)).await?;
         self.workers.push(worker);
         Ok(())
+    }
+}
+
+/// What the EventBridge rules let through, in an account with or without a trail.
+pub(crate) fn passes(event: &Value, trail: bool) -> bool {
+    match event["detail-type"].as_str() {
+        Some("AWS API Call via CloudTrail") => trail,
+        Some("Config Rules Compliance Change") => {
+            event["detail"]["newEvaluationResult"]["complianceType"] == "NON_COMPLIANT"
+        }
+        _ => true,
     }
 }
 

@@ -37,6 +37,8 @@ pub mod iam;
 pub mod queue;
 /// AWS's own emulator, as a second opinion on the binary.
 pub mod rie;
+/// Runs by chance, in one process and in no real time.
+pub mod simulation;
 /// CloudFormation templates, resolved.
 pub mod template;
 /// The state of the cloud, with AWS's rules.

@@ -1,4 +1,4 @@
-//! One request: who calls, what goes wrong, what is answered, and the record of it.
+//! The cloud as a server: requests come over HTTP, and connections break where a fault says so.
 
 use std::future;
 use std::sync::Arc;
@@ -12,10 +12,7 @@ use tokio::net::TcpListener;
 
 use super::Shared;
 use super::line::{Cut, Lines};
-use super::service::{Request, Service};
-use crate::call::{Call, Outcome};
-use crate::fault::Kind;
-use crate::world::{Caller, Refusal};
+use super::reply::{Reply, reply};
 
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let router = Router::new().fallback(handle).with_state(shared);
@@ -32,67 +29,16 @@ async fn handle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let request = Request::read(&uri, &headers, body);
-    let service = request.service;
-    let Some((caller, region)) = signer(&headers) else {
-        let refusal = service.unsigned();
-        return refused(service, refusal.status(), &refusal);
-    };
-    let action = &request.action;
-    let fault = shared.faults.strike(action, &caller);
-    if fault == Some(Kind::Hold) {
-        shared.faults.wait().await;
-    }
-    let given = fault.as_ref().and_then(|kind| kind.refusal(service));
-    let prevented = matches!(fault, Some(Kind::HangBefore | Kind::ResetBefore));
-    let answer = match &given {
-        Some((_, refusal)) => Err(refusal.clone()),
-        None if prevented => Ok(String::new()),
-        None => request.answer(&shared, &caller, &region, fault.as_ref()),
-    };
-    let outcome = outcome(fault.as_ref(), &answer);
-    let Request { action, parameters, .. } = request;
-    shared.calls().push(Call { action, caller, parameters, outcome });
-    match (fault, answer) {
-        (Some(Kind::HangBefore | Kind::HangAfter), _) => future::pending().await,
-        (Some(Kind::ResetBefore | Kind::ResetAfter), _) => {
+    match reply(&shared, &uri, &headers, body).await {
+        Reply::Answer { status, service, body } => {
+            (status, service.content_type(), body).into_response()
+        }
+        Reply::Never => future::pending().await,
+        Reply::Reset => {
             line.cut();
             StatusCode::OK.into_response()
         }
-        (Some(Kind::Garbage), _) => {
-            (service.content_type(), "{\"message\": \"not XML").into_response()
-        }
-        (_, Ok(body)) => (service.content_type(), body).into_response(),
-        (_, Err(refusal)) => {
-            refused(service, given.map_or(refusal.status(), |(status, _)| status), &refusal)
-        }
     }
-}
-
-/// What the record says; held and stale calls are answered like any other.
-fn outcome(fault: Option<&Kind>, answer: &Result<String, Refusal>) -> Outcome {
-    match (fault, answer) {
-        (None | Some(Kind::Hold | Kind::StaleRead), Ok(_)) => Outcome::Done,
-        (None | Some(Kind::Hold | Kind::StaleRead), Err(refusal)) => {
-            Outcome::Refused(refusal.code.clone())
-        }
-        (Some(kind), _) => Outcome::Fault(kind.clone()),
-    }
-}
-
-/// Who signed the request, and for which region; the signature itself is not looked at.
-fn signer(headers: &HeaderMap) -> Option<(Caller, String)> {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
-    let (_, credential) = text("authorization")?.split_once("Credential=")?;
-    let mut scope = credential.split('/');
-    let (access_key, region) = (scope.next()?, scope.nth(1)?);
-    let caller = Caller::from_credentials(access_key, text("x-amz-security-token"));
-    Some((caller, region.to_owned()))
-}
-
-fn refused(service: Service, status: u16, refusal: &Refusal) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, service.content_type(), service.refuse(refusal)).into_response()
 }
 
 #[cfg(test)]
@@ -103,10 +49,9 @@ mod tests {
     use std::time::Duration;
 
     use super::super::{Cloud, Options};
-    use super::*;
-    use crate::call::count;
-    use crate::fault::Fault;
-    use crate::world::{Instance, Query, RunInstances};
+    use crate::call::{Outcome, count};
+    use crate::fault::{Fault, Kind};
+    use crate::world::{Caller, Instance, Query, RunInstances};
 
     const RUN: &str = "RunInstances&MinCount=1&MaxCount=1";
 

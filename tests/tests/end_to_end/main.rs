@@ -19,5 +19,6 @@ mod memory;
 mod races;
 mod scale;
 mod settings;
+mod simulation;
 mod stage;
 mod wire;

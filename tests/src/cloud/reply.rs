@@ -1,0 +1,86 @@
+//! One request: who calls, what goes wrong, what is answered, and the record of it.
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode, Uri};
+
+use super::Shared;
+use super::service::{Request, Service};
+use crate::call::{Call, Outcome};
+use crate::fault::Kind;
+use crate::world::{Caller, Refusal};
+
+/// What comes of a request, whichever way it came.
+#[derive(Debug)]
+pub(super) enum Reply {
+    Answer {
+        status: StatusCode,
+        service: Service,
+        body: String,
+    },
+    /// The connection stays open, without an answer.
+    Never,
+    /// The connection breaks.
+    Reset,
+}
+
+pub(super) async fn reply(shared: &Shared, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Reply {
+    let request = Request::read(uri, headers, body);
+    let service = request.service;
+    let Some((caller, region)) = signer(headers) else {
+        let refusal = service.unsigned();
+        return refused(service, refusal.status(), &refusal);
+    };
+    let action = &request.action;
+    let fault = shared.faults.strike(action, &caller);
+    if fault == Some(Kind::Hold) {
+        shared.faults.wait().await;
+    }
+    let given = fault.as_ref().and_then(|kind| kind.refusal(service));
+    let prevented = matches!(fault, Some(Kind::HangBefore | Kind::ResetBefore));
+    let answer = match &given {
+        Some((_, refusal)) => Err(refusal.clone()),
+        None if prevented => Ok(String::new()),
+        None => request.answer(shared, &caller, &region, fault.as_ref()),
+    };
+    let outcome = outcome(fault.as_ref(), &answer);
+    let Request { action, parameters, .. } = request;
+    shared.calls().push(Call { action, caller, parameters, outcome });
+    match (fault, answer) {
+        (Some(Kind::HangBefore | Kind::HangAfter), _) => Reply::Never,
+        (Some(Kind::ResetBefore | Kind::ResetAfter), _) => Reply::Reset,
+        (Some(Kind::Garbage), _) => {
+            let body = "{\"message\": \"not XML".to_owned();
+            Reply::Answer { status: StatusCode::OK, service, body }
+        }
+        (_, Ok(body)) => Reply::Answer { status: StatusCode::OK, service, body },
+        (_, Err(refusal)) => {
+            refused(service, given.map_or(refusal.status(), |(status, _)| status), &refusal)
+        }
+    }
+}
+
+/// What the record says; held and stale calls are answered like any other.
+fn outcome(fault: Option<&Kind>, answer: &Result<String, Refusal>) -> Outcome {
+    match (fault, answer) {
+        (None | Some(Kind::Hold | Kind::StaleRead), Ok(_)) => Outcome::Done,
+        (None | Some(Kind::Hold | Kind::StaleRead), Err(refusal)) => {
+            Outcome::Refused(refusal.code.clone())
+        }
+        (Some(kind), _) => Outcome::Fault(kind.clone()),
+    }
+}
+
+/// Who signed the request, and for which region; the signature itself is not looked at.
+fn signer(headers: &HeaderMap) -> Option<(Caller, String)> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let (_, credential) = text("authorization")?.split_once("Credential=")?;
+    let mut scope = credential.split('/');
+    let (access_key, region) = (scope.next()?, scope.nth(1)?);
+    let caller = Caller::from_credentials(access_key, text("x-amz-security-token"));
+    Some((caller, region.to_owned()))
+}
+
+fn refused(service: Service, status: u16, refusal: &Refusal) -> Reply {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Reply::Answer { status, service, body: service.refuse(refusal) }
+}

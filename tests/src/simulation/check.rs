@@ -1,0 +1,137 @@
+//! What must hold when the faults are over and a sweep has run.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, ensure};
+use shared::policy::Precedence;
+
+use super::expect::{Expected, Wish, expected, most_sources};
+use super::guard::is_ours;
+use super::site::Site;
+use crate::world::{Instance, Session, State, World};
+
+/// Every wanted and possible interface has exactly its sessions, and nothing else of ours is left.
+pub(super) fn converged(world: &World, site: &Site) -> anyhow::Result<()> {
+    let mut looked_at = BTreeSet::new();
+    for instance in world.instances() {
+        for id in &instance.interfaces {
+            looked_at.insert(id.as_str());
+            let found = Found::on(world, site, instance, id).context("no such interface")?;
+            found.check().with_context(|| format!("{found:?} on {instance:?}"))?;
+        }
+    }
+    let left_over = world.sessions().filter(|it| is_ours(it) && is_elsewhere(world, site, it));
+    let left_over: Vec<_> =
+        left_over.filter(|session| !looked_at.contains(session.interface.as_str())).collect();
+    ensure!(left_over.is_empty(), "left over: {left_over:?}");
+    Ok(())
+}
+
+/// Whether a session on no instance would have to go.
+fn is_elsewhere(world: &World, site: &Site, session: &Session) -> bool {
+    let vpcs = &site.policy.vpcs;
+    let Some(interface) = world.interface(&session.interface) else { return true };
+    vpcs.is_empty() || vpcs.iter().any(|vpc| vpc.as_str() == interface.vpc)
+}
+
+/// An interface as it is and as it should be.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    world: &'a World,
+    site: &'a Site,
+    state: State,
+    pub(super) expected: Expected,
+    pub(super) ours: Vec<&'a Session>,
+    pub(super) foreign: Vec<&'a Session>,
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn on(
+        world: &'a World,
+        site: &'a Site,
+        instance: &Instance,
+        id: &str,
+    ) -> Option<Self> {
+        let interface = world.interface(id)?;
+        let expected = expected(world, site, instance, interface);
+        let here = world.sessions().filter(|session| session.interface == id);
+        let (ours, foreign) = here.partition(|session| is_ours(session));
+        Some(Self { world, site, state: instance.state, expected, ours, foreign })
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let allowed = |it: &&Session| self.site.allowed.contains(&it.target);
+        match &self.expected {
+            Expected::Anything => return Ok(()),
+            Expected::Nothing => ensure!(self.ours.is_empty(), "nothing is wanted here"),
+            Expected::NothingNew => {}
+            Expected::Sessions(wishes) => {
+                let kept = self.ours.len();
+                ensure!(kept <= wishes.len(), "there are {kept} for {} wishes", wishes.len());
+                let unserved = self.unserved();
+                ensure!(
+                    unserved.iter().all(|wish| self.is_prevented(wish)),
+                    "nothing stands in the way of {unserved:?}"
+                );
+            }
+        }
+        ensure!(self.ours.iter().all(|it| allowed(it)), "a session leads where it must not");
+        Ok(())
+    }
+
+    /// The wishes that no session fulfils, each session counting once.
+    pub(super) fn unserved(&self) -> Vec<&Wish> {
+        let Expected::Sessions(wishes) = &self.expected else { return Vec::new() };
+        let mut free: Vec<_> = self.ours.iter().chain(&self.foreign).collect();
+        let mut unserved = Vec::new();
+        for wish in wishes {
+            match free.iter().position(|session| self.serves(session, wish)) {
+                Some(position) => drop(free.remove(position)),
+                None => unserved.push(wish),
+            }
+        }
+        unserved
+    }
+
+    fn serves(&self, session: &Session, wish: &Wish) -> bool {
+        let policy = &self.site.policy;
+        let wanted = policy.packet_length.and_then(|length| u16::try_from(length).ok());
+        let is_right = !is_ours(session)
+            || session.packet_length.filter(|length| *length != 8500) == wanted
+                && policy.vni.is_none_or(|vni| u32::try_from(vni) == Ok(session.vni));
+        is_right
+            && session.filter == wish.filter
+            && self.site.allowed.contains(&session.target)
+            && wish.target.as_ref().is_none_or(|target| *target == session.target)
+    }
+
+    /// Whether no session can be made for the wish, nor one of ours be led to its target.
+    fn is_prevented(&self, wish: &Wish) -> bool {
+        let is_stopped = !matches!(self.state, State::Pending | State::Running);
+        let no_slot = self.ours.len() + self.foreign.len() >= 3;
+        let is_full = |target: &&String| {
+            let sources: BTreeSet<_> = self
+                .world
+                .sessions()
+                .filter(|session| session.target == **target)
+                .map(|session| &session.interface)
+                .collect();
+            sources.len() >= most_sources(self.world, target)
+        };
+        let mut candidates = self
+            .site
+            .allowed
+            .iter()
+            .filter(|target| wish.target.as_ref().is_none_or(|wanted| wanted == *target));
+        is_stopped || no_slot || self.no_number() || candidates.all(|target| is_full(&target))
+    }
+
+    /// Whether the numbers on the wanted side of the foreign sessions may be used up.
+    fn no_number(&self) -> bool {
+        let mut theirs = self.foreign.iter().map(|session| session.number);
+        match self.site.policy.precedence {
+            Precedence::After => theirs.any(|number| number >= 32_764),
+            Precedence::Before => theirs.any(|number| number <= 3),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What config-rule says when all has come to rest, beside what is there.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context, bail, ensure};
+use config_rule::handler::Handler;
+use lambda_runtime::LambdaEvent;
+use shared::client;
+
+use super::check::Found;
+use super::clock;
+use super::expect::Expected;
+use super::process::{answer, context, credentials, ec2, slow_gate};
+use super::site::Site;
+use crate::cloud::Cloud;
+use crate::config::{Compliance, PutRule, ResourceKey};
+use crate::function::{Answer, REGION};
+use crate::world::{Direction, Instance, Session, World};
+
+const RULE: &str = "mirroring";
+
+thread_local! {
+    /// Those of the run on this thread: a function reads its settings from its environment.
+    static SETTINGS: RefCell<BTreeMap<&'static str, String>> = RefCell::default();
+}
+
+fn setting(name: &str) -> Option<String> {
+    SETTINGS.with_borrow(|settings| settings.get(name).cloned())
+}
+
+/// The scheduled run agrees with the world.
+pub(super) async fn agrees(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
+    judge(cloud, site).await?;
+    let (world, config) = (cloud.world(), cloud.config());
+    let rule = config.rule(RULE).context("the rule is gone")?;
+    for instance in world.instances() {
+        let verdict = rule.verdict(&ResourceKey::instance(&instance.id));
+        let said = verdict.map_or(Compliance::NotApplicable, |it| it.compliance);
+        let note = || format!("{instance:?} is {verdict:?}");
+        check(&world, site, instance, said).with_context(note)?;
+    }
+    Ok(())
+}
+
+async fn judge(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
+    SETTINGS.set(site.settings.clone());
+    let credentials = credentials("ASIACONFIGRULE", "config-rule");
+    let config = aws_sdk_config::Config::builder()
+        .behavior_version(aws_sdk_config::config::BehaviorVersion::latest())
+        .region(aws_sdk_config::config::Region::new(REGION))
+        .credentials_provider(credentials.clone())
+        .retry_config(client::retries())
+        .timeout_config(client::timeouts())
+        .http_client(cloud.connect(slow_gate(cloud, 0)))
+        .build();
+    let handler = Handler {
+        setting,
+        now: clock::now,
+        ec2: ec2(cloud, credentials, 0),
+        config: aws_sdk_config::Client::from_conf(config),
+    };
+    let event = {
+        let world = cloud.world();
+        let mut config = cloud.config();
+        config.put_rule(&PutRule::new(RULE))?;
+        let message = config.scheduled_notification(&world);
+        config.invocation(&world, RULE, &message, false)
+    };
+    let event = LambdaEvent::new(event, context("config-rule", "config-rule".to_owned()));
+    match answer(handler.handle(event).await) {
+        Answer::Response(_) => Ok(()),
+        other => bail!("{other:?}"),
+    }
+}
+
+fn check(world: &World, site: &Site, instance: &Instance, said: Compliance) -> anyhow::Result<()> {
+    let found = instance.interfaces.iter().filter_map(|id| Found::on(world, site, instance, id));
+    let found: Vec<_> = found.collect();
+    let wanted = |it: &&Found<'_>| matches!(it.expected, Expected::Sessions(_));
+    let is_unclear = found.iter().any(|it| it.expected == Expected::NothingNew);
+    let is_unserved = found.iter().any(|it| !it.unserved().is_empty());
+    let is_plain = found.iter().filter(wanted).all(|it| it.foreign.is_empty() && takes(world, it));
+    let is_wanted = found.iter().any(|it| wanted(&it));
+    match said {
+        Compliance::Compliant => {
+            ensure!(is_wanted && !is_unserved, "it is not mirrored as it should be");
+        }
+        Compliance::NonCompliant => ensure!(
+            is_unclear || is_unserved || !is_plain,
+            "it is mirrored as it should be, or nothing is wanted"
+        ),
+        Compliance::NotApplicable => {
+            ensure!(is_unclear || !is_wanted, "something is wanted of it");
+        }
+    }
+    Ok(())
+}
+
+/// Whether the filters of our sessions take anything.
+fn takes(world: &World, found: &Found<'_>) -> bool {
+    found.ours.iter().all(|session: &&Session| {
+        world.filter(&session.filter).is_some_and(|filter| {
+            let rules =
+                [Direction::Ingress, Direction::Egress].map(|it| world.rules_of(filter, it));
+            rules.iter().any(|rules| !rules.is_empty())
+        })
+    })
+}

@@ -1,0 +1,170 @@
+//! The function as it is deployed: a queue, and processes that work on it at the same time.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+use fastrand::Rng;
+use serde_json::{Value, json};
+use shared::policy::Policy;
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::sleep;
+
+use super::process::Process;
+use super::site::Site;
+use crate::cloud::Cloud;
+use crate::deployment::passes;
+use crate::function::{Answer, InvokeError};
+use crate::queue::{Batch, EventFaults, Queue};
+
+/// Processes at once: two for events and one that may have a sweep.
+const PROCESSES: usize = 3;
+
+/// For how long SQS hides a message that is worked on.
+const VISIBILITY: Duration = Duration::from_mins(6);
+
+/// How often a message comes at most.
+const RECEIVES: usize = 5;
+
+pub(super) struct Fleet {
+    cloud: Arc<Cloud>,
+    policy: Policy,
+    queue: Queue,
+    slots: Vec<Slot>,
+    made: u64,
+    /// Which batch goes where; apart from what people do, so that a change there changes nothing here.
+    rng: Rng,
+}
+
+struct Slot {
+    process: Rc<Process>,
+    invocations: u64,
+    work: Option<(Batch, JoinHandle<Answer>)>,
+}
+
+impl Fleet {
+    pub(super) fn new(cloud: &Arc<Cloud>, site: &Site, events: EventFaults, rng: Rng) -> Self {
+        let (cloud, policy) = (Arc::clone(cloud), site.policy.clone());
+        let mut fleet =
+            Self { cloud, policy, queue: Queue::new(events), slots: Vec::new(), made: 0, rng };
+        fleet.renew();
+        fleet
+    }
+
+    /// New processes that know nothing.
+    fn renew(&mut self) {
+        self.slots = (0..PROCESSES).map(|_| self.new_slot()).collect();
+    }
+
+    fn new_slot(&mut self) -> Slot {
+        self.made += 1;
+        let process = Rc::new(Process::new(&self.cloud, &self.policy, self.made));
+        Slot { process, invocations: 0, work: None }
+    }
+
+    /// The schedule's event, which may be lost like any other.
+    pub(super) fn ask_for_sweep(&mut self) -> String {
+        self.queue.push_event(&scheduled());
+        "a sweep is due".to_owned()
+    }
+
+    /// Ends a process, whatever it is doing.
+    pub(super) fn kill_one(&mut self, rng: &mut Rng) -> String {
+        let number = rng.usize(..self.slots.len());
+        let new = self.new_slot();
+        let old = std::mem::replace(&mut self.slots[number], new);
+        let Some((batch, running)) = old.work else {
+            return format!("process {number} ends between two invocations");
+        };
+        running.abort();
+        self.queue.settle(batch, Err(&InvokeError::TimedOut { log: Vec::new() }));
+        format!("process {number} ends at work")
+    }
+
+    /// Takes what has ended off the queue, brings new events to it, and has idle processes work.
+    pub(super) async fn work(&mut self, rng: &mut Rng) {
+        self.settle_ended().await;
+        self.forward();
+        for number in 0..self.slots.len() {
+            if self.slots[number].work.is_none() && rng.bool() {
+                let most = self.rng.usize(1..=10);
+                self.begin(number, most);
+            }
+        }
+        self.queue.next_round();
+    }
+
+    /// Until no process works any more.
+    pub(super) async fn finish(&mut self) {
+        while self.slots.iter().any(|slot| slot.work.is_some()) {
+            sleep(Duration::from_millis(100)).await;
+            self.settle_ended().await;
+        }
+    }
+
+    pub(super) fn lose_messages(&mut self) {
+        self.cloud.world().take_events();
+        self.queue = Queue::default();
+    }
+
+    /// A sweep by a new process, as often as the queue brings it.
+    pub(super) async fn sweep(&mut self) -> anyhow::Result<()> {
+        self.lose_messages();
+        self.renew();
+        self.queue.push_event(&scheduled());
+        for _ in 0..RECEIVES {
+            self.begin(0, 1);
+            self.finish().await;
+            if self.queue.is_empty() {
+                break;
+            }
+            self.queue.next_round();
+            sleep(VISIBILITY).await;
+        }
+        let dead = self.queue.dead_letters().len();
+        ensure!(dead == 0 && self.queue.is_empty(), "the sweep came back every time");
+        Ok(())
+    }
+
+    fn begin(&mut self, number: usize, most: usize) {
+        let batch = self.queue.take_batch(most);
+        if batch.is_empty() {
+            return;
+        }
+        let slot = &mut self.slots[number];
+        let (process, event) = (Rc::clone(&slot.process), batch.event());
+        let invocation = slot.invocations;
+        slot.invocations += 1;
+        let running = spawn_local(async move { process.invoke(event, invocation).await });
+        slot.work = Some((batch, running));
+    }
+
+    async fn settle_ended(&mut self) {
+        for slot in &mut self.slots {
+            let Some((batch, running)) = slot.work.take_if(|(_, running)| running.is_finished())
+            else {
+                continue;
+            };
+            match running.await {
+                Ok(answer) => self.queue.settle(batch, Ok(&answer)),
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            }
+        }
+    }
+
+    fn forward(&mut self) {
+        let events = self.cloud.world().take_events();
+        for event in events.iter().filter(|event| passes(event, true)) {
+            self.queue.push_event(event);
+        }
+    }
+}
+
+fn scheduled() -> Value {
+    json!({
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "detail": {},
+    })
+}

@@ -1,0 +1,55 @@
+//! What must hold at every moment, whatever goes wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::ensure;
+
+use super::expect::most_sources;
+use crate::world::{DEFAULT_ACCOUNT, Session, World};
+
+/// Foreign sessions as people left them.
+#[derive(Debug, Default)]
+pub(super) struct Guard {
+    foreign: BTreeMap<String, Session>,
+}
+
+impl Guard {
+    /// What people and EC2 did is as it should be.
+    pub(super) fn remember(&mut self, world: &World) {
+        self.foreign = foreign(world);
+    }
+
+    /// That the functions, which alone did something since, touched no foreign session and passed no limit.
+    pub(super) fn check(&self, world: &World) -> anyhow::Result<()> {
+        let now = foreign(world);
+        ensure!(now == self.foreign, "foreign sessions were {:?} and are {now:?}", self.foreign);
+        let mut on_interfaces = BTreeMap::<_, Vec<_>>::new();
+        let mut on_targets = BTreeMap::<_, BTreeSet<_>>::new();
+        for session in world.sessions() {
+            on_interfaces.entry(&session.interface).or_default().push(session.number);
+            on_targets.entry(&session.target).or_default().insert(&session.interface);
+        }
+        for (interface, numbers) in on_interfaces {
+            let different: BTreeSet<_> = numbers.iter().collect();
+            ensure!(
+                numbers.len() <= 3 && different.len() == numbers.len(),
+                "{interface} has sessions with the numbers {numbers:?}"
+            );
+        }
+        for (target, sources) in on_targets {
+            let most = most_sources(world, target);
+            ensure!(sources.len() <= most, "{target} has the sources {sources:?}");
+        }
+        Ok(())
+    }
+}
+
+fn foreign(world: &World) -> BTreeMap<String, Session> {
+    let foreign = world.sessions().filter(|session| !is_ours(session));
+    foreign.map(|session| (session.id.clone(), session.clone())).collect()
+}
+
+pub(super) fn is_ours(session: &Session) -> bool {
+    session.owner == DEFAULT_ACCOUNT
+        && session.tags.get("ManagedBy").is_some_and(|owner| owner == "automirror")
+}

@@ -1,0 +1,108 @@
+//! A process of a function, in this one: its own code, with clients that reach the cloud without a network.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use automirror::{cloudtrail::Identity, handler::Handler};
+use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
+use fastrand::Rng;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::Value;
+use shared::{client, policy::Policy};
+use tokio::time::sleep;
+
+use super::clock;
+use crate::cloud::{Cloud, Gate, Moment};
+use crate::function::{Answer, FunctionError, REGION};
+use crate::world::DEFAULT_ACCOUNT;
+
+/// What Lambda gives an invocation.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The longest a call is under way, to EC2 and back, in milliseconds.
+const SLOWEST: u64 = 200;
+
+/// A process of automirror.
+pub(super) struct Process {
+    handler: Handler,
+    number: u64,
+}
+
+impl Process {
+    /// `number` tells it from all others of a run.
+    pub(super) fn new(cloud: &Arc<Cloud>, policy: &Policy, number: u64) -> Self {
+        let name = "automirror";
+        let access_key = format!("ASIA{number:016}");
+        let credentials = credentials(&access_key, name);
+        let us = Identity { function_name: name.to_owned(), access_key };
+        let ec2 = ec2(cloud, credentials, number);
+        let handler = Handler::new(policy.clone(), us, ec2, clock::now);
+        Self { handler, number }
+    }
+
+    /// What Lambda does with a new process, and with one that is there.
+    pub(super) async fn invoke(&self, event: Value, invocation: u64) -> Answer {
+        if invocation == 0 {
+            self.handler.warm_up().await;
+        }
+        let id = format!("{:08}-0000-4000-8000-{invocation:012}", self.number);
+        let event = LambdaEvent::new(event, context("automirror", id));
+        answer(self.handler.handle(event).await)
+    }
+}
+
+pub(super) fn answer(outcome: Result<Value, lambda_runtime::Diagnostic>) -> Answer {
+    match outcome {
+        Ok(value) => Answer::Response(value),
+        Err(error) => Answer::Error(FunctionError {
+            error_type: error.error_type,
+            error_message: error.error_message,
+        }),
+    }
+}
+
+/// What Lambda tells an invocation about itself.
+pub(super) fn context(function: &str, request_id: String) -> Context {
+    let mut context = Context::default();
+    context.request_id = request_id;
+    let end = (clock::since_1970() + TIMEOUT).as_millis();
+    context.deadline = u64::try_from(end).unwrap_or(u64::MAX);
+    context.invoked_function_arn =
+        format!("arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT}:function:{function}");
+    context
+}
+
+/// The credentials of a function's role.
+pub(super) fn credentials(access_key: &str, function: &str) -> Credentials {
+    let token = format!("assumed-role/{function}/{function}");
+    Credentials::new(access_key, "secret", Some(token), None, "simulation")
+}
+
+/// A client whose calls take a time by chance.
+pub(super) fn ec2(cloud: &Arc<Cloud>, credentials: Credentials, seed: u64) -> aws_sdk_ec2::Client {
+    let config = aws_sdk_ec2::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(credentials)
+        .retry_config(client::retries())
+        .timeout_config(client::timeouts())
+        .http_client(cloud.connect(slow_gate(cloud, seed)))
+        .build();
+    aws_sdk_ec2::Client::from_conf(config)
+}
+
+/// Keeps calls under way for a while, before and after they have their effect.
+pub(super) fn slow_gate(cloud: &Arc<Cloud>, seed: u64) -> Gate {
+    let cloud = Arc::clone(cloud);
+    let rng = Mutex::new(Rng::with_seed(seed));
+    Arc::new(move |_, moment| {
+        let pause = rng.lock().unwrap_or_else(PoisonError::into_inner).u64(0..=SLOWEST / 2);
+        let cloud = Arc::clone(&cloud);
+        Box::pin(async move {
+            sleep(Duration::from_millis(pause)).await;
+            if moment == Moment::Before {
+                cloud.world().now = clock::since_1970().as_secs();
+            }
+        })
+    })
+}

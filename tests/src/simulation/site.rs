@@ -1,0 +1,132 @@
+//! Where a run takes place: the operator's settings, targets and filters.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use shared::policy::Policy;
+
+use crate::cloud::Cloud;
+use crate::world::{
+    Caller, CreateRule, DEFAULT_ACCOUNT, Direction, Endpoint, RunInstances, Tags, World, ZONE_A,
+    ZONE_B,
+};
+
+const STRANGER: &str = "999999999999";
+
+/// What does not change in a run.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) settings: BTreeMap<&'static str, String>,
+    pub(super) policy: Policy,
+    /// Sessions may lead there.
+    pub(super) allowed: Vec<String>,
+    /// The others that there are.
+    pub(super) forbidden: Vec<String>,
+    /// The first is the default.
+    pub(super) filters: Vec<String>,
+}
+
+impl Site {
+    pub(super) fn make(rng: &mut Rng, cloud: &Cloud) -> Self {
+        let mut world = cloud.world();
+        world.max_page = rng.bool().then(|| rng.usize(1..5));
+        world.token_outlives_session = rng.bool();
+        if rng.u8(..3) == 0 {
+            world.duplicate_number = Some("SomeCodeNobodyKnows".to_owned());
+        }
+        let filters = filters(&mut world);
+        let (us, them) = (Caller::default(), Caller::user(STRANGER));
+        let mut own = vec![load_balancer(&mut world, &us)];
+        // Three sensors take 30 sources, which a run does not fill; one may be full.
+        let sensors = rng.usize(0..3);
+        own.extend([ZONE_A, ZONE_B].iter().take(sensors).map(|zone| sensor(&mut world, zone)));
+        if sensors > 0 && rng.bool() {
+            let _ = own.remove(0);
+        }
+        let shared = load_balancer(&mut world, &them);
+        world.share_target(&shared, DEFAULT_ACCOUNT);
+        let (settings, forbidden) = settings(rng, &mut own, shared, &filters);
+        let policy = Policy::parse(|name| settings.get(name).cloned()).expect("valid settings");
+        world.take_events();
+        Self { settings, policy, allowed: own, forbidden, filters }
+    }
+}
+
+/// Settings by chance; which targets they forbid is taken from `allowed`.
+fn settings(
+    rng: &mut Rng,
+    allowed: &mut Vec<String>,
+    shared: String,
+    filters: &[String],
+) -> (BTreeMap<&'static str, String>, Vec<String>) {
+    let mut settings = BTreeMap::new();
+    for (name, value) in [
+        ("MIRROR_SCOPE", "all"),
+        ("MIRROR_VPC_IDS", "vpc-0000000000000000a"),
+        ("MIRROR_INTERFACES", "primary"),
+        ("MIRROR_PRECEDENCE", "before"),
+        ("MIRROR_KEEP_STOPPED", "true"),
+        ("MIRROR_PACKET_LENGTH", "100"),
+        ("MIRROR_VNI", "7"),
+    ] {
+        if rng.u8(..5) == 0 {
+            settings.insert(name, value.to_owned());
+        }
+    }
+    if rng.bool() {
+        settings.insert("MIRROR_FILTER_ID", filters[0].clone());
+    }
+    let mut forbidden = Vec::new();
+    match rng.u8(..4) {
+        0 => {
+            settings.insert("MIRROR_TARGET_OWNERS", STRANGER.to_owned());
+            allowed.push(shared);
+        }
+        1 => {
+            forbidden.extend(allowed.split_off(1));
+            forbidden.push(shared);
+            settings.insert("MIRROR_TARGET_IDS", allowed.join(","));
+        }
+        _ => forbidden.push(shared),
+    }
+    (settings, forbidden)
+}
+
+/// A filter that is the default by its tag, and another one.
+fn filters(world: &mut World) -> Vec<String> {
+    let tagged = Tags::from([("ManagedBy".to_owned(), "automirror".to_owned())]);
+    [tagged, Tags::new()].into_iter().map(|tags| filter(world, tags)).collect()
+}
+
+fn filter(world: &mut World, tags: Tags) -> String {
+    let user = Caller::default();
+    let filter = world.create_filter(&user, None, tags).expect("a filter");
+    let rule = CreateRule::accept_all(&filter, Direction::Ingress, 1);
+    world.create_rule(&user, rule, Tags::new()).expect("a rule");
+    filter
+}
+
+fn load_balancer(world: &mut World, owner: &Caller) -> String {
+    let arn = format!(
+        "arn:aws:elasticloadbalancing:us-east-1:{}:loadbalancer/net/sensor/1",
+        owner.account
+    );
+    let endpoint = Endpoint::NetworkLoadBalancer(arn);
+    world.create_target(owner, endpoint, None, Tags::new()).expect("a target")
+}
+
+/// A target behind an instance that takes 10 sources.
+fn sensor(world: &mut World, subnet: &str) -> String {
+    let user = Caller::default();
+    let request = RunInstances {
+        instance_type: "m5.large".to_owned(),
+        subnet: Some(subnet.to_owned()),
+        tags: Tags::from([("Mirror".to_owned(), "False".to_owned())]),
+        ..RunInstances::default()
+    };
+    let instance = world.run_instances(&user, &request).expect("an instance").remove(0);
+    world.tick();
+    let interface = world.instance(&instance).expect("it was launched").interfaces[0].clone();
+    let endpoint = Endpoint::Interface(interface);
+    world.create_target(&user, endpoint, None, Tags::new()).expect("a target")
+}
