@@ -17,7 +17,7 @@ use super::site::Site;
 use crate::cloud::Cloud;
 use crate::config::{Compliance, PutRule, ResourceKey};
 use crate::function::{Answer, REGION};
-use crate::world::{Direction, Instance, Session, World};
+use crate::world::{Direction, Instance, Session, State, World};
 
 const RULE: &str = "mirroring";
 
@@ -80,7 +80,9 @@ fn check(world: &World, site: &Site, instance: &Instance, said: Compliance) -> a
     let found: Vec<_> = found.collect();
     let wanted = |it: &&Found<'_>| matches!(it.expected, Expected::Sessions(_));
     let is_unclear = found.iter().any(|it| it.expected == Expected::NothingNew);
-    let is_unserved = found.iter().any(|it| !it.unserved().is_empty());
+    // What is kept on a stopped instance is not made anew there.
+    let is_stopped = matches!(instance.state, State::Stopping | State::Stopped);
+    let is_unserved = !is_stopped && found.iter().any(|it| !it.unserved().is_empty());
     let is_plain = found.iter().filter(wanted).all(|it| it.foreign.is_empty() && takes(world, it));
     let is_wanted = found.iter().any(|it| wanted(&it));
     match said {
@@ -92,7 +94,7 @@ fn check(world: &World, site: &Site, instance: &Instance, said: Compliance) -> a
             "it is mirrored as it should be, or nothing is wanted"
         ),
         Compliance::NotApplicable => {
-            ensure!(is_unclear || !is_wanted, "something is wanted of it");
+            ensure!(is_unclear || is_stopped || !is_wanted, "something is wanted of it");
         }
     }
     Ok(())
