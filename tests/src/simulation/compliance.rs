@@ -12,7 +12,7 @@ use shared::client;
 use super::check::Found;
 use super::clock;
 use super::expect::Expected;
-use super::process::{answer, context, credentials, ec2, slow_gate};
+use super::process::{answer, context, credentials, ec2, own_retries, slow_gate};
 use super::site::Site;
 use crate::cloud::Cloud;
 use crate::config::{Compliance, PutRule, ResourceKey};
@@ -52,6 +52,7 @@ async fn judge(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
         .region(aws_sdk_config::config::Region::new(REGION))
         .credentials_provider(credentials.clone())
         .retry_config(client::retries())
+        .retry_partition(own_retries())
         .timeout_config(client::timeouts())
         .http_client(cloud.connect(slow_gate(cloud, 0)))
         .build();

@@ -53,7 +53,7 @@ impl Site {
         // A session that becomes somebody else's while a change of it is under way is out of reach.
         let pairs: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         for function in ["automirror", "config-rule"] {
-            role::of(function, cloud, &pairs).expect("a role");
+            role::of(function, cloud, &pairs).expect("a role").leave_unrecorded();
         }
         Self { settings, policy, allowed: own, forbidden, filters }
     }
