@@ -1,5 +1,6 @@
 //! The cloud as a server on loopback: one process, nothing to install.
 
+#[cfg(feature = "in-process")]
 mod in_process;
 mod line;
 mod rate;
@@ -20,6 +21,7 @@ use crate::config::Config;
 use crate::fault::Faults;
 use crate::iam::Role;
 use crate::world::World;
+#[cfg(feature = "in-process")]
 pub use in_process::{Gate, Moment};
 use rate::Rates;
 pub(crate) use service::Service;

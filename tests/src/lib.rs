@@ -38,6 +38,7 @@ pub mod queue;
 /// AWS's own emulator, as a second opinion on the binary.
 pub mod rie;
 /// Runs by chance, in one process and in no real time.
+#[cfg(feature = "in-process")]
 pub mod simulation;
 /// CloudFormation templates, resolved.
 pub mod template;

@@ -76,7 +76,7 @@ impl Role {
     }
 
     /// From now on what is asked is no proof of anything: simulations ask the same a thousand times.
-    pub(crate) fn leave_unrecorded(&self) {
+    pub fn leave_unrecorded(&self) {
         self.0.unrecorded.store(true, Ordering::Relaxed);
     }
 

@@ -177,6 +177,8 @@ fn create_session(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
         target: any_target(rng, site),
         filter: choose(rng, &site.filters),
         number: Some(pick(rng, &[1, 1, 2, 3, 7, 32_766])),
+        // Some have copied what automirror makes.
+        tags: if rng.u8(..4) == 0 { owned_by("automirror") } else { Tags::new() },
         ..CreateSession::default()
     };
     let said = format!("create a session on {} to {}", request.interface, request.target);
@@ -200,9 +202,13 @@ fn modify_session(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
 fn change_owner(rng: &mut Rng, world: &mut World) -> Act {
     let id = any_session(rng, world)?.id;
     let owner = pick(rng, &["automirror", "another"]).to_owned();
-    let tags = Tags::from([("ManagedBy".to_owned(), owner.clone())]);
+    let tags = owned_by(&owner);
     let done = world.create_tags(&Caller::default(), std::slice::from_ref(&id), &tags);
     Some((format!("{id} is of {owner} now"), done))
+}
+
+fn owned_by(owner: &str) -> Tags {
+    Tags::from([("ManagedBy".to_owned(), owner.to_owned())])
 }
 
 /// An instance that has interfaces: a sensor, too.
