@@ -1,5 +1,6 @@
 """What the tests of a deployment share: a fake of AWS, Terraform, and where things are."""
 
+import io
 import json
 import os
 import shutil
@@ -139,9 +140,16 @@ def terraform(aws, plugins, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def zips(tmp_path_factory):
-    """Packages by function. Nothing opens them here; package/test_package.py tests the real ones."""
+    """Packages by function; package/test_package.py tests the real ones."""
     folder = tmp_path_factory.mktemp("zips")
     for name in ("automirror", "config-rule"):
-        with zipfile.ZipFile(folder / f"{name}.zip", "w") as package:
-            package.writestr("bootstrap", "")
+        (folder / f"{name}.zip").write_bytes(zipped(f"#!/bin/sh\nexec {TOP / 'target/debug' / name}\n"))
     return folder
+
+
+def zipped(bootstrap):
+    """A package for Lambda whose program is a script."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("bootstrap", bootstrap)
+    return package.getvalue()
