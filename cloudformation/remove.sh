@@ -50,28 +50,27 @@ select_nothing() {
 
 # How many sessions are ours. EC2 documents no filter by tag for them, and the CLI queries each page for itself.
 ours() {
-  aws ec2 describe-traffic-mirror-sessions --filters "Name=owner-id,Values=$account" --output text \
-    --query "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$owner']].[TrafficMirrorSessionId]" |
-    grep -c '^tms-' || true
+  local ids
+  ids=$(aws ec2 describe-traffic-mirror-sessions --filters "Name=owner-id,Values=$account" --output text \
+    --query "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$owner']].[TrafficMirrorSessionId]") || exit 1
+  grep -c '^tms-' <<<"$ids" || true
 }
 
+# Prints None, or what kind of error the function ended with.
 sweep() {
-  local payload=$1
-  aws lambda invoke --function-name "$function" --payload "fileb://$payload" --cli-read-timeout 0 \
-    --query FunctionError --output text /dev/null
+  printf '{"sweep":true}' |
+    aws lambda invoke --function-name "$function" --payload fileb:///dev/stdin --cli-read-timeout 0 \
+      --query FunctionError --output text /dev/null
 }
 
 remove_sessions() {
-  local left before payload error
-  payload=$(mktemp)
-  trap 'rm -f "$payload"' RETURN
-  printf '{"sweep":true}' >"$payload"
+  local left before error
   left=$(ours)
   [ "$left" = 0 ] || select_nothing
   while [ "$left" != 0 ]; do
     echo "$left sessions of ours are left"
     before=$left
-    error=$(sweep "$payload")
+    error=$(sweep)
     [ "$error" = None ] || fail "automirror failed ($error); its log says why: $(ask Output LogGroupName)"
     left=$(ours)
     [ "$left" -lt "$before" ] || fail "automirror deletes no more of them; its log says why: $(ask Output LogGroupName)"

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 TOP = HERE.parent.parent
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
+UNTESTED = "the Terraform modules were neither validated, planned, applied nor compared with the templates"
 
 
 @pytest.fixture(scope="session")
@@ -118,14 +119,15 @@ class Terraform:
 @pytest.fixture(scope="session")
 def plugins():
     """The folder with the AWS provider, or a skip that says what is missing."""
+    provider = (
+        "set TF_PLUGIN_DIR to a folder with the AWS provider, "
+        "as `terraform -chdir=terraform providers mirror FOLDER` makes it"
+    )
     if not shutil.which("terraform"):
-        pytest.skip("Terraform was not tested: install terraform 1.5 or newer, and see TF_PLUGIN_DIR in README.md")
+        pytest.skip(f"{UNTESTED}: install terraform 1.5 or newer, and {provider}")
     folder = os.environ.get("TF_PLUGIN_DIR")
     if not folder:
-        pytest.skip(
-            "Terraform was not tested: set TF_PLUGIN_DIR to a folder with the AWS provider, "
-            "as `terraform -chdir=terraform providers mirror FOLDER` makes it"
-        )
+        pytest.skip(f"{UNTESTED}: {provider}")
     return folder
 
 
