@@ -5,6 +5,8 @@ is made by the calls of its own service, on this very server, from the propertie
 
 - a reference to AWS::NoValue leaves an item out of a list, as it leaves a property out;
 - a stack made by a change set has outputs, and an update keeps the parameters that have their defaults;
+- an update makes and deletes what a condition says, and changes whatever comes out otherwise than before;
+- resources are deleted in the order that CloudFormation deletes them in;
 - a function has all the properties that the template gives it, keeps its code when the template does, and runs
   when it is called: the bootstrap of its zip.
 """
@@ -186,7 +188,6 @@ def clean_json(value: Any, resources: Any) -> Any:
 
 
 def update(self: parsing.ResourceMap, template: dict[str, Any], parameters: dict[str, Any] | None = None) -> None:
-    """moto's own knows nothing of conditions, and of parameters only those that a resource refers to by `Ref`."""
     made = {name: self._resource_json_map[name] for name in self._resource_json_map if self._parsed_resources.get(name)}
     done = {name: clean_json(resource, self) for name, resource in made.items()}
     self._template = template
@@ -208,8 +209,18 @@ def update(self: parsing.ResourceMap, template: dict[str, Any], parameters: dict
             else:
                 assert self[name], name
             done[name] = clean_json(wanted[name], self)
-    for name in made.keys() - wanted.keys():
-        self._delete_resource(self._parsed_resources.pop(name), made[name])
+    deleted(self, [name for name in made if name not in wanted], made)
+
+
+def deleted(resources: parsing.ResourceMap, names: list[str], made: dict[str, Any]) -> None:
+    """Last made, first deleted: what others refer to goes after them."""
+    for name in [name for name in reversed(resources._parsed_resources) if name in names]:
+        resources._delete_resource(resources._parsed_resources[name], made[name])
+        del resources._parsed_resources[name]
+
+
+def delete(self: parsing.ResourceMap) -> None:
+    deleted(self, list(self._resource_json_map), self._resource_json_map)
 
 
 def updated(resources: parsing.ResourceMap, name: str, resource: dict[str, Any]) -> None:
@@ -254,6 +265,7 @@ def extend(address: str) -> None:
     LambdaFunction._invoke_lambda = run_function
     parsing.clean_json = clean_json
     parsing.ResourceMap.update = update
+    parsing.ResourceMap.delete = delete
     CloudFormationResponse._validate_different_update = validate_different_update
     CloudFormationBackend.execute_change_set = execute_change_set
     CloudFormationBackend._resolve_update_parameters = update_parameters

@@ -257,14 +257,21 @@ def removing_takes_our_sessions_first(aws, toolkit, function, target):
     assert sessions(aws) == {theirs}
 
 
-def test_the_rule_can_be_left_out_and_a_filter_given(aws, toolkit):
-    given = aws.client("ec2").create_traffic_mirror_filter()["TrafficMirrorFilter"]["TrafficMirrorFilterId"]
-    toolkit.run("deploy.sh", BUCKET, f"MirrorFilterId={given}", NAME="blue", CONFIG_RULE="no")
+def test_the_rule_can_be_left_out_and_a_filter_given_later(aws, toolkit):
+    alone = {"NAME": "blue", "CONFIG_RULE": "no"}
+    known = logical_ids("automirror.yaml")
+    of_filter = {logical for logical in known if logical.startswith("DefaultFilter")}
+    toolkit.run("deploy.sh", BUCKET, **alone)
     ids = made(aws, "blue")
-    left_out = {logical for logical in logical_ids("automirror.yaml") if logical not in ids}
-    assert left_out == {"ComplianceRule", "ComplianceMessageRule", "Topic", "TopicPolicy"} | {
-        logical for logical in logical_ids("automirror.yaml") if logical.startswith("DefaultFilter")
-    }
+    assert known - ids.keys() == {"ComplianceRule", "ComplianceMessageRule", "Topic", "TopicPolicy"}
+    own = ids["DefaultFilter"]
+    given = aws.client("ec2").create_traffic_mirror_filter()["TrafficMirrorFilter"]["TrafficMirrorFilterId"]
+    toolkit.run("deploy.sh", BUCKET, f"MirrorFilterId={given}", **alone)
+    assert ids.keys() - made(aws, "blue").keys() == of_filter
+    function = aws.client("lambda").get_function_configuration(FunctionName=ids["Function"])
+    assert function["Environment"]["Variables"]["MIRROR_FILTER_ID"] == given
+    filters = aws.client("ec2").describe_traffic_mirror_filters()["TrafficMirrorFilters"]
+    assert own not in {found["TrafficMirrorFilterId"] for found in filters}
     toolkit.run("remove.sh", NAME="blue")
     assert story.remains(aws)["functions"] == []
 

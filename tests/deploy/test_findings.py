@@ -49,7 +49,7 @@ def test_cfn_lint_finds_what_the_templates_tell_it_to_ignore(tmp_path):
     there.mkdir()
     for path in (TOP / "cloudformation").glob("*.yaml"):
         text, ignored = re.subn(r"ignore_checks: \[\w+\]", "ignore_checks: []", path.read_text())
-        assert ignored == sum(str(path).endswith(where.split()[0]) for _, where in accepted("cfn-lint", "cloudformation"))
+        assert ignored == len(accepted("cfn-lint", f"cloudformation/{path.name}"))
         (there / path.name).write_text(text)
     files = [str(path.relative_to(tmp_path)) for path in there.iterdir()]
     found = {
@@ -75,7 +75,9 @@ def found_by_parliament(policies, way, folder):
 
 
 def test_parliament_finds_what_is_accepted_in_the_templates(tmp_path):
-    values = {parity.camel(name): ",".join(value) if isinstance(value, list) else value for name, value in OPTIONS.items()}
+    values = {
+        parity.camel(name): ",".join(value) if isinstance(value, list) else value for name, value in OPTIONS.items()
+    }
     policies = {}
     for role in ("automirror", "config-rule"):
         resolved = template(f"{role}.yaml", "stack", values)
