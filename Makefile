@@ -16,12 +16,12 @@ PYTEST := pytest -q -p no:cacheprovider -p say_skipped
 # The tests record what the roles are asked, and proof judges it, Terraform's policies too if the tests of
 # deployments left a plan. What could not be tested is said at the very end.
 test: export PYTHONPATH := $(CURDIR)/tests/pytest
-test: tools package target/tools/deploy/ready ## Run every test
+test: tools package target/tools/deploy/ready target/tools/templates/ready ## Run every test
 	rm -rf target/authorizations target/deploy target/skipped
 	AUTHORIZATIONS=$(CURDIR)/target/authorizations cargo test $(CARGO_FLAGS)
 	@cargo build $(CARGO_FLAGS) --bins --quiet
 	target/tools/package/bin/$(PYTEST) package
-	env -u TF_CLI_CONFIG_FILE target/tools/deploy/bin/$(PYTEST) tests/deploy
+	env -u TF_CLI_CONFIG_FILE target/tools/deploy/bin/$(PYTEST) -n 4 tests/deploy
 	target/debug/proof target/authorizations target/deploy/plans/default.json
 	@if test -e target/skipped; then cat target/skipped; fi
 

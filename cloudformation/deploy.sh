@@ -24,7 +24,7 @@ fail() {
 ask() {
   local stack=$1 list=$2 key=$3
   aws cloudformation describe-stacks --stack-name "$stack" --output text \
-    --query "Stacks[0].${list}s[?${list}Key=='$key'].${list}Value" 2>/dev/null || true
+    --query "not_null(Stacks[0].${list}s, \`[]\`)[?${list}Key=='$key'].${list}Value" 2>/dev/null || true
 }
 
 # A packaged template, with the zip for the right processor.

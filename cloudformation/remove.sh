@@ -48,26 +48,48 @@ select_nothing() {
   fi
 }
 
+# How many sessions are ours. EC2 documents no filter by tag for them, and the CLI queries each page for itself.
 ours() {
-  aws ec2 describe-traffic-mirror-sessions --filters "Name=tag:ManagedBy,Values=$(ask Parameter MirrorOwner)" \
-    --output json --query 'length(TrafficMirrorSessions)'
+  local ids
+  ids=$(aws ec2 describe-traffic-mirror-sessions --filters "Name=owner-id,Values=$account" --output text \
+    --query "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$owner']].[TrafficMirrorSessionId]") || exit 1
+  grep -c '^tms-' <<<"$ids" || true
 }
 
-if exists "$name"; then
+# Prints None, or what kind of error the function ended with.
+sweep() {
+  printf '{"sweep":true}' |
+    aws lambda invoke --function-name "$function" --payload fileb:///dev/stdin --cli-read-timeout 0 \
+      --query FunctionError --output text /dev/null
+}
+
+remove_sessions() {
+  local left before error
   left=$(ours)
   [ "$left" = 0 ] || select_nothing
   while [ "$left" != 0 ]; do
     echo "$left sessions of ours are left"
     before=$left
-    aws lambda invoke --function-name "$(ask Output FunctionName)" --cli-binary-format raw-in-base64-out \
-      --cli-read-timeout 0 --payload '{"sweep":true}' /dev/null >/dev/null
+    error=$(sweep)
+    [ "$error" = None ] || fail "automirror failed ($error); its log says why: $(ask Output LogGroupName)"
     left=$(ours)
-    [ "$left" -lt "$before" ] || fail "automirror deletes no more of them; its log says why"
+    [ "$left" -lt "$before" ] || fail "automirror deletes no more of them; its log says why: $(ask Output LogGroupName)"
   done
-  aws cloudformation delete-stack --stack-name "$name"
-  aws cloudformation wait stack-delete-complete --stack-name "$name"
+}
+
+delete() {
+  aws cloudformation delete-stack --stack-name "$1"
+  aws cloudformation wait stack-delete-complete --stack-name "$1" ||
+    fail "the stack $1 could not be deleted; its events say what is in the way"
+}
+
+if exists "$name"; then
+  account=$(aws sts get-caller-identity --output text --query Account)
+  owner=$(ask Parameter MirrorOwner)
+  function=$(ask Output FunctionName)
+  remove_sessions
+  delete "$name"
 fi
 if exists "$name-config-rule"; then
-  aws cloudformation delete-stack --stack-name "$name-config-rule"
-  aws cloudformation wait stack-delete-complete --stack-name "$name-config-rule"
+  delete "$name-config-rule"
 fi

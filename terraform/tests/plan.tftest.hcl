@@ -215,6 +215,34 @@ run "options_of_the_functions" {
   }
 }
 
+run "alarms_of_the_config_rule" {
+  command = plan
+
+  module {
+    source = "./modules/config-rule"
+  }
+
+  variables {
+    zip             = "README.md"
+    alarm_topic_arn = "arn:aws:sns:eu-central-1:123456789012:given"
+  }
+
+  assert {
+    condition = {
+      for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name => alarm.metric_name
+      } == {
+      automirror-config-rule-errors    = "Errors"
+      automirror-config-rule-throttles = "Throttles"
+    }
+    error_message = "A function that fails and one that cannot start are told apart."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:123456789012:given"])])
+    error_message = "Alarms go to the topic."
+  }
+}
+
 run "subnets_without_security_groups" {
   command = plan
 

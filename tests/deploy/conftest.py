@@ -1,5 +1,6 @@
 """What the tests of a deployment share: a fake of AWS, Terraform, and where things are."""
 
+import io
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ HERE = Path(__file__).parent
 TOP = HERE.parent.parent
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
+UNTESTED = "the Terraform modules were neither validated, planned, applied nor compared with the templates"
 
 
 @pytest.fixture(scope="session")
@@ -117,14 +119,15 @@ class Terraform:
 @pytest.fixture(scope="session")
 def plugins():
     """The folder with the AWS provider, or a skip that says what is missing."""
+    provider = (
+        "set TF_PLUGIN_DIR to a folder with the AWS provider, "
+        "as `terraform -chdir=terraform providers mirror FOLDER` makes it"
+    )
     if not shutil.which("terraform"):
-        pytest.skip("Terraform was not tested: install terraform 1.5 or newer, and see TF_PLUGIN_DIR in README.md")
+        pytest.skip(f"{UNTESTED}: install terraform 1.5 or newer, and {provider}")
     folder = os.environ.get("TF_PLUGIN_DIR")
     if not folder:
-        pytest.skip(
-            "Terraform was not tested: set TF_PLUGIN_DIR to a folder with the AWS provider, "
-            "as `terraform -chdir=terraform providers mirror FOLDER` makes it"
-        )
+        pytest.skip(f"{UNTESTED}: {provider}")
     return folder
 
 
@@ -139,9 +142,16 @@ def terraform(aws, plugins, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def zips(tmp_path_factory):
-    """Packages by function. Nothing opens them here; package/test_package.py tests the real ones."""
+    """Packages by function; package/test_package.py tests the real ones."""
     folder = tmp_path_factory.mktemp("zips")
     for name in ("automirror", "config-rule"):
-        with zipfile.ZipFile(folder / f"{name}.zip", "w") as package:
-            package.writestr("bootstrap", "")
+        (folder / f"{name}.zip").write_bytes(zipped(f"#!/bin/sh\nexec {TOP / 'target/debug' / name}\n"))
     return folder
+
+
+def zipped(bootstrap):
+    """A package for Lambda whose program is a script."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("bootstrap", bootstrap)
+    return package.getvalue()

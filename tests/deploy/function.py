@@ -40,10 +40,10 @@ class Calls(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.answer = (self.path.rsplit("/", 1)[1], json.loads(body))
         self.send_response(202)
         self.send_header("Content-Length", "0")
         self.end_headers()
-        self.server.answer = (self.path.rsplit("/", 1)[1], json.loads(body))
         self.server.answered.set()
 
     def log_message(self, *_):
@@ -52,6 +52,13 @@ class Calls(BaseHTTPRequestHandler):
 
 def invoke(aws, binary, name, settings, event):
     """What the function answers: its body, where it is a response and no error."""
+    kind, answer, log = run(aws, TOP / "target" / "debug" / binary, name, settings, event)
+    assert kind == "response", f"{answer} {log}"
+    return answer, log
+
+
+def run(aws, program, name, settings, event):
+    """Whether the program answers with a response or an error, and what; and its log."""
     api = RuntimeApi(name, event)
     threading.Thread(target=api.serve_forever, daemon=True).start()
     environment = settings | aws.environment() | {
@@ -61,9 +68,8 @@ def invoke(aws, binary, name, settings, event):
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
     }
-    process = subprocess.Popen(
-        [TOP / "target" / "debug" / binary], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    process = subprocess.Popen([program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    threading.Thread(target=ended, args=(process, api), daemon=True).start()
     try:
         answered = api.answered.wait(TIMEOUT)
     finally:
@@ -71,6 +77,9 @@ def invoke(aws, binary, name, settings, event):
         log = process.communicate()[0].decode()
         api.shutdown()
     assert answered, log
-    kind, answer = api.answer
-    assert kind == "response", f"{answer} {log}"
-    return answer, log
+    return *(api.answer or ("error", "it ended without an answer")), log
+
+
+def ended(process, api):
+    process.wait()
+    api.answered.set()

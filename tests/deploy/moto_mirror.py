@@ -10,14 +10,15 @@ It adds, in the form of AWS's API models:
   stays when something else is set;
 - topics as targets of event rules, rules that have a schedule and no pattern, and keys of log groups.
 
-And it does not run functions: moto would start a container for each message in a queue with an event source
-mapping. Messages stay in their queue, for a test to take.
+And it does not poll queues: moto would start a container for each message in a queue with an event source
+mapping. Messages stay in their queue, for a test to take. What it does for CloudFormation is in moto_stacks.py.
 """
 
 import json
 import sys
 from typing import Any
 
+import moto_stacks
 from moto.awslambda.models import LambdaFunction
 from moto.core.responses import ActionResult
 from moto.ec2 import utils
@@ -63,6 +64,7 @@ SESSION_FIELDS = (
     "Description",
 )
 NUMBERS = {"RuleNumber", "Protocol", "SessionNumber", "PacketLength", "VirtualNetworkId"}
+PAGE = 2
 # What ModifyTrafficMirrorFilterRule and ModifyTrafficMirrorSession call the fields to remove.
 REMOVABLE = {
     "destination-port-range": "DestinationPortRange",
@@ -303,8 +305,12 @@ def create_traffic_mirror_session(self: TrafficMirrors) -> ActionResult:
 
 
 def describe_traffic_mirror_sessions(self: TrafficMirrors) -> ActionResult:
+    """Page by page, and the pages are small: who reads one only is found out."""
     items = [session_dict(session, self) for session in sessions_of(self).values()]
-    return ActionResult({"TrafficMirrorSessions": selected(self, items, "Session")})
+    first = int(self._get_param("NextToken") or 0)
+    rest = selected(self, items, "Session")[first:]
+    token = {"NextToken": str(first + PAGE)} if len(rest) > PAGE else {}
+    return ActionResult({"TrafficMirrorSessions": rest[:PAGE]} | token)
 
 
 def modify_traffic_mirror_session(self: TrafficMirrors) -> ActionResult:
@@ -442,4 +448,6 @@ def extend() -> None:
 
 if __name__ == "__main__":
     extend()
+    _, _, host, _, port = sys.argv
+    moto_stacks.extend(f"http://{host}:{port}")
     main(sys.argv[1:])

@@ -24,7 +24,12 @@ AUTOMIRROR = {
     "ThrottlesAlarm": "-throttles",
     "Topic": "",
 }
-CONFIG_RULE = {"ErrorsAlarm": "-errors", "Function": "", "Role": f"-{REGION}"}
+CONFIG_RULE = {
+    "ErrorsAlarm": "-errors",
+    "Function": "",
+    "Role": f"-{REGION}",
+    "ThrottlesAlarm": "-throttles",
+}
 
 
 def camel(snake):

@@ -144,3 +144,20 @@ def call(name, parameters):
         "requestParameters": parameters,
         "userIdentity": {"type": "IAMUser", "arn": f"arn:aws:iam::{ACCOUNT}:user/alice"},
     }
+
+
+def remains(aws):
+    """What is in the account, by kind."""
+    return {
+        "queues": aws.client("sqs").list_queues().get("QueueUrls", []),
+        "rules": aws.client("events").list_rules()["Rules"],
+        "functions": aws.client("lambda").list_functions()["Functions"],
+        "sources": aws.client("lambda").list_event_source_mappings()["EventSourceMappings"],
+        "roles": aws.client("iam").list_roles()["Roles"],
+        "logs": aws.client("logs").describe_log_groups()["logGroups"],
+        "alarms": aws.client("cloudwatch").describe_alarms()["MetricAlarms"],
+        "dashboards": aws.client("cloudwatch").list_dashboards()["DashboardEntries"],
+        "topics": aws.client("sns").list_topics()["Topics"],
+        "filters": aws.client("ec2").describe_traffic_mirror_filters()["TrafficMirrorFilters"],
+        "config rules": aws.client("config").describe_config_rules()["ConfigRules"],
+    }

@@ -2,11 +2,11 @@
 
 import json
 import re
-import subprocess
 
 import parity
 import pytest
 from conftest import ACCOUNT, REGION, TOP
+from templates import parameters, resolve, template
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d"
 OPTIONS = {
@@ -51,29 +51,6 @@ TERRAFORM_ONLY = {
     "create_compliance_messages": "the same, of the topic",
 }
 CLOUDFORMATION_ONLY = {"config_rule_name": "the other stack makes it; the module hands it on"}
-
-
-def template(path, stack, values):
-    """A template of the repository, resolved with Terraform's inputs."""
-    place = {
-        "AWS::AccountId": ACCOUNT,
-        "AWS::Region": REGION,
-        "AWS::StackName": stack,
-        "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d",
-    }
-    return resolve(path, place | values)
-
-
-def resolve(path, values):
-    arguments = [f"{name}={value}" for name, value in values.items()]
-    command = [TOP / "target/debug/template", TOP / "cloudformation" / path, *arguments]
-    done = subprocess.run(command, text=True, capture_output=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def parameters(path):
-    return resolve(path, {})["Parameters"]
 
 
 def as_parameter(value):

@@ -37,15 +37,14 @@ def story_free(terraform):
 
 def test_a_deployment_works_stays_as_it_is_and_leaves_nothing(terraform, aws, zips):
     target = story.make_target(aws)
-    before = remains(aws)
-    terraform.set(
-        {
-            "automirror_zip": str(zips / "automirror.zip"),
-            "config_rule_zip": str(zips / "config-rule.zip"),
-            "mirror_target_ids": [target],
-            "create_topic": True,
-        }
-    )
+    before = story.remains(aws)
+    values = {
+        "automirror_zip": str(zips / "automirror.zip"),
+        "config_rule_zip": str(zips / "config-rule.zip"),
+        "mirror_target_ids": [target],
+        "create_topic": True,
+    }
+    terraform.set(values)
     terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
     # 0: no changes; 2: changes.
     terraform.run("plan", "-no-color", "-input=false", "-detailed-exitcode")
@@ -61,8 +60,22 @@ def test_a_deployment_works_stays_as_it_is_and_leaves_nothing(terraform, aws, zi
     the_sweep_is_scheduled(aws, stack)
     story.an_event_makes_a_session(aws, stack)
     a_verdict_reaches_the_queue_and_the_topic(aws, stack, outputs)
+    our_sessions_can_be_removed_first(terraform, aws, stack, values)
     terraform.run("destroy", "-no-color", "-input=false", "-auto-approve")
-    assert remains(aws) == before
+    assert story.remains(aws) == before
+
+
+def our_sessions_can_be_removed_first(terraform, aws, stack, values):
+    story.launch(aws, {"Mirror": "True"})
+    assert sessions_after_a_sweep(aws, stack) == 1
+    terraform.set(values | {"mirror_tag_value": "uninstall"})
+    terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
+    assert sessions_after_a_sweep(aws, stack) == 0
+
+
+def sessions_after_a_sweep(aws, stack):
+    aws.client("lambda").invoke(FunctionName=stack["function"], Payload=b'{"sweep":true}')
+    return len(aws.client("ec2").describe_traffic_mirror_sessions()["TrafficMirrorSessions"])
 
 
 def the_sweep_is_scheduled(aws, stack):
@@ -102,20 +115,3 @@ def a_verdict_reaches_the_queue_and_the_topic(aws, stack, outputs):
     for letter, verdict in zip(letters, ["COMPLIANT", "NON_COMPLIANT"]):
         assert sentence.format(verdict) in letter, letter
     sqs.delete_queue(QueueUrl=inbox)
-
-
-def remains(aws):
-    """What is in the account, by kind."""
-    return {
-        "queues": aws.client("sqs").list_queues().get("QueueUrls", []),
-        "rules": aws.client("events").list_rules()["Rules"],
-        "functions": aws.client("lambda").list_functions()["Functions"],
-        "sources": aws.client("lambda").list_event_source_mappings()["EventSourceMappings"],
-        "roles": aws.client("iam").list_roles()["Roles"],
-        "logs": aws.client("logs").describe_log_groups()["logGroups"],
-        "alarms": aws.client("cloudwatch").describe_alarms()["MetricAlarms"],
-        "dashboards": aws.client("cloudwatch").list_dashboards()["DashboardEntries"],
-        "topics": aws.client("sns").list_topics()["Topics"],
-        "filters": aws.client("ec2").describe_traffic_mirror_filters()["TrafficMirrorFilters"],
-        "config rules": aws.client("config").describe_config_rules()["ConfigRules"],
-    }

@@ -39,6 +39,11 @@ resource "aws_subnet" "this" {
   tags = { Name = "automirror-example-${count.index}" }
 }
 
+# Whatever names no security group of its own is in this one, which admits nothing.
+resource "aws_default_security_group" "this" {
+  vpc_id = aws_vpc.this.id
+}
+
 # The sensor, behind a Network Load Balancer, as the target
 
 resource "aws_security_group" "sensor" {

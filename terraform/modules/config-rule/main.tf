@@ -126,11 +126,20 @@ resource "aws_config_config_rule" "this" {
   depends_on = [aws_lambda_permission.config]
 }
 
-resource "aws_cloudwatch_metric_alarm" "errors" {
-  alarm_name          = "${var.name}-errors"
-  alarm_description   = "config-rule fails, so verdicts may be out of date; its log says why."
+locals {
+  alarms = {
+    Errors    = "config-rule fails, so verdicts may be out of date; its log says why."
+    Throttles = "config-rule is throttled, so verdicts may be out of date; the account's concurrency is used up."
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.name}-${lower(each.key)}"
+  alarm_description   = each.value
   namespace           = "AWS/Lambda"
-  metric_name         = "Errors"
+  metric_name         = each.key
   dimensions          = { FunctionName = aws_lambda_function.this.function_name }
   statistic           = "Sum"
   period              = 300

@@ -1,0 +1,277 @@
+"""CloudFormation in moto's server, with what our templates need and moto 5.2.1 lacks.
+
+moto says that a stack is complete although it skipped each resource whose type it does not know. Here such a type
+is made by the calls of its own service, on this very server, from the properties that the template came to. And:
+
+- a reference to AWS::NoValue leaves an item out of a list, as it leaves a property out;
+- a stack made by a change set has outputs, and an update keeps the parameters that have their defaults;
+- an update makes and deletes what a condition says, and changes whatever comes out otherwise than before;
+- resources are deleted in the order that CloudFormation deletes them in;
+- a function has all the properties that the template gives it, keeps its code when the template does, and runs
+  when it is called: the bootstrap of its zip.
+"""
+
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import function
+from conftest import Aws
+from moto.awslambda.models import LambdaFunction
+from moto.cloudformation import parsing
+from moto.cloudformation.models import CloudFormationBackend
+from moto.cloudformation.responses import CloudFormationResponse
+
+
+class Type(NamedTuple):
+    """How a resource is made from a new name and its properties, giving its physical id; and how it is deleted."""
+
+    service: str
+    create: Callable[[Any, str, dict[str, Any]], str]
+    delete: Callable[[Any, str, dict[str, Any]], Any]
+
+
+def filter_created(ec2: Any, _: str, properties: dict[str, Any]) -> str:
+    tags = {"ResourceType": "traffic-mirror-filter", "Tags": properties["Tags"]}
+    made = ec2.create_traffic_mirror_filter(Description=properties["Description"], TagSpecifications=[tags])
+    name = made["TrafficMirrorFilter"]["TrafficMirrorFilterId"]
+    services = properties["NetworkServices"]
+    ec2.modify_traffic_mirror_filter_network_services(TrafficMirrorFilterId=name, AddNetworkServices=services)
+    return name
+
+
+def filter_rule_created(ec2: Any, _: str, properties: dict[str, Any]) -> str:
+    made = ec2.create_traffic_mirror_filter_rule(**properties)
+    return made["TrafficMirrorFilterRule"]["TrafficMirrorFilterRuleId"]
+
+
+def alarm_created(cloudwatch: Any, name: str, properties: dict[str, Any]) -> str:
+    cloudwatch.put_metric_alarm(AlarmName=name, **properties)
+    return name
+
+
+def config_rule_created(config: Any, _: str, properties: dict[str, Any]) -> str:
+    config.put_config_rule(ConfigRule=properties | {"InputParameters": json.dumps(properties["InputParameters"])})
+    return properties["ConfigRuleName"]
+
+
+def queue_policy_created(sqs: Any, name: str, properties: dict[str, Any]) -> str:
+    for queue in properties["Queues"]:
+        policy = json.dumps(properties["PolicyDocument"])
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    return name
+
+
+def topic_policy_created(sns: Any, name: str, properties: dict[str, Any]) -> str:
+    for topic in properties["Topics"]:
+        policy = json.dumps(properties["PolicyDocument"])
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    return name
+
+
+def goes_with_its_owner(*_: Any) -> None:
+    pass
+
+
+# What moto lacks.
+TYPES = {
+    "AWS::CloudWatch::Alarm": Type(
+        "cloudwatch", alarm_created, lambda cloudwatch, name, _: cloudwatch.delete_alarms(AlarmNames=[name])
+    ),
+    "AWS::Config::ConfigRule": Type(
+        "config", config_rule_created, lambda config, name, _: config.delete_config_rule(ConfigRuleName=name)
+    ),
+    "AWS::EC2::TrafficMirrorFilter": Type(
+        "ec2",
+        filter_created,
+        lambda ec2, name, _: ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=name),
+    ),
+    "AWS::EC2::TrafficMirrorFilterRule": Type(
+        "ec2",
+        filter_rule_created,
+        lambda ec2, name, _: ec2.delete_traffic_mirror_filter_rule(TrafficMirrorFilterRuleId=name),
+    ),
+    "AWS::SNS::TopicPolicy": Type("sns", topic_policy_created, goes_with_its_owner),
+    "AWS::SQS::QueuePolicy": Type("sqs", queue_policy_created, goes_with_its_owner),
+}
+
+
+class Resource:
+    """One of a type that moto lacks; what moto asks of a resource."""
+
+    kind: Type
+
+    def __init__(self, name: str, properties: dict[str, Any], region: str):
+        self.region = region
+        self.properties = properties
+        self.physical_resource_id = self.kind.create(self.client(), name, properties)
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> "Resource":
+        return cls(resource_name, cloudformation_json["Properties"], region_name)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: "Resource",
+        new_resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+    ) -> "Resource":
+        original_resource.delete(account_id, region_name)
+        return cls(new_resource_name, cloudformation_json["Properties"], region_name)
+
+    def is_created(self) -> bool:
+        return True
+
+    def client(self) -> Any:
+        return Aws(ADDRESS).client(self.kind.service)
+
+    def delete(self, _account: str, _region: str) -> None:
+        self.kind.delete(self.client(), self.physical_resource_id, self.properties)
+
+
+# Functions
+
+FUNCTION_FIELDS = {"LoggingConfig": "LoggingConfig", "KmsKeyArn": "KMSKeyArn"}
+plain_created = LambdaFunction.create_from_cloudformation_json.__func__
+
+
+def function_created(cls: Any, name: str, resource: dict[str, Any], *rest: Any, **more: Any) -> LambdaFunction:
+    return with_all_properties(plain_created(cls, name, resource, *rest, **more), resource["Properties"])
+
+
+def function_updated(
+    _: Any, original_resource: LambdaFunction, cloudformation_json: dict[str, Any], **__: Any
+) -> LambdaFunction:
+    properties = cloudformation_json["Properties"]
+    original_resource.update_configuration(properties)
+    if properties["Code"] != original_resource.code_of_template:
+        original_resource.update_function_code(properties["Code"])
+    return with_all_properties(original_resource, properties)
+
+
+def with_all_properties(made: LambdaFunction, properties: dict[str, Any]) -> LambdaFunction:
+    made.code_of_template = properties["Code"]
+    made.architectures = properties["Architectures"]
+    made.more = {ours: properties[theirs] for theirs, ours in FUNCTION_FIELDS.items() if theirs in properties}
+    # A parameter of the type Number is one for moto; in an environment it is text.
+    made.environment_vars = {name: str(value) for name, value in properties["Environment"]["Variables"].items()}
+    return made
+
+
+def run_function(self: LambdaFunction, event: dict[str, Any]) -> tuple[str, bool, str]:
+    """What moto needs containers for."""
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(io.BytesIO(self.code_bytes)) as package:
+            bootstrap = Path(package.extract("bootstrap", folder))
+        bootstrap.chmod(0o755)
+        kind, answer, log = function.run(Aws(ADDRESS), bootstrap, self.function_name, self.environment_vars, event)
+    return json.dumps(answer), kind != "response", log
+
+
+# References, updates and change sets
+
+plain_clean = parsing.clean_json
+
+
+def clean_json(value: Any, resources: Any) -> Any:
+    cleaned = plain_clean(value, resources)
+    return [item for item in cleaned if item is not None] if isinstance(cleaned, list) else cleaned
+
+
+def update(self: parsing.ResourceMap, template: dict[str, Any], parameters: dict[str, Any] | None = None) -> None:
+    made = {name: self._resource_json_map[name] for name in self._resource_json_map if self._parsed_resources.get(name)}
+    done = {name: clean_json(resource, self) for name, resource in made.items()}
+    self._template = template
+    self._resource_json_map = template["Resources"]
+    self.input_parameters = parameters or {}
+    self.load_mapping()
+    self.load_parameters()
+    self.load_conditions()
+    wanted = {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if "Condition" not in resource or self.lazy_condition_map[resource["Condition"]]
+    }
+    # A resource that is replaced changes those that refer to it.
+    while changed := [name for name in wanted if clean_json(wanted[name], self) != done.get(name)]:
+        for name in changed:
+            if name in made:
+                updated(self, name, wanted[name])
+            else:
+                assert self[name], name
+            done[name] = clean_json(wanted[name], self)
+    deleted(self, [name for name in made if name not in wanted], made)
+
+
+def deleted(resources: parsing.ResourceMap, names: list[str], made: dict[str, Any]) -> None:
+    """Last made, first deleted: what others refer to goes after them."""
+    for name in [name for name in reversed(resources._parsed_resources) if name in names]:
+        resources._delete_resource(resources._parsed_resources[name], made[name])
+        del resources._parsed_resources[name]
+
+
+def delete(self: parsing.ResourceMap) -> None:
+    deleted(self, list(self._resource_json_map), self._resource_json_map)
+
+
+def updated(resources: parsing.ResourceMap, name: str, resource: dict[str, Any]) -> None:
+    account, region = resources._account_id, resources._region_name
+    made = parsing.parse_and_update_resource(name, resource, resources, account, region)
+    assert made, f"moto cannot update a resource of the type {resource['Type']}"
+    resources._parsed_resources[name] = made
+
+
+plain_parameters = CloudFormationBackend._resolve_update_parameters
+
+
+def update_parameters(self: CloudFormationBackend, instance: Any, incoming_params: list[Any]) -> dict[str, Any]:
+    instance.parameters = instance.stack_parameters | instance.parameters
+    return plain_parameters(self, instance, incoming_params)
+
+
+plain_validate = CloudFormationResponse._validate_different_update
+
+
+def validate_different_update(self: CloudFormationResponse, *given: Any) -> None:
+    """CloudFormation refuses an update without changes, but makes a change set without any, which says so."""
+    if self._get_action() == "UpdateStack":
+        plain_validate(self, *given)
+
+
+plain_execute = CloudFormationBackend.execute_change_set
+
+
+def execute_change_set(self: CloudFormationBackend, change_set_name: str, stack_name: str | None = None) -> None:
+    change_set = self.describe_change_set(change_set_name)
+    plain_execute(self, change_set_name, stack_name)
+    stack = change_set.stack
+    stack.template_dict = change_set.template_dict
+    stack.parameters = stack.stack_parameters
+    stack.output_map = stack._create_output_map()
+
+
+def extend(address: str) -> None:
+    global ADDRESS
+    ADDRESS = address
+    LambdaFunction._invoke_lambda = run_function
+    parsing.clean_json = clean_json
+    parsing.ResourceMap.update = update
+    parsing.ResourceMap.delete = delete
+    CloudFormationResponse._validate_different_update = validate_different_update
+    CloudFormationBackend.execute_change_set = execute_change_set
+    CloudFormationBackend._resolve_update_parameters = update_parameters
+    LambdaFunction.create_from_cloudformation_json = classmethod(function_created)
+    LambdaFunction.update_from_cloudformation_json = classmethod(function_updated)
+    plain_map = parsing.get_model_map()
+    assert not TYPES.keys() & plain_map.keys(), "moto has learned a type"
+    models = plain_map | {name: type(name, (Resource,), {"kind": kind}) for name, kind in TYPES.items()}
+    parsing.get_model_map = lambda: models

@@ -1,0 +1,259 @@
+"""The event rules take what they should and nothing else: their patterns, against events as AWS sends them.
+
+The patterns are the template's; that Terraform's are the same is tested in test_parity.py.
+"""
+
+import copy
+import json
+
+import pytest
+from conftest import ACCOUNT, REGION
+from event_pattern import takes, weaker
+from moto.events.models import EventPattern
+from templates import template
+
+CONFIG_RULE = "automirror-0a1b2c3d"
+RESOLVED = template("automirror.yaml", "stack", {"ConfigRuleName": CONFIG_RULE, "CreateTopic": "true"})
+OUR_ROLE = RESOLVED["Outputs"]["RoleArn"]["Value"]
+RULES = {
+    logical: resource["Properties"]
+    for logical, resource in RESOLVED["Resources"].items()
+    if resource["Type"] == "AWS::Events::Rule"
+}
+PATTERNS = {logical: rule["EventPattern"] for logical, rule in RULES.items() if "EventPattern" in rule}
+INSTANCE = "i-0123456789abcdef0"
+
+
+def event(source, detail_type, detail, resources=()):
+    return {
+        "version": "0",
+        "id": "7bf73129-1428-4cd3-a780-95db273d1602",
+        "detail-type": detail_type,
+        "source": source,
+        "account": ACCOUNT,
+        "time": "2026-03-01T12:00:00Z",
+        "region": REGION,
+        "resources": list(resources),
+        "detail": detail,
+    }
+
+
+def state(name):
+    arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{INSTANCE}"
+    return event("aws.ec2", "EC2 Instance State-change Notification", {"instance-id": INSTANCE, "state": name}, [arn])
+
+
+def tags(*changed, **detail):
+    arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{INSTANCE}"
+    told = {
+        "changed-tag-keys": list(changed),
+        "tags": {"Name": "web"} | {key: "True" for key in changed},
+        "service": "ec2",
+        "resource-type": "instance",
+        "version": 3.0,
+        "tag-policy-compliant": "true",
+        "version-timestamp": "1740830400000",
+    }
+    return event("aws.tag", "Tag Change on Resource", told | detail, [arn])
+
+
+USER = {
+    "type": "IAMUser",
+    "principalId": "AIDAEXAMPLE",
+    "arn": f"arn:aws:iam::{ACCOUNT}:user/alice",
+    "accountId": ACCOUNT,
+    "userName": "alice",
+}
+
+
+def role(arn, session):
+    name = arn.rsplit("/", 1)[1]
+    return {
+        "type": "AssumedRole",
+        "principalId": f"AROAEXAMPLE:{session}",
+        "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{session}",
+        "accountId": ACCOUNT,
+        "sessionContext": {
+            "sessionIssuer": {
+                "type": "Role",
+                "principalId": "AROAEXAMPLE",
+                "arn": arn,
+                "accountId": ACCOUNT,
+                "userName": name,
+            },
+            "attributes": {"creationDate": "2026-03-01T11:59:00Z", "mfaAuthenticated": "false"},
+        },
+    }
+
+
+OURS = role(OUR_ROLE, "stack-Function")
+OTHER_ROLE = role(f"arn:aws:iam::{ACCOUNT}:role/admin", "stack-Function")
+
+
+def call(name, identity=USER, **detail):
+    request = {f"{name}Request": {"TrafficMirrorSessionId": "tms-0123456789abcdef0"}}
+    if name.endswith("NetworkInterface"):
+        request = {"networkInterfaceId": "eni-0123456789abcdef0", "instanceId": INSTANCE, "deviceIndex": 1}
+    told = {
+        "eventVersion": "1.08",
+        "userIdentity": identity,
+        "eventTime": "2026-03-01T12:00:00Z",
+        "eventSource": "ec2.amazonaws.com",
+        "eventName": name,
+        "awsRegion": REGION,
+        "sourceIPAddress": "198.51.100.7",
+        "userAgent": "aws-cli/2.15.0",
+        "requestParameters": request,
+        "responseElements": {f"{name}Response": {"requestId": "6ea01f8a", "return": True}},
+        "requestID": "6ea01f8a",
+        "eventID": "0b3f8f53",
+        "readOnly": False,
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": ACCOUNT,
+        "eventCategory": "Management",
+    }
+    return event("aws.ec2", "AWS API Call via CloudTrail", told | detail)
+
+
+def compliance(verdict, rule=CONFIG_RULE, **detail):
+    told = {
+        "resourceId": INSTANCE,
+        "resourceType": "AWS::EC2::Instance",
+        "awsAccountId": ACCOUNT,
+        "awsRegion": REGION,
+        "configRuleName": rule,
+        "configRuleARN": f"arn:aws:config:{REGION}:{ACCOUNT}:config-rule/config-rule-abcdef",
+        "messageType": "ComplianceChangeNotification",
+        "recordVersion": "1.0",
+        "notificationCreationTime": "2026-03-01T12:00:00.000Z",
+        "newEvaluationResult": {
+            "evaluationResultIdentifier": {
+                "evaluationResultQualifier": {
+                    "configRuleName": rule,
+                    "resourceType": "AWS::EC2::Instance",
+                    "resourceId": INSTANCE,
+                },
+                "orderingTimestamp": "2026-03-01T11:59:58.000Z",
+            },
+            "complianceType": verdict,
+            "resultRecordedTime": "2026-03-01T11:59:59.000Z",
+            "configRuleInvokedTime": "2026-03-01T11:59:59.000Z",
+            "annotation": "eni-0123456789abcdef0: wanted and not mirrored yet",
+        },
+    }
+    return event("aws.config", "Config Rules Compliance Change", told | detail)
+
+
+def but(sample, **fields):
+    """The sample with another field of its envelope."""
+    return copy.deepcopy(sample) | {name.replace("_", "-"): value for name, value in fields.items()}
+
+
+SCHEDULED = event("aws.events", "Scheduled Event", {}, [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/stack-SweepRule"])
+API_CALLS = (
+    "AttachNetworkInterface",
+    "DetachNetworkInterface",
+    "CreateTrafficMirrorSession",
+    "ModifyTrafficMirrorSession",
+    "DeleteTrafficMirrorSession",
+)
+STATES = ("pending", "running", "stopping", "stopped", "shutting-down", "terminated")
+FAILED = {"errorCode": "Client.UnauthorizedOperation", "errorMessage": "not authorized", "responseElements": None}
+
+# What must take each event; anything else must not. Most of those that nothing takes are one step from one that is.
+SAMPLES = {
+    **{f"an instance is {name}": (state(name), {"InstanceStateRule"}) for name in STATES},
+    "a state from an application": (but(state("running"), source="my.application"), set()),
+    "a Spot interruption": (but(state("running"), detail_type="EC2 Spot Instance Interruption Warning"), set()),
+    # Tags
+    **{
+        f"the tag {key} changes": (tags(key), {"TagRule"})
+        for key in ("Mirror", "mirror", "MIRROR", "mIrRoR", "Mirror-Target", "mirror-target", "MIRROR-FILTER")
+        + ("Mirror-Filter", "Mirror-Interfaces", "mirror-interfaces")
+    },
+    "one of ours among others": (tags("Owner", "mirror", "Name"), {"TagRule"}),
+    "our tag goes": (tags("Mirror", tags={"Name": "web"}), {"TagRule"}),
+    "a tag of somebody else": (tags("Owner"), set()),
+    "a tag that begins like ours": (tags("Mirrored"), set()),
+    "a tag that ends like ours": (tags("X-Mirror-Target"), set()),
+    "our tag stays as it is": (tags("Owner", tags={"Mirror": "True", "Owner": "web"}), set()),
+    "our tag on a volume": (tags("Mirror", **{"resource-type": "volume"}), set()),
+    "our tag on another service's instance": (tags("Mirror", service="opsworks"), set()),
+    "tags from an application": (but(tags("Mirror"), source="my.application"), set()),
+    "another kind of event about tags": (but(tags("Mirror"), detail_type="Tag Policy Compliance Change"), set()),
+    # Calls
+    **{f"{name} by a user": (call(name), {"ApiCallRule"}) for name in API_CALLS},
+    **{f"{name} by another role": (call(name, OTHER_ROLE), {"ApiCallRule"}) for name in API_CALLS},
+    **{f"{name} by our role": (call(name, OURS), set()) for name in API_CALLS},
+    **{f"{name} that failed": (call(name, **FAILED), set()) for name in API_CALLS},
+    "a call of our role that failed": (call("CreateTrafficMirrorSession", OURS, **FAILED), set()),
+    "a session is made by the account's root": (
+        call("CreateTrafficMirrorSession", {"type": "Root", "arn": f"arn:aws:iam::{ACCOUNT}:root"}),
+        {"ApiCallRule"},
+    ),
+    "a role whose name begins like ours": (
+        call("DeleteTrafficMirrorSession", role(f"{OUR_ROLE}-2", "stack-Function")),
+        {"ApiCallRule"},
+    ),
+    "a look at sessions": (call("DescribeTrafficMirrorSessions", readOnly=True), set()),
+    "a filter is made": (call("CreateTrafficMirrorFilter"), set()),
+    "an instance is launched": (call("RunInstances"), set()),
+    "an event of a service": (
+        but(call("DeleteTrafficMirrorSession"), detail_type="AWS Service Event via CloudTrail"),
+        set(),
+    ),
+    "a call from an application": (but(call("DeleteTrafficMirrorSession"), source="my.application"), set()),
+    "a call of another service": (call("AttachNetworkInterface", eventSource="outposts.amazonaws.com"), set()),
+    # Verdicts
+    "an instance is not mirrored": (compliance("NON_COMPLIANT"), {"ComplianceRule", "ComplianceMessageRule"}),
+    "a session leads elsewhere": (
+        compliance("NON_COMPLIANT", resourceType="AWS::EC2::TrafficMirrorSession", resourceId="tms-0123456789abcdef0"),
+        {"ComplianceRule", "ComplianceMessageRule"},
+    ),
+    "an instance is mirrored": (compliance("COMPLIANT"), {"ComplianceMessageRule"}),
+    "an instance is not to be mirrored": (compliance("NOT_APPLICABLE"), {"ComplianceMessageRule"}),
+    "another rule's verdict": (compliance("NON_COMPLIANT", rule="required-tags"), set()),
+    "a rule whose name begins like ours": (compliance("NON_COMPLIANT", rule=f"{CONFIG_RULE}-2"), set()),
+    "another message about our rule": (compliance("NON_COMPLIANT", messageType="ComplianceSummary"), set()),
+    "another event about our rule": (
+        but(compliance("NON_COMPLIANT"), detail_type="Config Rules Re-evaluation Status"),
+        set(),
+    ),
+    "a verdict from an application": (but(compliance("NON_COMPLIANT"), source="my.application"), set()),
+    # The schedule brings its own event to its own target.
+    "the schedule": (SCHEDULED, set()),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_an_event_is_taken_by_just_the_rules_that_are_for_it(name):
+    sample, takers = SAMPLES[name]
+    assert {logical for logical, pattern in PATTERNS.items() if takes(pattern, sample)} == takers
+
+
+@pytest.mark.parametrize("logical", PATTERNS)
+def test_no_pattern_could_do_without_one_of_its_clauses(logical):
+    expected = [logical in takers for _, takers in SAMPLES.values()]
+    for pattern in weaker(PATTERNS[logical]):
+        taken = [takes(pattern, sample) for sample, _ in SAMPLES.values()]
+        assert taken != expected, f"no sample shows the difference: {json.dumps(pattern)}"
+
+
+def test_moto_that_brings_the_events_in_other_tests_agrees():
+    for name, (sample, takers) in SAMPLES.items():
+        taken = {key for key, pattern in PATTERNS.items() if EventPattern(None, pattern).matches_event(sample)}
+        assert taken == takers, name
+
+
+def test_only_the_sweep_has_a_schedule():
+    schedules = {logical: rule["ScheduleExpression"] for logical, rule in RULES.items() if logical not in PATTERNS}
+    assert schedules == {"SweepRule": "rate(15 minutes)"}
+
+
+@pytest.mark.parametrize(
+    "condition", [{"prefix": "a"}, {"anything-but": {"prefix": "a"}}, {"equals-ignore-case": "a", "exists": True}]
+)
+def test_an_unknown_operator_is_an_error(condition):
+    with pytest.raises(ValueError):
+        takes({"source": [condition]}, {"source": "a"})

@@ -1,0 +1,97 @@
+"""What checkov, parliament and cfn-lint find in both ways of deploying is just what accepted.py has a reason for."""
+
+import json
+import re
+import subprocess
+
+import parity
+import pytest
+from accepted import ACCEPTED, WAYS, accepted
+from conftest import REGION, ACCOUNT, TOP
+from templates import template
+
+TOOLS = TOP / "target/tools/templates/bin"
+# What a role has besides the defaults is there with these.
+OPTIONS = {
+    "kms_key_arn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d",
+    "subnet_ids": ["subnet-11111111"],
+    "security_group_ids": ["sg-11111111"],
+}
+
+
+def ran(tool, *arguments, folder=TOP):
+    done = subprocess.run([TOOLS / tool, *arguments], cwd=folder, text=True, capture_output=True)
+    assert not re.search("Traceback|usage:", done.stderr), done.stderr
+    return done.stdout
+
+
+def test_nothing_is_accepted_twice_or_without_a_reason():
+    found = [(entry.tool, entry.finding, where) for entry in ACCEPTED for where in entry.where]
+    assert len(set(found)) == len(found)
+    assert all(entry.reason.endswith(".") for entry in ACCEPTED)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_checkov_finds_what_is_accepted(way):
+    said = ran("checkov", "-d", way, "--framework", way, "--skip-download", "--quiet", "--compact", "-o", "json")
+    report = json.loads(said)
+    assert report["summary"]["parsing_errors"] == 0 and report["summary"]["passed"] > 0
+    found = {
+        # A resource with a count is one, however many there are.
+        (check["check_id"], re.sub(r"\[\d+\]", "", f"{way}{check['file_path']} {check['resource']}"))
+        for check in report["results"]["failed_checks"]
+    }
+    assert sorted(found) == accepted("checkov", way)
+
+
+def test_cfn_lint_finds_what_the_templates_tell_it_to_ignore(tmp_path):
+    there = tmp_path / "cloudformation"
+    there.mkdir()
+    for path in (TOP / "cloudformation").glob("*.yaml"):
+        text, ignored = re.subn(r"ignore_checks: \[\w+\]", "ignore_checks: []", path.read_text())
+        assert ignored == len(accepted("cfn-lint", f"cloudformation/{path.name}"))
+        (there / path.name).write_text(text)
+    files = [str(path.relative_to(tmp_path)) for path in there.iterdir()]
+    found = {
+        (match["Rule"]["Id"], f"{match['Filename']} {match['Location']['Path'][1]}")
+        for match in json.loads(ran("cfn-lint", "--format", "json", *files, folder=tmp_path))
+    }
+    assert sorted(found) == accepted("cfn-lint", "cloudformation")
+
+
+def found_by_parliament(policies, way, folder):
+    """Its findings in the policies of roles, with the statement each is in."""
+    for role, policy in policies.items():
+        # A line for each statement: a finding names the line.
+        lines = ",\n".join(json.dumps(statement) for statement in policy["Statement"])
+        (folder / f"{role}.json").write_text(f'{{"Version": "{policy["Version"]}", "Statement": [\n{lines}\n]}}')
+    said = ran("parliament", "--directory", str(folder), "--include_policy_extension", "json", "--json")
+    found = []
+    for finding in map(json.loads, said.splitlines()):
+        role = re.search(r"([^/]+)\.json$", finding["location"]["filepath"])[1]
+        statement = policies[role]["Statement"][finding["location"]["line"] - 2]
+        found.append((finding["issue"], f"{way} {role} {statement['Sid']}"))
+    return sorted(found)
+
+
+def test_parliament_finds_what_is_accepted_in_the_templates(tmp_path):
+    values = {
+        parity.camel(name): ",".join(value) if isinstance(value, list) else value for name, value in OPTIONS.items()
+    }
+    policies = {}
+    for role in ("automirror", "config-rule"):
+        resolved = template(f"{role}.yaml", "stack", values)
+        (policy,) = resolved["Resources"]["Role"]["Properties"]["Policies"]
+        policies[role] = policy["PolicyDocument"]
+    assert found_by_parliament(policies, "cloudformation", tmp_path) == accepted("parliament", "cloudformation")
+
+
+def test_parliament_finds_what_is_accepted_in_the_plan(terraform, zips, tmp_path):
+    terraform.set({name: str(zips / "automirror.zip") for name in ("automirror_zip", "config_rule_zip")} | OPTIONS)
+    planned = terraform.plan()["planned_values"]["root_module"]
+    policies = {
+        values["name"]: json.loads(values["policy"])
+        for address, values in parity.resources(planned)
+        if address.endswith(".aws_iam_role_policy.this")
+    }
+    assert found_by_parliament(policies, "terraform", tmp_path) == accepted("parliament", "terraform")
