@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint package fmt simulate cloud tools
+.PHONY: help demo test lint package bench fuzz mutants simulate fmt cloud tools
 
 # One selection of packages everywhere: any other gives the EC2 SDK other features and builds it anew.
 CARGO_FLAGS := --workspace --locked
@@ -48,6 +48,15 @@ simulate: ## Play simulations (RUNS=5000 FROM=0; SEED=7: that one, with all that
 cloud: ## Run the local cloud as a server and print its endpoint (ARGS="--port N")
 	@cargo build $(CARGO_FLAGS) --bins
 	@target/debug/cloud $(ARGS)
+
+# Seconds for each target. What is found is kept in target/fuzz; fuzz/keep adds it to the corpus.
+SECONDS := 600
+fuzz: ## Look for input from outside that breaks something (SECONDS=5 for each target)
+	fuzz/run $(SECONDS)
+
+mutants: ## Break the decision in every small way, and see whether a test notices
+	@command -v cargo-mutants >/dev/null || cargo install --locked --quiet cargo-mutants@27.1.0
+	cargo mutants --package shared --output target
 
 # What the tests compare the local cloud and the binary with: boto3, the AWS CLI, AWS's emulator.
 tools: target/tools/venv/ready target/tools/rie

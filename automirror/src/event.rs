@@ -17,14 +17,16 @@ use crate::cloudtrail::{self, Identity};
 
 /// One invocation's work.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Request {
-    pub(crate) shape: Shape,
-    pub(crate) records: Vec<Record>,
+pub struct Request {
+    /// How it came.
+    pub shape: Shape,
+    /// What it consists of.
+    pub records: Vec<Record>,
 }
 
 /// How the work came, which decides how it is answered.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Shape {
+pub enum Shape {
     /// An SQS batch: answered with the messages that must come again.
     Batch,
     /// An event or a call by hand: answered with a summary or an error.
@@ -33,17 +35,19 @@ pub(crate) enum Shape {
 
 /// One message of a batch, or the only event.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Record {
+pub struct Record {
     /// The SQS message id.
-    pub(crate) message: Option<String>,
+    pub message: Option<String>,
     /// How often SQS has delivered it, this time included.
-    pub(crate) receives: u32,
-    pub(crate) reading: Reading,
+    pub receives: u32,
+    /// What it comes to.
+    pub reading: Reading,
 }
 
 /// What an event comes to.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Reading {
+pub enum Reading {
+    /// Somewhere to look.
     Look(Look),
     /// Well formed, and nothing to do with mirroring.
     Ignored(String),
@@ -53,22 +57,24 @@ pub(crate) enum Reading {
 
 /// Where to look.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Look {
-    pub(crate) subjects: BTreeSet<Subject>,
+pub struct Look {
+    /// What is named.
+    pub subjects: BTreeSet<Subject>,
     /// An instance that has just come.
-    pub(crate) launched: Option<Launched>,
+    pub launched: Option<Launched>,
     /// A session that somebody else has deleted.
-    pub(crate) deleted: Option<SessionId>,
+    pub deleted: Option<SessionId>,
 }
 
 /// An instance that was there when an event was sent.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Launched {
-    pub(crate) instance: InstanceId,
+pub struct Launched {
+    /// That instance.
+    pub instance: InstanceId,
     /// It was running, not pending.
-    pub(crate) running: bool,
+    pub running: bool,
     /// Seconds since 1970.
-    pub(crate) time: i64,
+    pub time: i64,
 }
 
 impl Reading {
@@ -79,14 +85,17 @@ impl Reading {
 }
 
 /// Reads events for one installation.
-pub(crate) struct Reader<'a> {
-    pub(crate) policy: &'a Policy,
-    pub(crate) us: &'a Identity,
+pub struct Reader<'a> {
+    /// Which tags are ours.
+    pub policy: &'a Policy,
+    /// Whose calls are ours.
+    pub us: &'a Identity,
 }
 
 impl Reader<'_> {
     /// Reads any payload; what makes no sense becomes an unreadable record.
-    pub(crate) fn request(&self, payload: Value) -> Request {
+    #[must_use]
+    pub fn request(&self, payload: Value) -> Request {
         let Some(records) = payload.get("Records") else {
             let record = Record { message: None, receives: 1, reading: self.body(payload) };
             return Request { shape: Shape::Single, records: vec![record] };

@@ -4,10 +4,11 @@ use aws_sdk_ec2::{
     error::{ProvideErrorMetadata, SdkError},
     operation::RequestId,
 };
+use shared::text::fit;
 
 /// What to do about a call that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// It may work next time: the record comes again.
     Passing,
     /// What EC2 says does not fit what it showed, so one of the two is out of date: the record comes
@@ -23,12 +24,13 @@ pub(crate) enum Kind {
 
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    pub(crate) kind: Kind,
+pub struct Failure {
+    /// What to do about it.
+    pub kind: Kind,
     /// EC2's error code, where it answered with one.
-    pub(crate) code: Option<String>,
+    pub code: Option<String>,
     /// What EC2 said, or why it said nothing.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 /// Codes under which EC2 says that it gets more requests than it takes (EC2 API, "Error codes", and
@@ -48,6 +50,10 @@ const UNWELL: &[&str] =
 /// Codes for a target that takes no more sources (EC2 API, "Error codes").
 const TARGET_FULL: &[&str] =
     &["TrafficMirrorSourcesPerTargetLimitExceeded", "TrafficMirrorSessionsPerTargetLimitExceeded"];
+
+/// The most characters of a message. The longest that EC2 sends carry an encoded reason, which can
+/// only be decoded as a whole.
+const LONGEST: usize = 4_000;
 
 impl Failure {
     /// Whether EC2 got more requests than it takes.
@@ -79,7 +85,7 @@ where
             }
             None => format!("{:#}", anyhow::Error::from(error)),
         };
-        Self { kind, code, message }
+        Self { kind, code, message: fit(&message, LONGEST) }
     }
 }
 
@@ -109,7 +115,21 @@ fn kind(status: u16, code: &str, message: &str) -> Kind {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ec2::{
+        config::http::HttpResponse, error::ErrorMetadata,
+        operation::create_traffic_mirror_session::CreateTrafficMirrorSessionError,
+    };
+
     use super::*;
+
+    #[test]
+    fn what_ec2_says_stays_on_one_line_of_the_log() {
+        let said = ErrorMetadata::builder().code("Odd").message("two\nlines\u{202e}").build();
+        let error = CreateTrafficMirrorSessionError::generic(said);
+        let answer = HttpResponse::new(400.try_into().unwrap(), Vec::new().into());
+        let failure = Failure::from(SdkError::service_error(error, answer));
+        assert_eq!(failure.message, "Odd: two\u{fffd}lines\u{fffd} (request unknown)");
+    }
 
     #[test]
     fn failures_are_told_apart_by_their_code() {

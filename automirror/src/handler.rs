@@ -104,13 +104,13 @@ impl Handler {
         }
         let arn = &context.invoked_function_arn;
         let Some(account) = AccountId::of_arn(arn) else {
-            return Work::failed(format!("the function's ARN {} names no account", quoted(arn)));
+            return Work::failed(&format!("the function's ARN {} names no account", quoted(arn)));
         };
         let read = self.observe(&account, subjects);
         let observed = match deadline.cut(read).await {
             Some(Ok(observed)) => observed,
-            Some(Err(error)) => return Work::failed(format!("{:#}", anyhow::Error::from(error))),
-            None => return Work::failed("EC2 could not be read before the time was up".to_owned()),
+            Some(Err(error)) => return Work::failed(&format!("{:#}", anyhow::Error::from(error))),
+            None => return Work::failed("EC2 could not be read before the time was up"),
         };
         let seen = Seen::new(&observed);
         let steps = match self.policy.mode {

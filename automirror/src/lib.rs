@@ -7,9 +7,9 @@
 
 pub mod cloudtrail;
 mod deadline;
-mod event;
+pub mod event;
 mod execute;
-mod failure;
+pub mod failure;
 pub mod handler;
 mod pace;
 mod report;

@@ -13,6 +13,7 @@ use shared::{
     observed::{InstanceState, Observed},
     step::Step,
     subject::Subject,
+    text::fit,
 };
 use tracing::error;
 
@@ -28,6 +29,9 @@ const LAG: i64 = 300;
 /// A record is brought again at most this often for what only the next look can explain, and for the
 /// rest of a sweep that got on. It stays below the receives after which the queue gives up.
 const RECEIVES: u32 = 3;
+
+/// The most characters of why nothing was done. Part of it is what EC2 says.
+const LONGEST: usize = 4_000;
 
 /// A record that asks for something.
 pub(crate) struct Asked {
@@ -84,7 +88,8 @@ impl Seen {
 }
 
 impl Work {
-    pub(crate) fn failed(why: String) -> Self {
+    pub(crate) fn failed(why: &str) -> Self {
+        let why = fit(why, LONGEST);
         error!("nothing was done, the records come again: {why}");
         Self { failed: Some(why), ..Self::default() }
     }
@@ -176,4 +181,15 @@ pub(crate) fn answer_single(
 
 pub(crate) fn diagnostic(error_type: &str, error_message: String) -> Diagnostic {
     Diagnostic { error_type: error_type.to_owned(), error_message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_nothing_was_done_stays_on_one_line_of_the_log() {
+        let work = Work::failed("could not describe instances: two\nlines");
+        assert_eq!(work.failed.unwrap(), "could not describe instances: two\u{fffd}lines");
+    }
 }

@@ -14,23 +14,29 @@ use crate::verdict::Subject;
 
 /// One invocation of a rule.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Invocation {
-    pub(crate) account: AccountId,
-    pub(crate) rule: String,
+pub struct Invocation {
+    /// The account the rule is in.
+    pub account: AccountId,
+    /// The rule's name.
+    pub rule: String,
     /// The rule's parameters, as JSON.
-    pub(crate) parameters: Option<String>,
+    pub parameters: Option<String>,
     /// What every answer must carry.
-    pub(crate) token: String,
-    pub(crate) task: Task,
+    pub token: String,
+    /// What is to be judged.
+    pub task: Task,
     /// When the item was captured, or the schedule struck.
-    pub(crate) time: DateTime,
+    pub time: DateTime,
 }
 
 /// What is to be judged.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Task {
+pub enum Task {
+    /// The whole account and region.
     Everything,
+    /// It has changed.
     Changed(Resource),
+    /// It is gone.
     Deleted(Resource),
     /// Not recorded any more, or out of the rule's scope.
     OutOfScope(Resource),
@@ -38,9 +44,10 @@ pub(crate) enum Task {
 
 /// A resource the rule judges.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Resource {
+pub enum Resource {
+    /// An instance.
     Instance(InstanceId),
-    /// With the interface it was on, where the item shows it.
+    /// A session, with the interface it was on, where the item shows it.
     Session(SessionId, Option<InterfaceId>),
 }
 
@@ -89,7 +96,7 @@ impl Invocation {
     ///
     /// # Errors
     /// What is wrong with it, in words for whoever set the rule up.
-    pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
+    pub fn read(payload: Value) -> anyhow::Result<Self> {
         let event: ConfigEvent =
             serde_json::from_value(payload).context("not an event of an AWS Config rule")?;
         let needed = |value: Option<String>, name: &str| {

@@ -6,9 +6,9 @@
 
 #![deny(missing_docs)]
 
-mod event;
+pub mod event;
 pub mod handler;
 mod history;
-mod parameters;
+pub mod parameters;
 mod report;
 mod verdict;

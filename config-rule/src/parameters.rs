@@ -22,14 +22,19 @@ const PARAMETERS: [(&str, &str); 8] = [
 const UNSUPPORTED: &str = "unsupported";
 
 /// What a rule judges by.
-pub(crate) struct Judgement {
-    pub(crate) policy: Policy,
-    pub(crate) unsupported: Unsupported,
+pub struct Judgement {
+    /// What the operator wants, with the rule's parameters.
+    pub policy: Policy,
+    /// What is said of interfaces that cannot be mirrored.
+    pub unsupported: Unsupported,
 }
 
 impl Judgement {
     /// Reads a rule's parameters, a JSON object of strings; each goes over the setting of its name.
-    pub(crate) fn parse(
+    ///
+    /// # Errors
+    /// The first parameter or setting that cannot be used.
+    pub fn parse(
         parameters: Option<&str>,
         setting: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Self> {

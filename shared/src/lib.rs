@@ -6,14 +6,19 @@
 //! place that reads EC2.
 
 #![deny(missing_docs)]
+#![cfg_attr(not(feature = "ec2"), allow(dead_code, reason = "some of it is for reading EC2 only"))]
 
+#[cfg(feature = "ec2")]
 pub mod client;
+#[cfg(feature = "ec2")]
 mod convert;
+#[cfg(feature = "ec2")]
 mod describe;
 mod eligibility;
 pub mod id;
 mod index;
 mod matching;
+#[cfg(feature = "ec2")]
 pub mod observe;
 pub mod observed;
 mod placement;
@@ -21,7 +26,7 @@ pub mod plan;
 pub mod policy;
 pub mod reason;
 pub mod settings;
-mod spelling;
+pub mod spelling;
 pub mod step;
 pub mod subject;
 pub mod surroundings;

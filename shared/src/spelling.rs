@@ -6,11 +6,15 @@ const SPELLED: u32 = 7;
 
 /// Values of the filter `tag-key` that let through every spelling of `key`, and little else: beyond
 /// the first letters a wildcard stands for either case.
-pub(crate) fn spellings(key: &str) -> Vec<String> {
+#[must_use]
+pub fn spellings(key: &str) -> Vec<String> {
     let mut spellings = vec![String::new()];
     let mut left = SPELLED;
-    for letter in key.chars() {
+    let mut letters = key.chars().peekable();
+    while let Some(letter) = letters.next() {
         let forms = match letter {
+            // With a dot above it is also the small form of `İ`, which is one character.
+            'i' | 'I' if letters.peek() == Some(&'\u{307}') => vec!["*".to_owned()],
             // Its capital may also be the sign for Kelvin.
             'k' | 'K' => vec!["?".to_owned()],
             _ if letter.is_ascii_alphabetic() && left > 0 => {
@@ -59,5 +63,11 @@ mod tests {
     fn other_letters_and_wildcards_in_a_key_stay_what_they_are() {
         assert_eq!(spellings("1*?\\"), ["1\\*\\?\\\\"]);
         assert_eq!(spellings("ßk-é"), ["*?-*"]);
+    }
+
+    #[test]
+    fn an_i_with_a_dot_above_may_also_be_one_character() {
+        assert_eq!(spellings("1i\u{307}"), ["1**"]);
+        assert_eq!(spellings("1i"), ["1i", "1I"]);
     }
 }

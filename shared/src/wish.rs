@@ -165,5 +165,19 @@ fn tag_values<'a>(instance: &'a Instance, key: &str) -> impl Iterator<Item = &'a
 /// Equal without regard to case.
 fn same(left: &str, right: &str) -> bool {
     left.eq_ignore_ascii_case(right)
-        || (!left.is_ascii() && left.to_lowercase() == right.to_lowercase())
+        || (!(left.is_ascii() && right.is_ascii()) && left.to_lowercase() == right.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_a_tag_is_ours_does_not_depend_on_which_of_two_keys_has_other_letters() {
+        let kelvin = "Trac\u{212a}";
+        for (ours, theirs) in [("Track", kelvin), (kelvin, "track")] {
+            let setting = |name: &str| (name == "MIRROR_TAG_KEY").then(|| ours.to_owned());
+            assert!(reads_tag(&Policy::parse(setting).unwrap(), theirs), "{ours} {theirs}");
+        }
+    }
 }

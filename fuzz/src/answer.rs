@@ -1,0 +1,140 @@
+//! What EC2 answers: the first line names a call, and then come answers, each a status on a line and
+//! a body, with `===` on a line between them. After the last one the connection is lost.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use automirror::failure::{Failure, Kind};
+use aws_sdk_ec2::{
+    Client,
+    config::{
+        BehaviorVersion, Credentials, Region, SharedHttpClient,
+        http::{HttpRequest, HttpResponse},
+        retry::RetryConfig,
+    },
+};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+    result::ConnectorError,
+};
+use shared::{observe::Observer, plan::plan, policy::Policy, subject::Subject};
+
+/// The longest line said about a step or a failure.
+const LONGEST: usize = 5_000;
+
+/// Any answer is data or a failure with a reason that is fit for the log.
+pub fn check(input: &[u8]) {
+    let (call, answers) = split(input, b"\n");
+    let answers = Answers::parse(answers);
+    let status = answers.first_status();
+    let client = client(answers);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    match call {
+        b"create" => {
+            let send = client.create_traffic_mirror_session().send();
+            check_change(status, runtime.block_on(send).map_err(Failure::from));
+        }
+        b"modify" => {
+            let send = client.modify_traffic_mirror_session().send();
+            check_change(status, runtime.block_on(send).map_err(Failure::from));
+        }
+        b"delete" => {
+            let send = client.delete_traffic_mirror_session().send();
+            check_change(status, runtime.block_on(send).map_err(Failure::from));
+        }
+        b"named" => {
+            let subjects = [
+                Subject::Instance("i-1".parse().unwrap()),
+                Subject::Interface("eni-2".parse().unwrap()),
+                Subject::Session("tms-1".parse().unwrap()),
+                Subject::Detached,
+            ];
+            runtime.block_on(check_reading(&client, subjects.into()));
+        }
+        _ => runtime.block_on(check_reading(&client, [Subject::Sweep].into())),
+    }
+}
+
+fn check_change<T>(status: Option<u16>, changed: Result<T, Failure>) {
+    let Err(Failure { kind, code, message }) = changed else {
+        assert!(status.is_some_and(|status| status < 400), "a success");
+        return;
+    };
+    crate::assert_fit(&message, LONGEST);
+    match status {
+        None => assert_eq!((kind, code), (Kind::Passing, None), "no answer"),
+        Some(500..) => assert!(!matches!(kind, Kind::Lasting | Kind::Disputed), "{code:?}"),
+        Some(_) => {}
+    }
+}
+
+async fn check_reading(client: &Client, subjects: BTreeSet<Subject>) {
+    let policy = Policy::parse(|_| None).expect("the defaults are valid");
+    let account = "111111111111".parse().unwrap();
+    let observer = Observer { client, policy: &policy, account: &account, memory: None };
+    match observer.observe(&subjects).await {
+        Ok(seen) => {
+            for step in plan(&policy, &seen).steps {
+                crate::assert_fit(&step.to_string(), LONGEST);
+            }
+        }
+        Err(error) => assert!(!format!("{:#}", anyhow::Error::from(error)).is_empty()),
+    }
+}
+
+/// The answers that are left.
+#[derive(Clone, Debug)]
+struct Answers(Arc<Mutex<VecDeque<(u16, Vec<u8>)>>>);
+
+impl Answers {
+    fn parse(mut text: &[u8]) -> Self {
+        let mut answers = VecDeque::new();
+        while !text.is_empty() {
+            let (answer, rest) = split(text, b"\n===\n");
+            let (status, body) = split(answer, b"\n");
+            let status = std::str::from_utf8(status).ok().and_then(|status| status.parse().ok());
+            answers.push_back((status.unwrap_or(200), body.to_vec()));
+            text = rest;
+        }
+        Self(Arc::new(Mutex::new(answers)))
+    }
+
+    fn first_status(&self) -> Option<u16> {
+        self.0.lock().unwrap().front().map(|(status, _)| *status)
+    }
+}
+
+impl HttpConnector for Answers {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let answer = self.0.lock().unwrap().pop_front();
+        let answer = answer.and_then(|(status, body)| Some((status.try_into().ok()?, body)));
+        HttpConnectorFuture::ready(match answer {
+            Some((status, body)) => Ok(HttpResponse::new(status, body.into())),
+            None => Err(ConnectorError::io("the connection is lost".into())),
+        })
+    }
+}
+
+fn client(answers: Answers) -> Client {
+    let connector = SharedHttpConnector::new(answers);
+    let http: SharedHttpClient = http_client_fn(move |_, _| connector.clone());
+    let config = aws_sdk_ec2::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("eu-central-1"))
+        .credentials_provider(Credentials::new("key", "secret", None, None, "fuzz"))
+        .retry_config(RetryConfig::disabled())
+        .http_client(http)
+        .build();
+    Client::from_conf(config)
+}
+
+/// What stands before and after the first `at`; all and nothing where there is none.
+fn split<'a>(text: &'a [u8], at: &[u8]) -> (&'a [u8], &'a [u8]) {
+    match text.windows(at.len()).position(|part| part == at) {
+        Some(position) => (&text[..position], &text[position + at.len()..]),
+        None => (text, &[]),
+    }
+}

@@ -1,0 +1,94 @@
+//! Settings: each line is a variable, `NAME=value`.
+
+use shared::{
+    id::{AccountId, TargetId, VpcId},
+    policy::{Interfaces, Mode, Policy, Precedence, Scope},
+    settings::check_names,
+};
+
+/// The longest line said about a setting: it quotes 64 characters of its value and of its name.
+const LONGEST: usize = 600;
+
+/// What is accepted is within its documented ranges and can be written down again; what is not is
+/// refused in one line.
+pub fn check(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let set = crate::pairs(text);
+    let lookup = |name: &str| set.get(name).map(|value| (*value).to_owned());
+    let parsed = Policy::parse(lookup);
+    assert_eq!(parsed, Policy::parse(lookup), "parsing twice gives the same");
+    match parsed {
+        Ok(policy) => {
+            check_ranges(&policy);
+            let is_set = |name| set.get(name).is_some_and(|value| !value.trim().is_empty());
+            assert_eq!(policy.vpcs.is_empty(), !is_set("MIRROR_VPC_IDS"));
+            assert_eq!(policy.targets.is_empty(), !is_set("MIRROR_TARGET_IDS"));
+            assert_eq!(policy.filter.is_none(), !is_set("MIRROR_FILTER_ID"));
+            let written = written(&policy);
+            let lookup = |name: &str| written.iter().find(|it| it.0 == name).map(|it| it.1.clone());
+            assert_eq!(Policy::parse(lookup), Ok(policy), "written down and read again");
+        }
+        Err(error) => crate::assert_fit(&error.to_string(), LONGEST),
+    }
+    match check_names(set.keys().map(|name| (*name).to_owned())) {
+        Ok(()) => {
+            let names = written(&Policy::parse(|_| None).expect("the defaults are valid"));
+            let known = |name: &str| names.iter().any(|it| it.0 == name);
+            assert!(set.keys().all(|name| known(name) || !name.starts_with("MIRROR_")));
+        }
+        Err(error) => crate::assert_fit(&error.to_string(), LONGEST),
+    }
+}
+
+fn check_ranges(policy: &Policy) {
+    for (text, longest) in [(&policy.tag_key, 128), (&policy.tag_value, 256), (&policy.owner, 256)]
+    {
+        assert!((1..=longest).contains(&text.chars().count()), "{text:?}");
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+        assert!(!text.to_ascii_lowercase().starts_with("aws:"), "{text:?}");
+    }
+    for other in ["Mirror-Target", "Mirror-Filter", "Mirror-Interfaces"] {
+        assert!(!policy.tag_key.eq_ignore_ascii_case(other));
+    }
+    assert!(!policy.tag_value.eq_ignore_ascii_case("false"));
+    assert!(policy.packet_length.is_none_or(|bytes| (1..=8500).contains(&bytes)));
+    assert!(policy.vni.is_none_or(|vni| (1..=16_777_215).contains(&vni)));
+    assert!((1..=100).contains(&policy.rate_share));
+    for kind in policy.supported_types.iter().chain(&policy.unsupported_types) {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
+        assert!(!kind.is_empty() && kind.bytes().all(plain), "{kind}");
+    }
+}
+
+fn written(policy: &Policy) -> [(&'static str, String); 17] {
+    let list = |items: Vec<&str>| items.join(",");
+    let number = |number: Option<i32>| number.map(|it| it.to_string()).unwrap_or_default();
+    let vpcs = policy.vpcs.iter().map(VpcId::as_str).collect();
+    let targets = policy.targets.iter().map(TargetId::as_str).collect();
+    let owners = policy.target_owners.iter().map(AccountId::as_str).collect();
+    let supported = policy.supported_types.iter().map(String::as_str).collect();
+    let unsupported = policy.unsupported_types.iter().map(String::as_str).collect();
+    let scope = if policy.scope == Scope::All { "all" } else { "tagged" };
+    let interfaces = if policy.interfaces == Interfaces::All { "all" } else { "primary" };
+    let precedence = if policy.precedence == Precedence::After { "after" } else { "before" };
+    let mode = if policy.mode == Mode::Detect { "detect" } else { "enforce" };
+    [
+        ("MIRROR_TAG_KEY", policy.tag_key.clone()),
+        ("MIRROR_TAG_VALUE", policy.tag_value.clone()),
+        ("MIRROR_SCOPE", scope.to_owned()),
+        ("MIRROR_VPC_IDS", list(vpcs)),
+        ("MIRROR_TARGET_IDS", list(targets)),
+        ("MIRROR_TARGET_OWNERS", list(owners)),
+        ("MIRROR_FILTER_ID", policy.filter.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("MIRROR_INTERFACES", interfaces.to_owned()),
+        ("MIRROR_PACKET_LENGTH", number(policy.packet_length)),
+        ("MIRROR_VNI", number(policy.vni)),
+        ("MIRROR_PRECEDENCE", precedence.to_owned()),
+        ("MIRROR_KEEP_STOPPED", policy.keep_stopped.to_string()),
+        ("MIRROR_MODE", mode.to_owned()),
+        ("MIRROR_RATE_SHARE", policy.rate_share.to_string()),
+        ("MIRROR_OWNER", policy.owner.clone()),
+        ("MIRROR_SUPPORTED_TYPES", list(supported)),
+        ("MIRROR_UNSUPPORTED_TYPES", list(unsupported)),
+    ]
+}
