@@ -11,7 +11,7 @@ mod faults;
 mod fleet;
 mod guard;
 mod people;
-mod process;
+pub(crate) mod process;
 mod site;
 
 use std::fmt;
