@@ -2,6 +2,7 @@
 
 mod in_process;
 mod line;
+mod rate;
 mod reply;
 mod serve;
 mod service;
@@ -20,6 +21,7 @@ use crate::fault::Faults;
 use crate::iam::Role;
 use crate::world::World;
 pub use in_process::{Gate, Moment};
+use rate::Rates;
 pub(crate) use service::Service;
 
 /// How to run a cloud.
@@ -59,6 +61,8 @@ struct Shared {
     calls: Mutex<Vec<Call>>,
     /// Those with a policy.
     roles: Mutex<BTreeMap<String, Role>>,
+    /// None: any number of requests is taken.
+    rates: Mutex<Option<Rates>>,
     fixed_time: bool,
 }
 
@@ -123,6 +127,16 @@ impl Cloud {
         self.shared.roles().insert(role.name().to_owned(), role.clone());
     }
 
+    /// From now on requests are taken at EC2's rate only.
+    pub fn limit_rate(&self) {
+        *self.shared.rates() = Some(Rates::default());
+    }
+
+    /// Whether EC2 takes one more request of somebody else's.
+    pub fn takes(&self, action: &str) -> bool {
+        self.shared.takes(action)
+    }
+
     /// The requests so far, in the order in which they took effect.
     pub fn calls(&self) -> Vec<Call> {
         self.shared.calls().clone()
@@ -151,6 +165,7 @@ impl Shared {
             faults: Faults::new(options.seed),
             calls: Mutex::default(),
             roles: Mutex::default(),
+            rates: Mutex::default(),
             fixed_time: options.fixed_time,
         }
     }
@@ -170,6 +185,14 @@ impl Shared {
 
     fn roles(&self) -> MutexGuard<'_, BTreeMap<String, Role>> {
         self.roles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rates(&self) -> MutexGuard<'_, Option<Rates>> {
+        self.rates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn takes(&self, action: &str) -> bool {
+        self.rates().as_mut().is_none_or(|rates| rates.take(action))
     }
 
     fn calls(&self) -> MutexGuard<'_, Vec<Call>> {

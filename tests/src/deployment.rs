@@ -1,7 +1,7 @@
 //! automirror as it is deployed: the cloud's events go through the queue to the real binary, which
 //! calls the cloud. With it, if wanted, the Config rule, whose verdicts come back as events.
 
-mod role;
+pub(crate) mod role;
 mod rule;
 
 use std::path::PathBuf;

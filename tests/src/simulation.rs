@@ -12,6 +12,8 @@ mod fleet;
 mod guard;
 mod people;
 pub(crate) mod process;
+/// Many instances at once, at EC2's rate.
+pub mod rush;
 mod site;
 
 use std::fmt;
@@ -23,7 +25,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use fastrand::Rng;
-use tokio::runtime;
+use tokio::runtime::{self, Runtime};
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
@@ -71,14 +73,19 @@ impl fmt::Display for Run {
 /// # Panics
 /// If the runtime cannot be made.
 pub fn run(seed: u64) -> Run {
-    let mut runtime = runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime");
-    // The SDK's own chance: how long it pauses between two tries.
-    fastrand::seed(seed);
+    let runtime = still(seed);
     let cloud = Arc::new(Cloud::in_process(seed));
     let mut story = Vec::new();
     let played = LocalSet::new().block_on(&runtime, play(seed, &cloud, &mut story));
     Run { seed, story, calls: cloud.calls(), failure: played.err() }
+}
+
+/// Where time only goes on while nothing else does.
+fn still(seed: u64) -> Runtime {
+    // The SDK's own chance: how long it pauses between two tries.
+    fastrand::seed(seed);
+    let mut runtime = runtime::Builder::new_current_thread();
+    runtime.enable_time().start_paused(true).build().expect("a runtime")
 }
 
 /// What came of many runs.

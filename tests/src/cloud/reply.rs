@@ -31,7 +31,8 @@ pub(super) async fn reply(shared: &Shared, uri: &Uri, headers: &HeaderMap, body:
         return refused(service, refusal.status(), &refusal);
     };
     let action = &request.action;
-    let fault = shared.faults.strike(action, &caller);
+    let too_many = (!shared.takes(action)).then_some(Kind::Throttle);
+    let fault = too_many.or_else(|| shared.faults.strike(action, &caller));
     if fault == Some(Kind::Hold) {
         shared.faults.wait().await;
     }

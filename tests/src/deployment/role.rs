@@ -6,7 +6,7 @@ use crate::template::Template;
 
 /// The role of a function with these settings, which from now on may do only what its template allows
 /// it. Installations with different owners have roles of their own.
-pub(super) fn of(function: &str, cloud: &Cloud, settings: &[(&str, &str)]) -> anyhow::Result<Role> {
+pub(crate) fn of(function: &str, cloud: &Cloud, settings: &[(&str, &str)]) -> anyhow::Result<Role> {
     let template = format!("{function}.yaml");
     let owner = settings.iter().find(|(name, _)| *name == "MIRROR_OWNER");
     let name = owner.map_or(function.to_owned(), |(_, owner)| format!("{function}-{owner}"));

@@ -1,6 +1,7 @@
 //! What must hold when the faults are over and a sweep has run.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use anyhow::{Context, ensure};
 use shared::policy::Precedence;
@@ -17,7 +18,7 @@ pub(super) fn converged(world: &World, site: &Site) -> anyhow::Result<()> {
         for id in &instance.interfaces {
             looked_at.insert(id.as_str());
             let found = Found::on(world, site, instance, id).context("no such interface")?;
-            found.check().with_context(|| format!("{found:?} on {instance:?}"))?;
+            found.check().with_context(|| format!("{found} on {id} of {instance:?}"))?;
         }
     }
     let left_over = world.sessions().filter(|it| is_ours(it) && is_elsewhere(world, site, it));
@@ -35,7 +36,6 @@ fn is_elsewhere(world: &World, site: &Site, session: &Session) -> bool {
 }
 
 /// An interface as it is and as it should be.
-#[derive(Debug)]
 pub(super) struct Found<'a> {
     world: &'a World,
     site: &'a Site,
@@ -43,6 +43,13 @@ pub(super) struct Found<'a> {
     pub(super) expected: Expected,
     pub(super) ours: Vec<&'a Session>,
     pub(super) foreign: Vec<&'a Session>,
+}
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { expected, ours, foreign, .. } = self;
+        write!(f, "expected {expected:?}, found of ours {ours:?}, of others {foreign:?}")
+    }
 }
 
 impl<'a> Found<'a> {

@@ -12,12 +12,12 @@ use shared::client;
 use super::check::Found;
 use super::clock;
 use super::expect::Expected;
-use super::process::{answer, context, credentials, ec2, slow_gate};
+use super::process::{answer, context, credentials, ec2, own_retries, slow_gate};
 use super::site::Site;
 use crate::cloud::Cloud;
 use crate::config::{Compliance, PutRule, ResourceKey};
 use crate::function::{Answer, REGION};
-use crate::world::{Direction, Instance, Session, World};
+use crate::world::{Direction, Instance, Session, State, World};
 
 const RULE: &str = "mirroring";
 
@@ -52,6 +52,7 @@ async fn judge(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
         .region(aws_sdk_config::config::Region::new(REGION))
         .credentials_provider(credentials.clone())
         .retry_config(client::retries())
+        .retry_partition(own_retries())
         .timeout_config(client::timeouts())
         .http_client(cloud.connect(slow_gate(cloud, 0)))
         .build();
@@ -83,7 +84,9 @@ fn check(world: &World, site: &Site, instance: &Instance, said: Compliance) -> a
     let found: Vec<_> = found.collect();
     let wanted = |it: &&Found<'_>| matches!(it.expected, Expected::Sessions(_));
     let is_unclear = found.iter().any(|it| it.expected == Expected::NothingNew);
-    let is_unserved = found.iter().any(|it| !it.unserved().is_empty());
+    // What is kept on a stopped instance is not made anew there.
+    let is_stopped = matches!(instance.state, State::Stopping | State::Stopped);
+    let is_unserved = !is_stopped && found.iter().any(|it| !it.unserved().is_empty());
     let is_plain = found.iter().filter(wanted).all(|it| it.foreign.is_empty() && takes(world, it));
     let is_wanted = found.iter().any(|it| wanted(&it));
     match said {
@@ -95,7 +98,7 @@ fn check(world: &World, site: &Site, instance: &Instance, said: Compliance) -> a
             "it is mirrored as it should be, or nothing is wanted"
         ),
         Compliance::NotApplicable => {
-            ensure!(is_unclear || !is_wanted, "something is wanted of it");
+            ensure!(is_unclear || is_stopped || !is_wanted, "something is wanted of it");
         }
     }
     Ok(())

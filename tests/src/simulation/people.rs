@@ -9,22 +9,22 @@ use crate::world::{
 };
 
 /// More instances than this are not launched: what happens to few is what happens to many.
-const MOST_INSTANCES: usize = 8;
+const MOST_INSTANCES: usize = 14;
 
 /// One act of somebody in the account, and what came of it.
 pub(super) fn act(rng: &mut Rng, world: &mut World, site: &Site) -> String {
-    let act = match rng.u8(0..16) {
-        0..=2 => launch(rng, world, site),
-        3..=5 => tag(rng, world, site),
-        6 => untag(rng, world),
-        7 => stop_or_start(rng, world),
-        8 => terminate(rng, world),
-        9 => attach(rng, world),
-        10 => detach(rng, world),
-        11 => delete_session(rng, world),
-        12 => create_session(rng, world, site),
-        13 => modify_session(rng, world, site),
-        14 => change_owner(rng, world),
+    let act = match rng.u8(0..20) {
+        0..=4 => launch(rng, world, site),
+        5..=7 => tag(rng, world, site),
+        8 => untag(rng, world),
+        9..=10 => stop_or_start(rng, world),
+        11 => terminate(rng, world),
+        12 => attach(rng, world),
+        13 => detach(rng, world),
+        14..=15 => delete_session(rng, world),
+        16 => create_session(rng, world, site),
+        17 => modify_session(rng, world, site),
+        18 => change_owner(rng, world),
         _ => delete_interface(rng, world),
     };
     match act {
@@ -53,7 +53,7 @@ fn launch(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
     }
     let request = RunInstances {
         instance_type: pick(rng, &["m5.large", "m5.large", "m5.large", "t2.micro"]).to_owned(),
-        count: rng.usize(1..=2),
+        count: rng.usize(1..=4),
         subnet: Some(pick(rng, &[ZONE_A, ZONE_A, ZONE_B, SECOND_VPC]).to_owned()),
         tags: tags(rng, site),
         interfaces,

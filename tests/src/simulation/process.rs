@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use automirror::{cloudtrail::Identity, handler::Handler};
-use aws_sdk_ec2::config::{BehaviorVersion, Credentials, HttpClient, Region};
+use aws_sdk_ec2::config::{
+    BehaviorVersion, Credentials, HttpClient, Region,
+    retry::{RetryPartition, TokenBucket},
+};
 use fastrand::Rng;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
@@ -93,10 +96,16 @@ pub(crate) fn ec2_over(
         .region(Region::new(REGION))
         .credentials_provider(credentials)
         .retry_config(client::retries())
+        .retry_partition(own_retries())
         .timeout_config(client::timeouts())
         .http_client(http)
         .build();
     aws_sdk_ec2::Client::from_conf(config)
+}
+
+/// What a process may spend on retries. Otherwise all runs of this process would share one purse.
+pub(super) fn own_retries() -> RetryPartition {
+    RetryPartition::custom("process").token_bucket(TokenBucket::default()).build()
 }
 
 /// Keeps calls under way for a while, before and after they have their effect.

@@ -6,6 +6,7 @@ use fastrand::Rng;
 use shared::policy::Policy;
 
 use crate::cloud::Cloud;
+use crate::deployment::role;
 use crate::world::{
     Caller, CreateRule, DEFAULT_ACCOUNT, Direction, Endpoint, RunInstances, Tags, World, ZONE_A,
     ZONE_B,
@@ -41,13 +42,19 @@ impl Site {
         let sensors = rng.usize(0..3);
         own.extend([ZONE_A, ZONE_B].iter().take(sensors).map(|zone| sensor(&mut world, zone)));
         if sensors > 0 && rng.bool() {
-            let _ = own.remove(0);
+            world.delete_target(&us, &own.remove(0)).expect("nothing uses it");
         }
         let shared = load_balancer(&mut world, &them);
         world.share_target(&shared, DEFAULT_ACCOUNT);
-        let (settings, forbidden) = settings(rng, &mut own, shared, &filters);
+        let (settings, forbidden) = settings(rng, &mut own, shared);
         let policy = Policy::parse(|name| settings.get(name).cloned()).expect("valid settings");
         world.take_events();
+        drop(world);
+        // A session that becomes somebody else's while a change of it is under way is out of reach.
+        let pairs: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        for function in ["automirror", "config-rule"] {
+            role::of(function, cloud, &pairs).expect("a role").leave_unrecorded();
+        }
         Self { settings, policy, allowed: own, forbidden, filters }
     }
 }
@@ -57,7 +64,6 @@ fn settings(
     rng: &mut Rng,
     allowed: &mut Vec<String>,
     shared: String,
-    filters: &[String],
 ) -> (BTreeMap<&'static str, String>, Vec<String>) {
     let mut settings = BTreeMap::new();
     for (name, value) in [
@@ -72,9 +78,6 @@ fn settings(
         if rng.u8(..5) == 0 {
             settings.insert(name, value.to_owned());
         }
-    }
-    if rng.bool() {
-        settings.insert("MIRROR_FILTER_ID", filters[0].clone());
     }
     let mut forbidden = Vec::new();
     match rng.u8(..4) {

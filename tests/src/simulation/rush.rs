@@ -1,0 +1,102 @@
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use shared::policy::Policy;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{Instant, interval};
+
+use super::process::Process;
+use super::{clock, still};
+use crate::call::{Call, Outcome};
+use crate::cloud::Cloud;
+use crate::fault::Kind;
+use crate::function::Answer;
+use crate::world::{Caller, Endpoint, RunInstances, Tags};
+
+const CREATE: &str = "CreateTrafficMirrorSession";
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Rush {
+    pub sessions: usize,
+    /// Requests that EC2 did not take.
+    pub throttled: usize,
+    /// Somebody else's creations, one a second, and how many of them EC2 did not take.
+    pub others: usize,
+    pub others_throttled: usize,
+    /// From the launch to the last session.
+    pub time: Duration,
+}
+
+/// Has so many tagged instances mirrored by one process for each share, with as many for each, while
+/// somebody else makes a session every second.
+///
+/// # Panics
+/// If a process answers what it should not.
+pub fn rush(instances: usize, shares: &[i32]) -> Rush {
+    let cloud = Arc::new(Cloud::in_process(0));
+    let played = play(&cloud, instances, shares);
+    let (time, others, others_throttled) = LocalSet::new().block_on(&still(0), played);
+    let is_throttled = |call: &&Call| call.outcome == Outcome::Fault(Kind::Throttle);
+    Rush {
+        sessions: cloud.world().sessions().count(),
+        throttled: cloud.calls().iter().filter(is_throttled).count(),
+        others,
+        others_throttled,
+        time,
+    }
+}
+
+async fn play(cloud: &Arc<Cloud>, instances: usize, shares: &[i32]) -> (Duration, usize, usize) {
+    clock::start();
+    let ids = prepare(cloud, instances);
+    cloud.limit_rate();
+    let (mut others, mut others_throttled) = (0, 0);
+    let begin = Instant::now();
+    let works = shares.iter().zip(ids.chunks(instances.div_ceil(shares.len()))).enumerate();
+    let works: Vec<_> = works
+        .map(|(number, (share, ids))| {
+            let setting = |name: &str| (name == "MIRROR_RATE_SHARE").then(|| share.to_string());
+            let policy = Policy::parse(setting).expect("valid settings");
+            let number = u64::try_from(number).expect("few processes");
+            let process = Rc::new(Process::new(cloud, &policy, number));
+            spawn_local(mirror(process, ids.to_vec()))
+        })
+        .collect();
+    let mut seconds = interval(Duration::from_secs(1));
+    while !works.iter().all(|work| work.is_finished()) {
+        seconds.tick().await;
+        others += 1;
+        others_throttled += usize::from(!cloud.takes(CREATE));
+    }
+    (begin.elapsed(), others, others_throttled)
+}
+
+/// Calls the function until nothing is left to do, as the queue would.
+async fn mirror(process: Rc<Process>, ids: Vec<String>) {
+    for invocation in 0.. {
+        match process.invoke(json!({ "instances": ids }), invocation).await {
+            Answer::Response(_) => return,
+            Answer::Error(error) => assert_eq!(error.error_type, "Unfinished", "{error:?}"),
+            Answer::NotJson(text) => panic!("{text}"),
+        }
+    }
+}
+
+fn prepare(cloud: &Cloud, instances: usize) -> Vec<String> {
+    let (mut world, user) = (cloud.world(), Caller::default());
+    let arn = "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/sensor/1";
+    let endpoint = Endpoint::NetworkLoadBalancer(arn.to_owned());
+    world.create_target(&user, endpoint, None, Tags::new()).expect("a target");
+    world.create_filter(&user, None, Tags::new()).expect("a filter");
+    let request = RunInstances {
+        count: instances,
+        tags: Tags::from([("Mirror".to_owned(), "True".to_owned())]),
+        ..RunInstances::default()
+    };
+    let ids = world.run_instances(&user, &request).expect("instances");
+    world.tick();
+    ids
+}
