@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint package bench fuzz mutants simulate fmt cloud tools
+.PHONY: help demo test lint package bench fuzz mutants simulate explore fmt cloud tools
 
 # One selection of packages everywhere: any other gives the EC2 SDK other features and builds it anew.
 CARGO_FLAGS := --workspace --locked
@@ -44,6 +44,10 @@ fmt: ## Format the code
 simulate: ## Play simulations (RUNS=5000 FROM=0; SEED=7: that one, with all that happens in it)
 	@cargo build $(CARGO_FLAGS) --bins --quiet
 	@target/debug/simulate $(if $(SEED),seed $(SEED),runs $(or $(RUNS),1000) from $(or $(FROM),0))
+
+explore: ## Try every order of calls of a few processes and a person (ARGS=thorough: larger ones, in hours)
+	@cargo build $(CARGO_FLAGS) --bins --quiet
+	@target/debug/explore $(ARGS)
 
 cloud: ## Run the local cloud as a server and print its endpoint (ARGS="--port N")
 	@cargo build $(CARGO_FLAGS) --bins

@@ -117,9 +117,12 @@ impl Handler {
             Mode::Enforce => {
                 let id = &context.request_id;
                 let invocation = Invocation { policy: &self.policy, id, deleted, deadline };
-                let mut steps = self.executor.execute(invocation, observed).await;
-                let again = self.look_again(&account, invocation, &steps).await;
-                steps.extend(again);
+                let mut steps = Vec::new();
+                let mut last = self.executor.execute(invocation, observed).await;
+                while !last.is_empty() {
+                    let again = self.look_again(&account, invocation, &last).await;
+                    steps.extend(std::mem::replace(&mut last, again));
+                }
                 steps
             }
             Mode::Detect => {
@@ -165,7 +168,8 @@ impl Handler {
 
     /// Looks once more at instances that lost a session. What was read before may have been out of
     /// date by then: a tag set or an instance started in between had its event at a time when the
-    /// session was still there, and nothing else would bring it back before the next sweep.
+    /// session was still there, and nothing else would bring it back before the next sweep. The same
+    /// goes for what this look deletes.
     async fn look_again(
         &self,
         account: &AccountId,

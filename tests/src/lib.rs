@@ -33,6 +33,9 @@ pub mod fault;
 pub mod function;
 /// IAM: what roles may do.
 pub mod iam;
+/// Every order of things for a few processes and a person, in one process and in no real time.
+#[cfg(feature = "in-process")]
+pub mod model;
 /// The SQS queue between EventBridge and a function.
 pub mod queue;
 /// AWS's own emulator, as a second opinion on the binary.

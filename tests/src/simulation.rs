@@ -11,7 +11,7 @@ mod faults;
 mod fleet;
 mod guard;
 mod people;
-mod process;
+pub(crate) mod process;
 /// Many instances at once, at EC2's rate.
 pub mod rush;
 mod site;

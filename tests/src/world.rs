@@ -66,6 +66,8 @@ pub struct World {
     /// Whether a client token is still answered with its session when that is gone: nobody outside
     /// AWS knows.
     pub token_outlives_session: bool,
+    /// Whether a client token that comes with other tags is refused: nobody outside AWS knows either.
+    pub token_is_for_tags: bool,
     /// What every token is answered with, as if it had been used for this session.
     pub remembered_answer: Option<Session>,
     /// Sessions that one account may have.
@@ -98,6 +100,7 @@ impl Default for World {
             max_page: None,
             duplicate_number: Some("InvalidParameterValue".to_owned()),
             token_outlives_session: true,
+            token_is_for_tags: true,
             remembered_answer: None,
             session_limit: 10_000,
             hide_managed: false,

@@ -69,7 +69,10 @@ async fn judge(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
         let message = config.scheduled_notification(&world);
         config.invocation(&world, RULE, &message, false)
     };
-    let event = LambdaEvent::new(event, context("config-rule", "config-rule".to_owned()));
+    let event = LambdaEvent::new(
+        event,
+        context("config-rule", "config-rule".to_owned(), clock::since_1970()),
+    );
     match answer(handler.handle(event).await) {
         Answer::Response(_) => Ok(()),
         other => bail!("{other:?}"),

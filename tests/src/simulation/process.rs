@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use automirror::{cloudtrail::Identity, handler::Handler};
 use aws_sdk_ec2::config::{
-    BehaviorVersion, Credentials, Region,
+    BehaviorVersion, Credentials, HttpClient, Region,
     retry::{RetryPartition, TokenBucket},
 };
 use fastrand::Rng;
@@ -49,12 +49,12 @@ impl Process {
             self.handler.warm_up().await;
         }
         let id = format!("{:08}-0000-4000-8000-{invocation:012}", self.number);
-        let event = LambdaEvent::new(event, context("automirror", id));
+        let event = LambdaEvent::new(event, context("automirror", id, clock::since_1970()));
         answer(self.handler.handle(event).await)
     }
 }
 
-pub(super) fn answer(outcome: Result<Value, lambda_runtime::Diagnostic>) -> Answer {
+pub(crate) fn answer(outcome: Result<Value, lambda_runtime::Diagnostic>) -> Answer {
     match outcome {
         Ok(value) => Answer::Response(value),
         Err(error) => Answer::Error(FunctionError {
@@ -64,11 +64,11 @@ pub(super) fn answer(outcome: Result<Value, lambda_runtime::Diagnostic>) -> Answ
     }
 }
 
-/// What Lambda tells an invocation about itself.
-pub(super) fn context(function: &str, request_id: String) -> Context {
+/// What Lambda tells an invocation about itself that begins at this time, counted from 1970.
+pub(crate) fn context(function: &str, request_id: String, begin: Duration) -> Context {
     let mut context = Context::default();
     context.request_id = request_id;
-    let end = (clock::since_1970() + TIMEOUT).as_millis();
+    let end = (begin + TIMEOUT).as_millis();
     context.deadline = u64::try_from(end).unwrap_or(u64::MAX);
     context.invoked_function_arn =
         format!("arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT}:function:{function}");
@@ -76,13 +76,21 @@ pub(super) fn context(function: &str, request_id: String) -> Context {
 }
 
 /// The credentials of a function's role.
-pub(super) fn credentials(access_key: &str, function: &str) -> Credentials {
+pub(crate) fn credentials(access_key: &str, function: &str) -> Credentials {
     let token = format!("assumed-role/{function}/{function}");
     Credentials::new(access_key, "secret", Some(token), None, "simulation")
 }
 
 /// A client whose calls take a time by chance.
 pub(super) fn ec2(cloud: &Arc<Cloud>, credentials: Credentials, seed: u64) -> aws_sdk_ec2::Client {
+    ec2_over(cloud.connect(slow_gate(cloud, seed)), credentials)
+}
+
+/// A client as the functions make theirs.
+pub(crate) fn ec2_over(
+    http: impl HttpClient + 'static,
+    credentials: Credentials,
+) -> aws_sdk_ec2::Client {
     let config = aws_sdk_ec2::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
@@ -90,7 +98,7 @@ pub(super) fn ec2(cloud: &Arc<Cloud>, credentials: Credentials, seed: u64) -> aw
         .retry_config(client::retries())
         .retry_partition(own_retries())
         .timeout_config(client::timeouts())
-        .http_client(cloud.connect(slow_gate(cloud, seed)))
+        .http_client(http)
         .build();
     aws_sdk_ec2::Client::from_conf(config)
 }

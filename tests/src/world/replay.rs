@@ -27,13 +27,21 @@ impl World {
             self.token_outlives_session || self.session(&session.id).is_some()
         });
         match remembered {
-            Some((first, session)) if first == request => Ok(Some(session.clone())),
+            Some((first, session)) if self.is_the_same(first, request) => Ok(Some(session.clone())),
             Some(_) => Err(Refusal::new(
                 "IdempotentParameterMismatch",
                 "The request uses the same client token as a previous, but non-identical request.",
             )),
             None => Ok(None),
         }
+    }
+
+    fn is_the_same(&self, first: &CreateSession, request: &CreateSession) -> bool {
+        if self.token_is_for_tags {
+            return first == request;
+        }
+        let tags = request.tags.clone();
+        CreateSession { tags, ..first.clone() } == *request
     }
 
     pub(super) fn remember(&mut self, caller: &Caller, request: &CreateSession, answer: &Session) {
@@ -87,6 +95,18 @@ mod tests {
             assert_eq!(refusal.code, "InvalidParameterValue");
         }
         stage.create(&with_token(other, &"x".repeat(64)));
+    }
+
+    #[test]
+    fn a_token_may_be_for_whatever_tags() {
+        let mut stage = Stage::new();
+        let wish = CreateSession { client_token: Some("once".to_owned()), ..stage.wish() };
+        let first = stage.create(&wish);
+        let tags = [("a".to_owned(), "1".to_owned())].into();
+        let other = CreateSession { tags, ..wish };
+        assert_eq!(stage.refuse(&other).code, "IdempotentParameterMismatch");
+        stage.world.token_is_for_tags = false;
+        assert_eq!(stage.create(&other), first);
     }
 
     #[test]

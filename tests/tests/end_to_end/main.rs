@@ -16,6 +16,7 @@ mod events;
 mod failures;
 mod hostile;
 mod memory;
+mod model;
 mod races;
 mod scale;
 mod settings;

@@ -54,6 +54,25 @@ async fn a_session_made_while_an_older_look_deletes_it_comes_back() {
 }
 
 #[tokio::test]
+async fn a_session_made_while_the_look_after_a_deletion_deletes_it_comes_back() {
+    let mut stage = stage().await;
+    stage.deployment.add_worker(&[]).await.unwrap();
+    stage.world().token_outlives_session = false;
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    stage.untag(&instance, "Mirror");
+    let untagged = stage.world().take_events().remove(0).to_string();
+    let second_look = Fault::once("DescribeTrafficMirrorSessions", Kind::Hold);
+    stage.fault(Fault { skip: 1, ..second_look });
+    let tag = || {
+        stage.tag(&instance, &[("Mirror", "True")]);
+    };
+    interleaved(&stage, &untagged, tag).await;
+    stage.settle().await;
+    stage.session(&instance);
+}
+
+#[tokio::test]
 async fn an_instance_that_starts_while_a_sweep_cleans_up_after_it_is_mirrored() {
     let mut stage = stage().await;
     stage.deployment.add_worker(&[]).await.unwrap();

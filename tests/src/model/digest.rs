@@ -1,0 +1,59 @@
+//! What of a run decides how it can go on.
+
+use std::fmt::Write;
+
+use super::message::Message;
+use super::process::Work;
+use super::run::Run;
+
+impl Run {
+    /// Nothing is under way and nothing waits.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.at_work.is_empty() && self.queue.is_empty()
+    }
+
+    pub(super) fn digest(&self) -> String {
+        let mut text = self.rest();
+        let Self { turns, kills, .. } = self;
+        let warm: Vec<_> = self.warm.iter().map(|process| process.deletions).collect();
+        let _ = writeln!(text, "{turns} turns, {kills} ends, warm {warm:?}");
+        let queue = self.queue.iter().map(Message::text);
+        let _ = writeln!(text, "queue {:?}", self.named(queue));
+        for Work { process, message, .. } in &self.at_work {
+            let _ = writeln!(text, "{} after {} deletions", message.text(), process.deletions);
+            let waiting = process.held.waiting();
+            let waiting = waiting.iter().map(|request| self.names.request(request));
+            let _ = writeln!(text, "asks {:?}", waiting.collect::<Vec<_>>());
+            // Which of two answers came first, the code does not know, unless it asked for the same.
+            let answered = process.held.answered().into_iter();
+            let mut answered: Vec<_> = answered
+                .map(|(request, answer)| (self.names.request(&request), self.names.answer(&answer)))
+                .collect();
+            answered.sort_by(|left, right| left.0.cmp(&right.0));
+            let _ = writeln!(text, "knows {answered:?}");
+        }
+        text
+    }
+
+    /// What is left when nothing is under way.
+    pub(super) fn rest(&self) -> String {
+        let world = self.cloud.world();
+        let sessions = world.sessions().map(|session| {
+            let crate::world::Session { id, target, filter, number, tags, .. } = session;
+            format!("{id} to {target} through {filter} as {number} {tags:?}")
+        });
+        let returned = self.returned.iter().map(Message::text);
+        format!(
+            "minute {}, tagged {}, sessions {:?}, tokens {:?}, returned {:?}\n",
+            self.minute,
+            self.site.is_tagged(&world),
+            self.named(sessions),
+            self.tokens,
+            self.named(returned),
+        )
+    }
+
+    fn named(&self, texts: impl Iterator<Item = String>) -> Vec<String> {
+        texts.map(|text| self.names.named(text)).collect()
+    }
+}

@@ -1,0 +1,184 @@
+//! Who comes at the interface, and what is not known about EC2.
+
+use std::fmt;
+
+use super::marks::Race;
+use super::person::Act;
+
+/// What may happen, in every order.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub name: &'static str,
+    /// Whether the instance is tagged at the beginning.
+    pub tagged: bool,
+    /// Whether it has its session by then.
+    pub mirrored: bool,
+    /// Messages about the instance that wait in the queue.
+    pub events: usize,
+    /// Whether a sweep waits there, too.
+    pub sweep: bool,
+    /// What a person may do, and how often altogether.
+    pub acts: &'static [Act],
+    pub turns: usize,
+    /// How many processes may end at work.
+    pub kills: usize,
+    /// How often a minute passes: the next client token is another one.
+    pub minutes: u64,
+    /// Whether EC2 answers a token with a session that is gone.
+    pub token_outlives_session: bool,
+    /// Whether EC2 refuses a token that comes with other tags.
+    pub token_is_for_tags: bool,
+    /// Whether EC2 takes a session number twice on an interface.
+    pub same_number_twice: bool,
+    /// What must have happened somewhere, so that nobody takes silence for success.
+    pub reaches: &'static [Race],
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        if !self.token_outlives_session {
+            f.write_str(", a token is forgotten with its session")?;
+        }
+        if !self.token_is_for_tags {
+            f.write_str(", a token is for any tags")?;
+        }
+        if self.same_number_twice {
+            f.write_str(", a number may be there twice")?;
+        }
+        Ok(())
+    }
+}
+
+const ANY: &[Act] =
+    &[Act::Untag, Act::Tag, Act::DeleteOurs, Act::CreateForeign, Act::LeadElsewhere];
+
+/// Not about tags.
+const MEDDLING: &[Act] = &[Act::DeleteOurs, Act::CreateForeign, Act::LeadElsewhere];
+
+const NOTHING: Scenario = Scenario {
+    name: "",
+    tagged: true,
+    mirrored: false,
+    events: 0,
+    sweep: false,
+    acts: &[],
+    turns: 0,
+    kills: 0,
+    minutes: 0,
+    token_outlives_session: true,
+    token_is_for_tags: true,
+    same_number_twice: false,
+    reaches: &[],
+};
+
+/// Small enough for every run of the tests.
+pub fn everyday() -> Vec<Scenario> {
+    let two = Scenario { name: "two events", events: 2, reaches: &[Race::TwoCreate], ..NOTHING };
+    let swept = Scenario { name: "two events and a sweep", sweep: true, ..two.clone() };
+    let ended = Scenario {
+        name: "two events and an end",
+        kills: 1,
+        reaches: &[Race::Unheard, Race::TokenUsed],
+        ..two.clone()
+    };
+    let next_minute = Scenario {
+        name: "two events in two minutes",
+        minutes: 1,
+        reaches: &[Race::NumberTaken],
+        ..two.clone()
+    };
+    let twice = Scenario {
+        same_number_twice: true,
+        reaches: &[Race::TwoOfOurs, Race::LeftToSweep],
+        ..next_minute.clone()
+    };
+    let untagged = Scenario {
+        name: "an event while the tag goes",
+        events: 1,
+        acts: &[Act::Untag],
+        turns: 1,
+        reaches: &[Race::StaleCreation, Race::LeftToSweep],
+        ..NOTHING
+    };
+    let toggled = Scenario {
+        name: "the tag off and on",
+        mirrored: true,
+        acts: &[Act::Untag, Act::Tag],
+        turns: 2,
+        reaches: &[Race::StaleDeletion],
+        ..NOTHING
+    };
+    let meddled = Scenario {
+        name: "an event and an act",
+        mirrored: true,
+        events: 1,
+        acts: MEDDLING,
+        turns: 1,
+        ..NOTHING
+    };
+    let mut all = vec![swept, ended, next_minute, twice, untagged];
+    all.push(Scenario {
+        name: "the first event and an act",
+        mirrored: false,
+        reaches: &[Race::NumberTaken],
+        ..meddled.clone()
+    });
+    all.extend(of_every_ec2(&two).into_iter().map(with_answer_to_token));
+    all.extend(of_every_token(&toggled));
+    all.extend(of_every_token(&meddled));
+    all
+}
+
+/// What takes too long for that, the smallest first.
+pub fn thorough() -> Vec<Scenario> {
+    let reaches = &[Race::StaleCreation, Race::LeftToSweep];
+    let act = Scenario {
+        name: "two events, a sweep and an act",
+        events: 2,
+        sweep: true,
+        acts: ANY,
+        turns: 1,
+        reaches,
+        ..NOTHING
+    };
+    let end = Scenario { name: "two events, a sweep, an act and an end", kills: 1, ..act.clone() };
+    let acts = Scenario { name: "two events, a sweep and two acts", turns: 2, ..act.clone() };
+    let all =
+        Scenario { name: "two events, a sweep, two acts and an end", turns: 2, ..end.clone() };
+    let mut scenarios = vec![act, end, acts];
+    scenarios.extend(of_every_token(&all));
+    scenarios
+}
+
+/// How EC2 answers the second of two processes decides what that one has to cope with.
+fn with_answer_to_token(scenario: Scenario) -> Scenario {
+    let reaches: &[Race] = if scenario.token_is_for_tags {
+        &[Race::TwoCreate, Race::TokenUsed]
+    } else {
+        &[Race::TwoCreate, Race::AnotherAnswer]
+    };
+    Scenario { reaches, ..scenario }
+}
+
+/// With each answer to what nobody outside AWS knows.
+fn of_every_ec2(scenario: &Scenario) -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for scenario in of_every_token(scenario) {
+        for same_number_twice in [true, false] {
+            all.push(Scenario { same_number_twice, ..scenario.clone() });
+        }
+    }
+    all
+}
+
+/// With each answer to what nobody outside AWS knows of client tokens.
+fn of_every_token(scenario: &Scenario) -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for token_outlives_session in [true, false] {
+        for token_is_for_tags in [true, false] {
+            all.push(Scenario { token_outlives_session, token_is_for_tags, ..scenario.clone() });
+        }
+    }
+    all
+}
