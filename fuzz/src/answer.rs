@@ -87,7 +87,10 @@ async fn check_reading(client: &Client, subjects: BTreeSet<Subject>) {
 
 /// The answers that are left.
 #[derive(Clone, Debug)]
-struct Answers(Arc<Mutex<VecDeque<(u16, Vec<u8>)>>>);
+struct Answers(Arc<Mutex<VecDeque<Answer>>>);
+
+/// A status and a body.
+type Answer = (u16, Vec<u8>);
 
 impl Answers {
     fn parse(mut text: &[u8]) -> Self {

@@ -4,7 +4,7 @@
 //! The seed decides everything, so that a run that fails can be had again: `make simulate SEED=…`.
 
 mod check;
-mod clock;
+pub(crate) mod clock;
 mod compliance;
 mod expect;
 mod faults;

@@ -3,8 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
-/// 2026-01-01T00:00:00Z.
-const BEGIN: Duration = Duration::from_secs(1_767_225_600);
+use crate::simulation::clock::BEGIN;
 
 thread_local! {
     static MINUTE: Cell<u64> = const { Cell::new(0) };

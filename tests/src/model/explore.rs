@@ -210,6 +210,7 @@ pub fn explore_all(scenarios: Vec<Scenario>, say: impl Fn(&Explored) + Sync) -> 
 
 /// Tries everything that the scenario allows.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "a measured time is the clock's")]
 pub fn explore(scenario: Scenario) -> Explored {
     let scenario = Arc::new(scenario);
     let model = Exploration { scenario: Arc::clone(&scenario), endings: Mutex::default() };

@@ -82,7 +82,7 @@ impl<'a> Found<'a> {
                 );
             }
         }
-        ensure!(self.ours.iter().all(|it| allowed(it)), "a session leads where it must not");
+        ensure!(self.ours.iter().all(allowed), "a session leads where it must not");
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// 2026-01-01T00:00:00Z.
-const BEGIN: Duration = Duration::from_secs(1_767_225_600);
+pub(crate) const BEGIN: Duration = Duration::from_hours(490_896);
 
 thread_local! {
     static STARTED: Cell<Option<Instant>> = const { Cell::new(None) };

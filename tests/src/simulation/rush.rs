@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::policy::Policy;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{Instant, interval};
 
 use super::process::Process;
@@ -66,7 +66,7 @@ async fn play(cloud: &Arc<Cloud>, instances: usize, shares: &[i32]) -> (Duration
         })
         .collect();
     let mut seconds = interval(Duration::from_secs(1));
-    while !works.iter().all(|work| work.is_finished()) {
+    while !works.iter().all(JoinHandle::is_finished) {
         seconds.tick().await;
         others += 1;
         others_throttled += usize::from(!cloud.takes(CREATE));
