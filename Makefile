@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint package fmt cloud tools
+.PHONY: help demo test lint package bench fmt cloud tools
 
 # One selection of packages everywhere: any other gives the EC2 SDK other features and builds it anew.
 CARGO_FLAGS := --workspace --locked
@@ -37,6 +37,13 @@ lint: target/tools/templates/ready ## Check format, lints, documentation, licenc
 
 package: target/tools/package/ready ## Build the functions' zips for Lambda (ARCHITECTURES=arm64: that one or nothing)
 	target/tools/package/bin/python package/package.py $(ARCHITECTURES)
+
+# For this machine, whose figures they are. The local cloud is built without the functions, and so without the SDK.
+bench: ARCHITECTURES := $(if $(filter aarch64,$(shell uname -m)),arm64,x86_64)
+bench: package ## Measure the packages in the local cloud: a table, and target/bench.json
+	target/tools/package/bin/python package/yardsticks.py $(ARCHITECTURES)
+	cargo build --release --locked --package tests --bin bench
+	target/release/bench target/package/$(ARCHITECTURES) target/bench.json
 
 fmt: ## Format the code
 	cargo fmt

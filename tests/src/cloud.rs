@@ -91,6 +91,10 @@ impl Cloud {
         format!("http://{}", self.address)
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The state. Requests wait while it is held.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.shared.world()
