@@ -38,6 +38,13 @@ lint: target/tools/templates/ready ## Check format, lints, documentation, licenc
 package: target/tools/package/ready ## Build the functions' zips for Lambda (ARCHITECTURES=arm64: that one or nothing)
 	target/tools/package/bin/python package/package.py $(ARCHITECTURES)
 
+# For this machine, whose figures they are. The local cloud is built without the functions, and so without the SDK.
+bench: ARCHITECTURES := $(if $(filter aarch64,$(shell uname -m)),arm64,x86_64)
+bench: package ## Measure the packages in the local cloud: a table, and target/bench.json
+	target/tools/package/bin/python package/yardsticks.py $(ARCHITECTURES)
+	cargo build --release --locked --package tests --no-default-features --bin bench
+	target/release/bench target/package/$(ARCHITECTURES) target/bench.json
+
 fmt: ## Format the code
 	cargo fmt
 

@@ -52,15 +52,15 @@ def missing(architecture: str) -> str | None:
     return f"Rust's standard library for {target} is not installed: rustup target add {target}"
 
 
-def build(architecture: str) -> Path:
-    """The folder with the functions' binaries, as FUNCTION/bootstrap."""
+def build(architecture: str, crates: list[str]) -> Path:
+    """The folder with the crates' binaries, as CRATE/bootstrap."""
     folder = PACKAGES / architecture
-    # One run for all functions, so that the EC2 SDK is built once. The profile of Cargo.toml counts,
+    # One run for all crates, so that the EC2 SDK is built once. The profile of Cargo.toml counts,
     # not cargo-lambda's idea of it; nor its zip, which has the time of the build in it.
     command = ["cargo-lambda", "lambda", "build", "--release", "--locked"]
     command += ["--disable-optimizations", "--lambda-dir", str(folder)]
     command += ["--target", f"{TARGETS[architecture]}.{GLIBC[0]}.{GLIBC[1]}"]
-    command += [word for function in FUNCTIONS for word in ("--package", function)]
+    command += [word for crate in crates for word in ("--package", crate)]
     subprocess.run(command, cwd=ROOT, env=build_environment(), check=True)
     return folder
 
@@ -71,6 +71,9 @@ def build_environment() -> dict[str, str]:
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         "CARGO_ZIGBUILD_PYTHON_PATH": sys.executable,
         "CARGO_TARGET_DIR": str(TARGET),
+        # The first random number would take 40 ms of CPU, in which AWS-LC, before it asks the kernel,
+        # makes a seed of its own from the processor's jitter. The kernel's is what TLS needs.
+        "AWS_LC_SYS_NO_JITTER_ENTROPY": "1",
         "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(nothing_of_this_machine()),
     }
 
@@ -139,7 +142,7 @@ def check_zip(path: Path, max_size: int = MAX_ZIP_SIZE) -> None:
 
 
 def make(architecture: str) -> None:
-    binaries = build(architecture)
+    binaries = build(architecture, FUNCTIONS)
     for function in FUNCTIONS:
         binary, path = binaries / function / "bootstrap", package(function, architecture)
         check_binary(binary, architecture)

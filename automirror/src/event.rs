@@ -198,11 +198,11 @@ fn state_change(event: &EventBridgeEvent) -> Reading {
     let Some(Ok(instance)) = text("instance-id").map(str::parse::<InstanceId>) else {
         return unreadable("`detail.instance-id` is not an instance id");
     };
-    let subjects = [Subject::Instance(instance.clone())].into();
-    let mut look = Look { subjects, ..Look::default() };
+    let mut look = Look::default();
     match text("state") {
         Some(state @ ("pending" | "running")) => {
             let running = state == "running";
+            look.subjects.insert(Subject::Started(instance.clone()));
             look.launched = event.time.map(|time| {
                 let time = time.timestamp();
                 Launched { instance, running, time }
@@ -210,9 +210,11 @@ fn state_change(event: &EventBridgeEvent) -> Reading {
         }
         // The interfaces have left the instance: those that were kept may still have sessions.
         Some("terminated") => {
-            look.subjects.insert(Subject::Detached);
+            look.subjects.extend([Subject::Instance(instance), Subject::Detached]);
         }
-        _ => {}
+        _ => {
+            look.subjects.insert(Subject::Instance(instance));
+        }
     }
     Reading::Look(look)
 }

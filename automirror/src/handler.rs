@@ -132,13 +132,16 @@ impl Handler {
         };
         let sweep = subjects.contains(&Subject::Sweep);
         let mut report = self.reporter.report(&seen.pending, &steps, sweep);
-        report.not_shown = subjects
+        let not_shown: BTreeSet<_> = subjects
             .iter()
             .filter_map(|subject| match subject {
-                Subject::Instance(id) if !seen.instances.contains(id) => Some(id.to_string()),
+                Subject::Instance(id) | Subject::Started(id) if !seen.instances.contains(id) => {
+                    Some(id.to_string())
+                }
                 _ => None,
             })
             .collect();
+        report.not_shown = not_shown.into_iter().collect();
         if steps.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_))) {
             self.memory.forget();
         }

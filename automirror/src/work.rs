@@ -126,7 +126,9 @@ impl Work {
         match subject {
             Subject::Everything | Subject::Sweep => true,
             Subject::Detached => step.instance.is_none(),
-            Subject::Instance(instance) => step.instance.as_ref() == Some(instance),
+            Subject::Instance(instance) | Subject::Started(instance) => {
+                step.instance.as_ref() == Some(instance)
+            }
             Subject::Interface(interface) => on_same_instance(interface),
             Subject::Session(session) => {
                 self.seen.sessions.get(session).is_some_and(on_same_instance)

@@ -6,7 +6,7 @@
 //! call                              | when
 //! ----------------------------------+--------------------------------------------------------
 //! instances                         | always
-//! sessions on their interfaces      | always
+//! sessions on their interfaces      | always, but for an instance that starts and is not wanted
 //! targets and filters               | an instance is wanted, or a session was named, and they are
 //!                                   | not remembered, or what was planned on them is in doubt
 //! interfaces managed by a service   | a wanted instance has more than its primary interface
@@ -185,12 +185,18 @@ impl Observer<'_> {
 
     async fn named(&self, subjects: &BTreeSet<Subject>) -> Result<Reading, ObserveError> {
         let Self { client, policy, account, .. } = *self;
-        let (mut instance_ids, mut session_ids) = (Vec::new(), Vec::new());
-        let mut interface_ids = BTreeSet::new();
+        let (mut instance_ids, mut started) = (BTreeSet::new(), BTreeSet::new());
+        let (mut interface_ids, mut session_ids) = (BTreeSet::new(), Vec::new());
         let mut detached = Wanted::by("status", []);
         for subject in subjects {
             match subject {
-                Subject::Instance(id) => instance_ids.push(id.as_str()),
+                Subject::Instance(id) => {
+                    instance_ids.insert(id.as_str());
+                }
+                Subject::Started(id) => {
+                    instance_ids.insert(id.as_str());
+                    started.insert(id);
+                }
                 Subject::Interface(id) => {
                     interface_ids.insert(id.clone());
                 }
@@ -214,7 +220,13 @@ impl Observer<'_> {
             unique(instances.into_iter().chain(more), |instance| instance.id.clone());
 
         interface_ids.extend(loose.iter().map(|loose| loose.id.clone()));
-        interface_ids.extend(interfaces(&instances).map(|(id, _)| id.clone()));
+        let is_quiet = |instance: &Instance| {
+            started.contains(&instance.id)
+                && !subjects.contains(&Subject::Instance(instance.id.clone()))
+                && selected(policy, instance).is_err()
+        };
+        let looked_at = interfaces(&instances).filter(|(_, instance)| !is_quiet(instance));
+        interface_ids.extend(looked_at.map(|(id, _)| id.clone()));
         let on_these = if interface_ids.len() > MANY_INTERFACES {
             Wanted::All
         } else {

@@ -20,7 +20,7 @@ struct Load<'a> {
     target: &'a Target,
     limit: Option<usize>,
     sessions: usize,
-    /// Sessions by source: a source with two sessions on a target counts once towards its limit.
+    /// Where there is a limit, sessions by source: one with two sessions on a target counts once.
     sources: BTreeMap<InterfaceId, usize>,
 }
 
@@ -74,21 +74,22 @@ impl<'a> Placement<'a> {
 
     /// Gives back the room of a session that leaves.
     pub(crate) fn release(&mut self, target: &TargetId, interface: &InterfaceId) {
-        if let Some(load) = self.loads.get_mut(target)
-            && let Some(count) = load.sources.get_mut(interface)
-        {
+        let Some(load) = self.loads.get_mut(target) else { return };
+        load.sessions = load.sessions.saturating_sub(1);
+        if let Some(count) = load.sources.get_mut(interface) {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 load.sources.remove(interface);
             }
-            load.sessions = load.sessions.saturating_sub(1);
         }
     }
 
     fn take(&mut self, target: &TargetId, interface: &InterfaceId) {
         if let Some(load) = self.loads.get_mut(target) {
             load.sessions += 1;
-            *load.sources.entry(interface.clone()).or_default() += 1;
+            if load.limit.is_some() {
+                *load.sources.entry(interface.clone()).or_default() += 1;
+            }
         }
     }
 }

@@ -11,6 +11,9 @@ pub enum Subject {
     Sweep,
     /// An instance with its interfaces.
     Instance(InstanceId),
+    /// An instance that has just started, with its interfaces. If it is not wanted, nothing of ours is
+    /// looked for on it: the event that ended the wish was the one to do so.
+    Started(InstanceId),
     /// An interface, and the instance it is on.
     Interface(InterfaceId),
     /// A session, its interface, and the instance that is on.

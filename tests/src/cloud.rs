@@ -104,8 +104,11 @@ impl Cloud {
     /// # Panics
     /// Without a server.
     pub fn endpoint(&self) -> String {
-        let server = self.server.as_ref().expect("a cloud in process has no address");
-        format!("http://{}", server.address)
+        format!("http://{}", self.address())
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.server.as_ref().expect("a cloud in process has no address").address
     }
 
     /// The state. Requests wait while it is held.

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::iam::Role;
 pub use answer::{Answer, FunctionError};
@@ -28,6 +28,7 @@ mod runtime_api;
 mod sandbox;
 #[cfg(test)]
 pub(crate) mod tests;
+mod usage;
 
 /// The Region a function is told it runs in, unless its `env` says otherwise.
 pub const REGION: &str = "us-east-1";
@@ -193,8 +194,22 @@ impl Function {
 
     /// The most memory the latest process has had so far, in bytes, as Linux counts it.
     pub fn peak_memory(&self) -> anyhow::Result<u64> {
+        usage::peak_memory(self.process_id()?).context("the process is gone")
+    }
+
+    /// The CPU time of the latest process so far, once it has nothing to do.
+    pub async fn cpu_time(&self) -> anyhow::Result<Duration> {
+        let process = self.process_id()?;
+        while !usage::is_idle(process) {
+            sleep(Duration::from_micros(100)).await;
+        }
+        usage::cpu_time(process).context("the process is gone")
+    }
+
+    /// The id of the latest process.
+    pub fn process_id(&self) -> anyhow::Result<u32> {
         let process = self.latest.lock().expect("nothing panics under this lock").process.clone();
-        process.and_then(|process| process.peak_memory()).context("the process is gone")
+        process.and_then(|process| process.id()).context("the process is gone")
     }
 
     /// How long the latest process took from its start until it asked for its first event.

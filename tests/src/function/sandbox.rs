@@ -135,12 +135,8 @@ impl Process {
         !*self.ended.borrow()
     }
 
-    /// `VmHWM`, in bytes.
-    pub(super) fn peak_memory(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id?)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        Some(kibibytes * 1024)
+    pub(super) fn id(&self) -> Option<u32> {
+        self.id.filter(|_| self.is_running())
     }
 
     /// Returns when the process is gone.

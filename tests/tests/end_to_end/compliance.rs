@@ -1,6 +1,6 @@
 //! The real config-rule under AWS Config: it tells the truth about mirroring.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use local_cloud::{
     call::{Call, Outcome},
@@ -21,6 +21,8 @@ use Compliance::{Compliant, NonCompliant, NotApplicable};
 async fn ruled(parameters: &[(&str, &str)]) -> Stage {
     let mut stage = Stage::new(&[]).await;
     stage.deployment.add_rule(&[], parameters).await.unwrap();
+    // What a process reads before its first event is not what the event costs.
+    stage.deployment.cloud.clear_calls();
     stage
 }
 
@@ -329,6 +331,16 @@ async fn a_deleted_session_that_config_does_not_remember_is_all_that_is_judged()
     assert_eq!(stage.said_of(&key).unwrap().0, NotApplicable);
     let (reads, _) = stage.take_rule_calls();
     assert!(reads.is_empty(), "{reads:?}");
+}
+
+#[tokio::test]
+async fn ec2_is_connected_to_before_the_first_event() {
+    let mut stage = Stage::new(&[]).await;
+    stage.deployment.add_rule(&[], &[]).await.unwrap();
+    let (reads, others) = stage.take_rule_calls();
+    let reads: BTreeSet<_> = reads.iter().map(|call| call.action.as_str()).collect();
+    assert_eq!(reads, ["DescribeTrafficMirrorFilters", "DescribeTrafficMirrorTargets"].into());
+    assert!(others.is_empty(), "{others:?}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 
 mod architecture;
 mod authorization;
+mod bench;
 mod compliance;
 mod decisions;
 mod emulator;

@@ -1,0 +1,145 @@
+//! A cloud with a target and a filter, and a function in it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use local_cloud::call::Call;
+use local_cloud::cloud::{Cloud, Options};
+use local_cloud::function::{Answer, Function, FunctionOptions, Invocation};
+use local_cloud::queue::Queue;
+use local_cloud::world::{
+    Caller, CreateRule, CreateSession, Direction, Endpoint, RunInstances, Tags,
+};
+use serde_json::Value;
+
+/// The longest that Lambda lets a function work.
+const TIMEOUT: Duration = Duration::from_mins(15);
+
+pub(crate) struct Stage {
+    pub(crate) cloud: Cloud,
+    user: Caller,
+    target: String,
+    filter: String,
+}
+
+impl Stage {
+    pub(crate) fn open() -> anyhow::Result<Self> {
+        let cloud = Cloud::start(&Options::default())?;
+        let user = Caller::default();
+        let mut world = cloud.world();
+        let arn = "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/sensor/1";
+        let endpoint = Endpoint::NetworkLoadBalancer(arn.to_owned());
+        let target = world.create_target(&user, endpoint, None, Tags::new())?;
+        let filter = world.create_filter(&user, None, Tags::new())?;
+        for direction in [Direction::Ingress, Direction::Egress] {
+            let rule = CreateRule::accept_all(&filter, direction, 100);
+            world.create_rule(&user, rule, Tags::new())?;
+        }
+        drop(world);
+        Ok(Self { cloud, user, target, filter })
+    }
+
+    /// A process of a function that calls this cloud.
+    pub(crate) async fn start(
+        &self,
+        binary: PathBuf,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Function> {
+        let endpoint = self.cloud.endpoint();
+        start(binary, &[&endpoint, &endpoint], settings).await
+    }
+
+    /// Launches `count` instances with `Mirror` set to this, which run at once.
+    pub(crate) fn launch(&self, count: usize, mirror: Option<&str>) -> anyhow::Result<Vec<String>> {
+        let mut world = self.cloud.world();
+        let tags = mirror.map(|value| ("Mirror".to_owned(), value.to_owned()));
+        let tags: Tags = tags.into_iter().collect();
+        let request = RunInstances {
+            instance_type: "m5.large".to_owned(),
+            count,
+            tags,
+            ..RunInstances::default()
+        };
+        let instances = world.run_instances(&self.user, &request)?;
+        world.tick();
+        Ok(instances)
+    }
+
+    /// The events of the last launch in batches for a function: that each instance runs.
+    pub(crate) fn take_batches(&self) -> Vec<Value> {
+        let mut queue = Queue::default();
+        for event in self.cloud.world().take_events() {
+            if event["detail"]["state"] == "running" {
+                queue.push_event(&event);
+            }
+        }
+        let mut batches = Vec::new();
+        loop {
+            let batch = queue.take_batch(local_cloud::deployment::BATCH);
+            if batch.is_empty() {
+                return batches;
+            }
+            batches.push(batch.event());
+        }
+    }
+
+    /// Makes the sessions that automirror would make.
+    pub(crate) fn mirror(&self, instances: &[String]) -> anyhow::Result<()> {
+        let mut world = self.cloud.world();
+        for instance in instances {
+            let found = world.instance(instance).context("it was launched")?;
+            let request = CreateSession {
+                interface: found.interfaces.first().context("it has an interface")?.clone(),
+                target: self.target.clone(),
+                filter: self.filter.clone(),
+                number: Some(1),
+                tags: [("ManagedBy".to_owned(), "automirror".to_owned())].into(),
+                ..CreateSession::default()
+            };
+            world.create_session(&self.user, &request)?;
+        }
+        world.take_events();
+        Ok(())
+    }
+
+    /// What was asked of the cloud since the last time.
+    pub(crate) fn take_calls(&self) -> Vec<Call> {
+        let calls = self.cloud.calls();
+        self.cloud.clear_calls();
+        calls
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.cloud.address()
+    }
+}
+
+/// A process of a function with these endpoints for EC2 and AWS Config.
+pub(crate) async fn start(
+    binary: PathBuf,
+    endpoints: &[&str; 2],
+    settings: &[(&str, &str)],
+) -> anyhow::Result<Function> {
+    let mut options = FunctionOptions::new(binary);
+    options.timeout = TIMEOUT;
+    options.env = settings.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
+    for (service, endpoint) in ["EC2", "CONFIG_SERVICE"].into_iter().zip(endpoints) {
+        options.env.push((format!("AWS_ENDPOINT_URL_{service}"), (*endpoint).to_owned()));
+    }
+    Function::start(options).await
+}
+
+/// Invokes, and takes nothing but a good answer without anything that must come again.
+pub(crate) async fn invoke(function: &Function, payload: &Value) -> anyhow::Result<Invocation> {
+    let invocation = function.invoke(payload.to_string().as_bytes()).await?;
+    let is_done = match &invocation.answer {
+        Answer::Response(answer) => {
+            answer["batchItemFailures"].as_array().is_none_or(Vec::is_empty)
+        }
+        Answer::NotJson(_) | Answer::Error(_) => false,
+    };
+    anyhow::ensure!(is_done, "it did not go well: {invocation:?}");
+    Ok(invocation)
+}
