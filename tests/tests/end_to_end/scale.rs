@@ -47,9 +47,9 @@ async fn an_untagged_instance_that_starts_does_not_hide_its_session_from_other_e
     stage.settle().await;
     stage.untag(&instance, "Mirror");
     // The event that it runs, once more, comes in one batch with that of the tag.
-    let state = json!({"instance-id": instance, "state": "running"});
+    let detail = json!({"instance-id": instance, "state": "running"});
     let detail_type = "EC2 Instance State-change Notification";
-    let event = json!({"source": "aws.ec2", "detail-type": detail_type, "detail": state});
+    let event = json!({"source": "aws.ec2", "detail-type": detail_type, "detail": detail});
     stage.deployment.queue.push_event(&event);
     stage.settle().await;
     assert_eq!(stage.sessions(&instance), []);
