@@ -73,7 +73,7 @@ fn check_reading(reading: &Reading) {
         Reading::Look(Look { subjects, launched, deleted }) => {
             assert!(!subjects.is_empty());
             if let Some(launched) = launched {
-                assert!(subjects.contains(&Subject::Instance(launched.instance.clone())));
+                assert!(subjects.contains(&Subject::Started(launched.instance.clone())));
             }
             assert!(deleted.is_none() || subjects.contains(&Subject::Sweep));
         }

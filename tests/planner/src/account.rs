@@ -48,7 +48,7 @@ fn instance(index: usize) -> anyhow::Result<Instance> {
         ipv6_only: false,
         requester: None,
     };
-    let value = if index % 10 == 0 { "False" } else { "True" };
+    let value = if index.is_multiple_of(10) { "False" } else { "True" };
     let zone = ZONES.get(index % ZONES.len()).context("there are three")?;
     Ok(Instance {
         id: format!("i-{index:017x}").parse()?,

@@ -52,7 +52,9 @@ mod tests {
         let before = cpu_time(us).unwrap();
         let mut bytes = vec![0_u8; 10_000_000];
         for round in 0..2 {
-            bytes.iter_mut().for_each(|byte| *byte = byte.wrapping_mul(3).wrapping_add(round));
+            for byte in &mut bytes {
+                *byte = byte.wrapping_mul(3).wrapping_add(round);
+            }
         }
         // Linux brings the time of a thread up to date when it gives way.
         std::thread::sleep(Duration::from_millis(1));
