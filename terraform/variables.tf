@@ -290,7 +290,7 @@ variable "unsupported_compliance" {
 variable "config_rule_memory_size" {
   description = "Memory of config-rule in MB."
   type        = number
-  default     = 256
+  default     = 128
   nullable    = false
 
   validation {

@@ -202,8 +202,7 @@ def test_every_setting_is_an_input(path):
 
 def test_an_input_is_the_same_in_every_module():
     root = variables("terraform")
-    # The memory of the one function is another input than that of the other.
-    differ = {"automirror": {"zip", "config_rule_name"}, "config-rule": {"zip", "name", "memory_size"}}
+    differ = {"automirror": {"zip", "config_rule_name"}, "config-rule": {"zip", "name"}}
     for module, own in differ.items():
         for name, block in variables(f"terraform/modules/{module}").items():
             assert (name in own) == (root.get(name) != block), f"{module}: {name}"

@@ -259,7 +259,7 @@ variable "architecture" {
 variable "memory_size" {
   description = "Memory of the function in MB."
   type        = number
-  default     = 256
+  default     = 128
   nullable    = false
 
   validation {
