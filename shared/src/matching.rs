@@ -119,7 +119,8 @@ fn number<'a>(served: &Served<'a>, room: &Room) -> Vec<Pair<'a>> {
     let mut lowest = *numbers.start();
     let mut pairs = Vec::new();
     for (position, (wish, session)) in served.iter().enumerate() {
-        let mut later = served.iter().skip(position + 1).filter_map(|(_, session)| *session);
+        // Itself included: where it has a session, no number is looked for.
+        let mut later = served.iter().skip(position).filter_map(|(_, session)| *session);
         let highest = later.next().map_or(*numbers.end(), |next| next.number.saturating_sub(1));
         let highest = highest.min(*numbers.end());
         let free = (lowest..=highest).find(|number| !taken.contains(number));
@@ -139,4 +140,76 @@ fn number<'a>(served: &Served<'a>, room: &Room) -> Vec<Pair<'a>> {
         pairs.push(Pair { wish: wish.clone(), service });
     }
     pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pairs wishes for these filters with sessions of ours, as number and filter.
+    fn paired(wishes: &[&str], ours: &[(SessionNumber, &str)], slots: usize) -> Vec<String> {
+        let filter = |name: &str| format!("tmf-{name}").parse().unwrap();
+        let wishes: Vec<_> =
+            wishes.iter().map(|name| Wish { target: None, filter: filter(name) }).collect();
+        let sessions: Vec<_> = ours
+            .iter()
+            .map(|(number, name)| Session {
+                id: format!("tms-{number}").parse().unwrap(),
+                account: "111111111111".parse().unwrap(),
+                interface: "eni-1".parse().unwrap(),
+                target: "tmt-1".parse().unwrap(),
+                filter: filter(name),
+                number: *number,
+                packet_length: None,
+                vni: None,
+                managed_by: None,
+            })
+            .collect();
+        let ours: Vec<_> = sessions.iter().collect();
+        let taken = ours.iter().map(|session| session.number).collect();
+        let room = Room { slots, numbers: 1..=9, taken };
+        let (pairs, surplus) =
+            pair(&wishes, &ours, &room, |wish, session| wish.filter == session.filter);
+        let pairs = pairs.iter().map(|pair| {
+            let service = match pair.service {
+                Service::Present(session) => session.id.to_string(),
+                Service::New(number) => format!("new {number}"),
+                Service::NoNumber => "no number".to_owned(),
+                Service::NoSlot => "no slot".to_owned(),
+            };
+            format!("{} {service}", pair.wish.filter)
+        });
+        pairs.chain(surplus.iter().map(|session| format!("surplus {}", session.id))).collect()
+    }
+
+    #[test]
+    fn a_session_that_is_right_stays_with_its_wish_whatever_stands_before_it() {
+        let ours = [(1, "x"), (2, "b"), (3, "y"), (4, "c")];
+        let expected = ["tmf-a tms-1", "tmf-b tms-2", "tmf-c tms-4", "surplus tms-3"];
+        assert_eq!(paired(&["a", "b", "c"], &ours, 4), expected);
+    }
+
+    #[test]
+    fn what_stands_before_a_session_that_is_right_serves_the_wish_before() {
+        let expected = ["tmf-a tms-2", "tmf-b tms-3"];
+        assert_eq!(paired(&["a", "b"], &[(2, "x"), (3, "b")], 3), expected);
+    }
+
+    #[test]
+    fn of_two_that_are_right_in_the_wrong_order_the_one_of_the_first_wish_stays() {
+        let expected = ["tmf-a tms-2", "tmf-b new 3", "surplus tms-1"];
+        assert_eq!(paired(&["a", "b"], &[(1, "b"), (2, "a")], 3), expected);
+    }
+
+    #[test]
+    fn a_wish_in_front_of_one_that_is_served_gets_a_lower_number_or_all_move_up() {
+        assert_eq!(paired(&["a", "b"], &[(2, "b")], 3), ["tmf-a new 1", "tmf-b tms-2"]);
+        assert_eq!(paired(&["a", "b"], &[(1, "b")], 3), ["tmf-a tms-1", "tmf-b new 2"]);
+    }
+
+    #[test]
+    fn no_more_sessions_are_made_than_there_are_slots() {
+        assert_eq!(paired(&["a", "b"], &[], 1), ["tmf-a new 1", "tmf-b no slot"]);
+        assert_eq!(paired(&["a", "b"], &[(1, "a")], 1), ["tmf-a tms-1", "tmf-b no slot"]);
+    }
 }
