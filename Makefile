@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint package bench fuzz mutants simulate explore fmt cloud tools
+.PHONY: help demo test lint package bench fuzz mutants simulate explore nightly fmt cloud tools
 
 # One selection of packages everywhere: any other gives the EC2 SDK other features and builds it anew.
 CARGO_FLAGS := --workspace --locked
@@ -44,6 +44,11 @@ bench: package ## Measure the packages in the local cloud: a table, and target/b
 	target/tools/package/bin/python package/yardsticks.py $(ARCHITECTURES)
 	cargo build --release --locked --package tests --no-default-features --bin bench
 	target/release/bench target/package/$(ARCHITECTURES) target/bench.json
+
+nightly: ## What takes too long for every change: simulations, fuzzing, mutants
+	$(MAKE) simulate RUNS=5000 FROM=$$(date +%s)
+	$(MAKE) fuzz SECONDS=1200
+	$(MAKE) mutants
 
 fmt: ## Format the code
 	cargo fmt

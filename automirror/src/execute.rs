@@ -54,6 +54,16 @@ pub(crate) enum Outcome {
     OutOfTime,
 }
 
+impl Outcome {
+    /// The session that was made, changed or deleted.
+    pub(crate) fn session(&self) -> Option<&SessionId> {
+        match self {
+            Self::Done(session) => Some(session),
+            Self::Noted | Self::Failed(_) | Self::OutOfTime => None,
+        }
+    }
+}
+
 pub(crate) struct Executor {
     ec2: Client,
     now: fn() -> SystemTime,

@@ -117,11 +117,12 @@ impl Handler {
             Mode::Enforce => {
                 let id = &context.request_id;
                 let invocation = Invocation { policy: &self.policy, id, deleted, deadline };
-                let mut steps = Vec::new();
-                let mut last = self.executor.execute(invocation, observed).await;
-                while !last.is_empty() {
-                    let again = self.look_again(&account, invocation, &last).await;
-                    steps.extend(std::mem::replace(&mut last, again));
+                let mut steps = self.executor.execute(invocation, observed).await;
+                let mut looked_after = 0;
+                while looked_after < steps.len() {
+                    let again = self.look_again(&account, invocation, &steps, looked_after).await;
+                    looked_after = steps.len();
+                    steps.extend(again);
                 }
                 steps
             }
@@ -169,23 +170,22 @@ impl Handler {
         Observer { client, policy, account, memory: Some((memory, now())) }
     }
 
-    /// Looks once more at instances that lost a session. What was read before may have been out of
-    /// date by then: a tag set or an instance started in between had its event at a time when the
-    /// session was still there, and nothing else would bring it back before the next sweep. The same
-    /// goes for what this look deletes.
+    /// Looks once more at instances that lost a session by the steps from `first` on. What was read
+    /// before may have been out of date by then: a tag set or an instance started in between had its
+    /// event at a time when the session was still there, and nothing else would bring it back before
+    /// the next sweep. The same goes for what this look deletes.
     async fn look_again(
         &self,
         account: &AccountId,
         invocation: Invocation<'_>,
         steps: &[(Step, Outcome)],
+        first: usize,
     ) -> Vec<(Step, Outcome)> {
-        let lost: Vec<&Step> = steps
-            .iter()
-            .filter(|(step, outcome)| {
-                matches!((&step.action, outcome), (Action::Delete(_), Outcome::Done(_)))
-            })
-            .map(|(step, _)| step)
-            .collect();
+        let is_lost = |(step, outcome): &&(Step, Outcome)| {
+            matches!((&step.action, outcome), (Action::Delete(_), Outcome::Done(_)))
+        };
+        let lost = steps.iter().skip(first).filter(is_lost).map(|(step, _)| step);
+        let lost: Vec<&Step> = lost.collect();
         let subjects: BTreeSet<_> =
             lost.iter().filter_map(|step| step.instance.clone().map(Subject::Instance)).collect();
         if subjects.is_empty() {
@@ -193,10 +193,17 @@ impl Handler {
         }
         let read = self.observe(account, &subjects);
         match invocation.deadline.cut(read).await {
-            Some(Ok(observed)) => {
-                let mut steps = self.executor.execute(invocation, observed).await;
-                steps.retain(|(step, _)| step.action.is_change());
-                steps
+            Some(Ok(mut observed)) => {
+                // EC2's answers may lag behind what it has done.
+                let gone: BTreeSet<_> = steps
+                    .iter()
+                    .filter(is_lost)
+                    .filter_map(|(_, outcome)| outcome.session())
+                    .collect();
+                observed.sessions.retain(|session| !gone.contains(&session.id));
+                let mut again = self.executor.execute(invocation, observed).await;
+                again.retain(|(step, _)| step.action.is_change());
+                again
             }
             // Then the record comes again.
             Some(Err(_)) | None => {

@@ -59,6 +59,8 @@ pub(crate) struct Seen {
     /// Instances that EC2 shows, with an interface where they should have one.
     pub(crate) instances: BTreeSet<InstanceId>,
     pub(crate) pending: BTreeSet<InstanceId>,
+    /// Instances that EC2 shows as stopping or stopped.
+    stopped: BTreeSet<InstanceId>,
     /// The instance of each interface.
     interfaces: BTreeMap<InterfaceId, InstanceId>,
     /// The interface of each session.
@@ -77,8 +79,14 @@ impl Seen {
             if !is_coming || !instance.interfaces.is_empty() {
                 seen.instances.insert(id.clone());
             }
-            if instance.state == InstanceState::Pending {
-                seen.pending.insert(id.clone());
+            match instance.state {
+                InstanceState::Pending => drop(seen.pending.insert(id.clone())),
+                InstanceState::Stopping | InstanceState::Stopped => {
+                    seen.stopped.insert(id.clone());
+                }
+                InstanceState::Running
+                | InstanceState::ShuttingDown
+                | InstanceState::Terminated => {}
             }
         }
         let sessions = observed.sessions.iter().map(|it| (it.id.clone(), it.interface.clone()));
@@ -113,7 +121,11 @@ impl Work {
         let Launched { instance, running, time } = launched;
         let refused_as_pending =
             *running && self.seen.pending.contains(instance) && self.refused.contains(instance);
-        (refused_as_pending || !self.seen.instances.contains(instance)) && age(*time, now) < LAG
+        // Its last event: nothing else would tell that it runs.
+        let not_running_yet = *running && self.seen.stopped.contains(instance);
+        let is_behind =
+            refused_as_pending || not_running_yet || !self.seen.instances.contains(instance);
+        is_behind && age(*time, now) < LAG
     }
 
     /// Whether a step is about what a record names, or about its neighbours on the same instance.

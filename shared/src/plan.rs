@@ -317,8 +317,9 @@ impl<'a> Planner<'a> {
             let reason = Reason::FilterEmpty { filter: wish.filter.clone() };
             self.step(source, Action::Block, reason);
         }
+        // Nobody outside AWS knows which of two with one number comes first.
         let in_front = foreign.iter().find(|session| {
-            session.number < number && !self.index.allows(self.policy, &session.target)
+            session.number <= number && !self.index.allows(self.policy, &session.target)
         });
         if let Some(session) = in_front {
             let reason = Reason::Shadowed {

@@ -4,7 +4,7 @@ use super::cloud::{
     Cloud, THEM, US, fill, filter, foreign, instance, load_balancer, loose, ours, sensor,
 };
 use crate::{
-    observed::{InstanceState, LoosePlace, TargetKind},
+    observed::{InstanceState, LoosePlace, Session, TargetKind},
     reason::Reason,
 };
 
@@ -140,6 +140,9 @@ fn the_session_goes_when_its_interface_is_detached_or_deleted() {
     elsewhere
         .set("MIRROR_VPC_IDS", "vpc-1")
         .plans(&["eni-9: ignore: its VPC is not among MIRROR_VPC_IDS"]);
+    let here = || cloud(LoosePlace::Available("vpc-1".parse().ok()));
+    here().plans(&[detached]);
+    here().set("MIRROR_VPC_IDS", "vpc-1").plans(&[detached]);
 }
 
 // 2. Possible?
@@ -631,6 +634,22 @@ fn a_foreign_session_that_does_what_is_wanted_counts() {
 }
 
 #[test]
+fn foreign_sessions_count_only_where_none_of_ours_is_left_for_a_wish() {
+    Cloud::new()
+        .target(load_balancer("tmt-2", US))
+        .filter(filter("tmf-2"))
+        .tag("Mirror-Target", "tmt-1,tmt-2")
+        .tag("Mirror-Filter", "tmf-1,tmf-2")
+        .session(foreign("tms-f", 1, "tmt-1", "tmf-1"))
+        .session(foreign("tms-g", 2, "tmt-2", "tmf-2"))
+        .session(Session { filter: "tmf-3".parse().unwrap(), ..ours("tms-1", "eni-1", 3) })
+        .plans(&[
+            "i-1 eni-1: keep tms-f: a session of somebody else mirrors it as wanted",
+            "i-1 eni-1: modify tms-1, target tmt-2, filter tmf-2: it differs from what is wanted",
+        ]);
+}
+
+#[test]
 fn a_session_of_ours_stays_beside_a_foreign_one_that_does_the_same() {
     let cloud = Cloud::new().session(foreign("tms-f", 2, "tmt-1", "tmf-1"));
     cloud.session(ours("tms-1", "eni-1", 1)).plans(&[KEEP]);
@@ -655,6 +674,16 @@ fn a_foreign_session_in_front_that_leads_to_a_forbidden_target_shadows() {
 fn a_foreign_session_behind_ours_does_no_harm() {
     let cloud = Cloud::new().session(foreign("tms-f", 2, "tmt-9", "tmf-x"));
     cloud.session(ours("tms-1", "eni-1", 1)).plans(&[KEEP]);
+}
+
+#[test]
+fn a_foreign_session_with_our_number_may_come_first() {
+    let cloud = Cloud::new().session(foreign("tms-f", 1, "tmt-9", "tmf-x"));
+    cloud.session(ours("tms-1", "eni-1", 1)).plans(&[
+        KEEP,
+        "i-1 eni-1: block: foreign session tms-f (number 1) takes the packets first, to target \
+         tmt-9, which is not allowed",
+    ]);
 }
 
 #[test]
@@ -687,10 +716,7 @@ fn thirty_instances_spread_evenly_over_seven_sensors() {
         counts[number] += 1;
         let id = format!("tms-{}", &step.interface.as_str()[4..]);
         let session = ours(&id, step.interface.as_str(), 1);
-        cloud
-            .observed
-            .sessions
-            .push(crate::observed::Session { target: target.clone(), ..session });
+        cloud.observed.sessions.push(Session { target: target.clone(), ..session });
     }
     assert_eq!(counts, [0, 5, 5, 4, 4, 4, 4, 4]);
     assert_eq!(super::plan(&cloud.policy(), &cloud.observed).changes().count(), 0);

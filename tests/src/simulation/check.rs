@@ -115,7 +115,10 @@ impl<'a> Found<'a> {
     /// Whether no session can be made for the wish, nor one of ours be led to its target.
     fn is_prevented(&self, wish: &Wish) -> bool {
         let is_stopped = !matches!(self.state, State::Pending | State::Running);
-        let no_slot = self.ours.len() + self.foreign.len() >= 3;
+        let Expected::Sessions(wishes) = &self.expected else { return false };
+        // One of ours that serves no wish can be changed in place.
+        let at_work = |session: &&&Session| wishes.iter().any(|wish| self.serves(session, wish));
+        let no_slot = self.ours.iter().filter(at_work).count() + self.foreign.len() >= 3;
         let is_full = |target: &&String| {
             let sources: BTreeSet<_> = self
                 .world
@@ -133,12 +136,21 @@ impl<'a> Found<'a> {
         is_stopped || no_slot || self.no_number() || candidates.all(|target| is_full(&target))
     }
 
-    /// Whether the numbers on the wanted side of the foreign sessions may be used up.
+    /// Whether too few numbers are left on the wanted side of the foreign sessions.
     fn no_number(&self) -> bool {
-        let mut theirs = self.foreign.iter().map(|session| session.number);
-        match self.site.policy.precedence {
-            Precedence::After => theirs.any(|number| number >= 32_764),
-            Precedence::Before => theirs.any(|number| number <= 3),
-        }
+        let theirs = self.foreign.iter().map(|session| session.number);
+        let wanted = match self.site.policy.precedence {
+            Precedence::After => theirs.max().map_or(1, |highest| highest + 1)..=32_766,
+            Precedence::Before => 1..=theirs.min().map_or(32_766, |lowest| lowest - 1),
+        };
+        let ours = self.ours.iter().filter(|session| wanted.contains(&session.number)).count();
+        wanted.count() < ours + self.unserved().len()
+    }
+
+    /// The sessions that serve a wish, whoever owns them.
+    pub(super) fn serving(&self) -> Vec<&Session> {
+        let Expected::Sessions(wishes) = &self.expected else { return Vec::new() };
+        let all = self.ours.iter().chain(&self.foreign).copied();
+        all.filter(|session| wishes.iter().any(|wish| self.serves(session, wish))).collect()
     }
 }

@@ -87,14 +87,16 @@ fn check(world: &World, site: &Site, instance: &Instance, said: Compliance) -> a
     // What is kept on a stopped instance is not made anew there.
     let is_stopped = matches!(instance.state, State::Stopping | State::Stopped);
     let is_unserved = !is_stopped && found.iter().any(|it| !it.unserved().is_empty());
-    let is_plain = found.iter().filter(wanted).all(|it| it.foreign.is_empty() && takes(world, it));
+    let is_shadowed = found.iter().any(|it| is_shadowed(site, it));
+    let takes = found.iter().filter(wanted).all(|it| takes(world, it));
     let is_wanted = found.iter().any(|it| wanted(&it));
     match said {
         Compliance::Compliant => {
-            ensure!(is_wanted && !is_unserved, "it is not mirrored as it should be");
+            let is_right = is_wanted && !is_unserved && takes;
+            ensure!(is_right && !is_shadowed, "it is not mirrored as it should be");
         }
         Compliance::NonCompliant => ensure!(
-            is_unclear || is_unserved || !is_plain,
+            is_unclear || is_unserved || is_shadowed || !takes,
             "it is mirrored as it should be, or nothing is wanted"
         ),
         Compliance::NotApplicable => {
@@ -102,6 +104,13 @@ fn check(world: &World, site: &Site, instance: &Instance, said: Compliance) -> a
         }
     }
     Ok(())
+}
+
+/// Whether a foreign session that comes before one at work takes the packets to where nobody agreed to.
+fn is_shadowed(site: &Site, found: &Found<'_>) -> bool {
+    let serving = found.serving();
+    let stray = found.foreign.iter().filter(|session| !site.allowed.contains(&session.target));
+    stray.into_iter().any(|stray| serving.iter().any(|session| stray.number <= session.number))
 }
 
 /// Whether the filters of our sessions take anything.

@@ -48,7 +48,7 @@ async fn a_session_made_while_an_older_look_deletes_it_comes_back() {
     let tag = || {
         stage.tag(&instance, &[("Mirror", "True")]);
     };
-    interleaved(&stage, &state(&instance, "running"), tag).await;
+    interleaved(&stage, &json!({"instances": [instance]}).to_string(), tag).await;
     stage.settle().await;
     stage.session(&instance);
 }
@@ -69,6 +69,53 @@ async fn a_session_made_while_the_look_after_a_deletion_deletes_it_comes_back() 
     };
     interleaved(&stage, &untagged, tag).await;
     stage.settle().await;
+    stage.session(&instance);
+}
+
+#[tokio::test]
+async fn a_session_that_was_just_deleted_is_not_believed_to_be_there_still() {
+    let mut stage = stage().await;
+    stage.world().token_outlives_session = false;
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    let deleted = stage.session(&instance).id;
+    stage.untag(&instance, "Mirror");
+    let untagged = stage.world().take_events().remove(0);
+    // The look after the deletion sees the tag again, and the session still.
+    stage.world().freeze();
+    let stale = Fault::once("DescribeTrafficMirrorSessions", Kind::StaleRead);
+    stage.fault(Fault { skip: 1, ..stale });
+    let held = Fault::once("DescribeInstances", Kind::Hold);
+    stage.fault(Fault { skip: 1, ..held });
+    let faults = stage.deployment.cloud.faults();
+    let meanwhile = async {
+        faults.held(1).await;
+        stage.tag(&instance, &[("Mirror", "True")]);
+        stage.lose_events();
+        faults.release();
+    };
+    tokio::join!(stage.invoke(&untagged), meanwhile);
+    assert_ne!(stage.session(&instance).id, deleted);
+}
+
+#[tokio::test]
+async fn a_running_instance_that_is_shown_as_stopped_is_waited_for() {
+    let mut stage = stage().await;
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    stage.world().stop_instances(&user(), std::slice::from_ref(&instance)).unwrap();
+    stage.settle().await;
+    assert_eq!(stage.sessions(&instance), []);
+    stage.world().freeze();
+    stage.world().start_instances(&user(), std::slice::from_ref(&instance)).unwrap();
+    stage.world().tick();
+    let running = stage.world().take_events().pop().unwrap();
+    assert_eq!(running["detail"]["state"], "running");
+    stage.fault(Fault::once("DescribeInstances", Kind::StaleRead));
+    let (again, _) = stage.batch(&[running.to_string()]).await;
+    assert_eq!(again, ["m-0"]);
+    let (again, _) = stage.batch(&[running.to_string()]).await;
+    assert_eq!(again, [""; 0]);
     stage.session(&instance);
 }
 
