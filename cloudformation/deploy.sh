@@ -20,11 +20,35 @@ fail() {
   exit 1
 }
 
+exists() {
+  local said
+  said=$(aws cloudformation describe-stacks --stack-name "$1" 2>&1 >/dev/null) && return 0
+  [[ $said == *"does not exist"* ]] && return 1
+  fail "$said"
+}
+
 # What the list Outputs or Parameters of a stack says; nothing if there is no such stack or key.
 ask() {
   local stack=$1 list=$2 key=$3
+  exists "$stack" || return 0
   aws cloudformation describe-stacks --stack-name "$stack" --output text \
-    --query "not_null(Stacks[0].${list}s, \`[]\`)[?${list}Key=='$key'].${list}Value" 2>/dev/null || true
+    --query "not_null(Stacks[0].${list}s, \`[]\`)[?${list}Key=='$key'].${list}Value"
+}
+
+# What the deployment was told so far, for a rule that comes later.
+inherit() {
+  local parameters topic parameter value
+  parameters=$(aws cloudformation describe-stacks --stack-name "$name" --output text \
+    --query 'Stacks[0].Parameters[].[ParameterKey,ParameterValue]')
+  while IFS=$'\t' read -r parameter value; do
+    case $parameter in
+      Mirror* | LogLevel | LogRetentionDays | PermissionsBoundaryArn | KmsKeyArn | CodeSigningConfigArn | SubnetIds | SecurityGroupIds)
+        inherited+=("$parameter=$value")
+        ;;
+    esac
+  done <<<"$parameters"
+  topic=$(ask "$name" Output TopicArn)
+  inherited+=("AlarmTopicArn=$topic")
 }
 
 # A packaged template, with the zip for the right processor.
@@ -60,14 +84,26 @@ for pair in "$@"; do
     fail "there is no parameter $parameter: cloudformation/README.md has them all"
   [ "$parameter" != Architecture ] || architecture=${pair#*=}
 done
-architecture=${architecture:-$(ask "$name" Parameter Architecture)}
+if [ -z "$architecture" ]; then
+  architecture=$(ask "$name" Parameter Architecture)
+fi
 architecture=${architecture:-arm64}
 
 if [ "$with_rule" = no ]; then
   deploy "$name" automirror "$@"
 else
-  deploy "$rule" config-rule "$@"
-  # The rule's stack makes the topic, so that both can use it.
-  deploy "$name" automirror "$@" CreateTopic=false \
-    "AlarmTopicArn=$(ask "$rule" Output TopicArn)" "ConfigRuleName=$(ask "$rule" Output ConfigRuleName)"
+  inherited=()
+  if ! exists "$rule" && exists "$name"; then
+    inherit
+  fi
+  deploy "$rule" config-rule "${inherited[@]}" "$@"
+  rule_name=$(ask "$rule" Output ConfigRuleName)
+  topic=$(ask "$rule" Output TopicArn)
+  own_topic=$(ask "$name" Parameter CreateTopic)
+  if [ "$own_topic" = true ]; then
+    deploy "$name" automirror "$@" "ConfigRuleName=$rule_name"
+  else
+    # The rule's stack makes the topic, so that both can use it.
+    deploy "$name" automirror "$@" CreateTopic=false "AlarmTopicArn=$topic" "ConfigRuleName=$rule_name"
+  fi
 fi

@@ -48,11 +48,16 @@ select_nothing() {
   fi
 }
 
-# How many sessions are ours. EC2 documents no filter by tag for them, and the CLI queries each page for itself.
+# The ids of our sessions. EC2 documents no filter by tag for them, and the CLI queries each page for itself.
+list() {
+  aws ec2 describe-traffic-mirror-sessions --filters "Name=owner-id,Values=$account" --output text \
+    --query "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$owner']].[TrafficMirrorSessionId]"
+}
+
+# How many there are.
 ours() {
   local ids
-  ids=$(aws ec2 describe-traffic-mirror-sessions --filters "Name=owner-id,Values=$account" --output text \
-    --query "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$owner']].[TrafficMirrorSessionId]") || exit 1
+  ids=$(list) || exit 1
   grep -c '^tms-' <<<"$ids" || true
 }
 
@@ -64,16 +69,24 @@ sweep() {
 }
 
 remove_sessions() {
-  local left before error
+  local status left before error
+  status=$(aws cloudformation describe-stacks --stack-name "$name" --output text --query 'Stacks[0].StackStatus')
   left=$(ours)
-  [ "$left" = 0 ] || select_nothing
+  if [ "$status" = DELETE_FAILED ]; then
+    [ "$left" = 0 ] || fail "automirror is gone already: delete these sessions yourself and run this again:" $(list)
+    return
+  fi
+  # Even where there is none: an instance may start before the function is gone.
+  select_nothing
   while [ "$left" != 0 ]; do
     echo "$left sessions of ours are left"
     before=$left
     error=$(sweep)
-    [ "$error" = None ] || fail "automirror failed ($error); its log says why: $(ask Output LogGroupName)"
     left=$(ours)
-    [ "$left" -lt "$before" ] || fail "automirror deletes no more of them; its log says why: $(ask Output LogGroupName)"
+    # A sweep that runs out of time ends with an error too, though it got on.
+    [ "$left" -ge "$before" ] || continue
+    [ "$error" = None ] || fail "automirror failed ($error); its log says why: $(ask Output LogGroupName)"
+    fail "automirror deletes no more of them; its log says why: $(ask Output LogGroupName)"
   done
 }
 

@@ -13,7 +13,7 @@ variable "config_rule_zip" {
 }
 
 variable "name" {
-  description = "Beginning of all names, as a stack's name is in CloudFormation; two deployments in one account need two."
+  description = "Beginning of all names, as a stack's name is in CloudFormation; two deployments in one account and region need two."
   type        = string
   default     = "automirror"
   nullable    = false
@@ -193,7 +193,7 @@ variable "mirror_rate_share" {
 }
 
 variable "mirror_owner" {
-  description = "Value of the tag `ManagedBy` on our sessions; two deployments that look after the same interfaces need two."
+  description = "Value of the tag `ManagedBy` on our sessions; two deployments in one account and region need two."
   type        = string
   default     = "automirror"
   nullable    = false

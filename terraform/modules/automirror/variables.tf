@@ -7,7 +7,7 @@ variable "zip" {
 }
 
 variable "name" {
-  description = "Beginning of all names, as a stack's name is in CloudFormation; two deployments in one account need two."
+  description = "Beginning of all names, as a stack's name is in CloudFormation; two deployments in one account and region need two."
   type        = string
   default     = "automirror"
   nullable    = false
@@ -187,7 +187,7 @@ variable "mirror_rate_share" {
 }
 
 variable "mirror_owner" {
-  description = "Value of the tag `ManagedBy` on our sessions; two deployments that look after the same interfaces need two."
+  description = "Value of the tag `ManagedBy` on our sessions; two deployments in one account and region need two."
   type        = string
   default     = "automirror"
   nullable    = false

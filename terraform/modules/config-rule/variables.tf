@@ -7,7 +7,7 @@ variable "zip" {
 }
 
 variable "name" {
-  description = "Name of the function and the rule, and beginning of all other names; two deployments in one account need two."
+  description = "Name of the function and the rule, and beginning of all other names; two deployments in one account and region need two."
   type        = string
   default     = "automirror-config-rule"
   nullable    = false
@@ -181,7 +181,7 @@ variable "mirror_rate_share" {
 }
 
 variable "mirror_owner" {
-  description = "Value of the tag `ManagedBy` on our sessions; two deployments that look after the same interfaces need two."
+  description = "Value of the tag `ManagedBy` on our sessions; two deployments in one account and region need two."
   type        = string
   default     = "automirror"
   nullable    = false
