@@ -222,6 +222,20 @@ mod tests {
     }
 
     #[test]
+    fn a_default_may_be_said_in_so_many_words() {
+        let said = [("MIRROR_SCOPE", "tagged"), ("MIRROR_MODE", "Enforce")];
+        assert_eq!(parse(&said), parse(&[]));
+    }
+
+    #[test]
+    fn a_tag_may_be_as_long_as_ec2_takes_and_a_bad_setting_has_its_name() {
+        let key = "k".repeat(LONGEST_KEY);
+        assert_eq!(parse(&[("MIRROR_TAG_KEY", &key)]).unwrap().tag_key, key);
+        let error = Policy::parse(|name| (name == "MIRROR_TAG_KEY").then(|| format!("{key}k")));
+        assert_eq!(error.unwrap_err().name(), "MIRROR_TAG_KEY");
+    }
+
+    #[test]
     fn every_setting_is_read() {
         let policy = parse(&[
             ("MIRROR_TAG_KEY", "Watch"),

@@ -205,3 +205,27 @@ impl fmt::Display for Change {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_says_what_it_sets() {
+        let new = NewSession {
+            target: "tmt-1".parse().unwrap(),
+            filter: "tmf-1".parse().unwrap(),
+            number: 2,
+            packet_length: None,
+            vni: None,
+        };
+        let (target, filter) = (new.target.clone(), new.filter.clone());
+        let create = Action::Create(new);
+        let said = (create.target(), create.filter(), create.number());
+        assert_eq!(said, (Some(&target), Some(&filter), Some(2)));
+        let change = Change { filter: Some(filter.clone()), ..Change::default() };
+        let modify = Action::Modify("tms-1".parse().unwrap(), change);
+        let said = (modify.target(), modify.filter(), modify.number());
+        assert_eq!(said, (None, Some(&filter), None));
+    }
+}

@@ -173,6 +173,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_four_tags_are_ours_and_no_other() {
+        let policy = Policy::parse(|_| None).unwrap();
+        for key in ["mirror", "MIRROR-TARGET", "Mirror-Filter", "mirror-interfaces"] {
+            assert!(reads_tag(&policy, key), "{key}");
+        }
+        assert!(!reads_tag(&policy, "Owner") && !reads_tag(&policy, "Mirrored"));
+    }
+
+    #[test]
     fn whether_a_tag_is_ours_does_not_depend_on_which_of_two_keys_has_other_letters() {
         let kelvin = "Trac\u{212a}";
         for (ours, theirs) in [("Track", kelvin), (kelvin, "track")] {

@@ -341,6 +341,9 @@ fn several_targets_need_a_filter_each() {
         "i-1 eni-1: block: 1 in tag Mirror-Filter for 2 in tag Mirror-Target: name one filter \
          for each target",
     ]);
+    // Three are not too many.
+    let three = cloud().tag("Mirror-Target", "tmt-1,tmt-2,tmt-1");
+    three.tag("Mirror-Filter", "tmf-1,tmf-1,tmf-1").plans(&[same]);
     cloud().tag("Mirror-Target", "tmt-1,tmt-2,tmt-1,tmt-2").plans(&[
         "i-1 eni-1: block: tag Mirror-Target names 4 targets, and an interface has at most 3 \
          sessions",

@@ -83,8 +83,8 @@ async fn a_session_that_was_just_deleted_is_not_believed_to_be_there_still() {
     let untagged = stage.world().take_events().remove(0);
     // The look after the deletion sees the tag again, and the session still.
     stage.world().freeze();
-    let stale = Fault::once("DescribeTrafficMirrorSessions", Kind::StaleRead);
-    stage.fault(Fault { skip: 1, ..stale });
+    let lagging = Fault::once("DescribeTrafficMirrorSessions", Kind::StaleRead);
+    stage.fault(Fault { skip: 1, ..lagging });
     let held = Fault::once("DescribeInstances", Kind::Hold);
     stage.fault(Fault { skip: 1, ..held });
     let faults = stage.deployment.cloud.faults();
