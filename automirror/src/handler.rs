@@ -1,16 +1,13 @@
 //! One invocation: read the events, look at what they name, plan, act, answer.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeSet, time::SystemTime};
 
 use aws_sdk_ec2::Client;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
 use shared::{
     id::{AccountId, SessionId},
-    observe::{ObserveError, Observer, read_ahead},
+    observe::{ObserveError, Observer, warm_up},
     observed::Observed,
     plan::plan,
     policy::{Mode, Policy},
@@ -19,8 +16,7 @@ use shared::{
     surroundings::Memory,
     text::quoted,
 };
-use tokio::time::timeout;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     cloudtrail::Identity,
@@ -31,9 +27,6 @@ use crate::{
     report::Reporter,
     work::{Asked, Seen, Work, answer_batch, answer_single, diagnostic},
 };
-
-/// Lambda starts a function anew whose initialisation takes more than 10 seconds.
-const WARM_UP: Duration = Duration::from_secs(3);
 
 /// The function.
 pub struct Handler {
@@ -61,15 +54,9 @@ impl Handler {
         }
     }
 
-    /// Does what the first event would otherwise wait for. A failure is only said: if it lasts, the first
-    /// event fails with it.
+    /// Does what the first event would otherwise wait for.
     pub async fn warm_up(&self) {
-        let read = read_ahead(&self.ec2, &self.memory, (self.now)());
-        match timeout(WARM_UP, read).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => debug!("not warmed up: {:#}", anyhow::Error::from(error)),
-            Err(_) => debug!("not warmed up: EC2 took more than {WARM_UP:?}"),
-        }
+        warm_up(&self.ec2, &self.memory, (self.now)()).await;
     }
 
     /// Answers one invocation: a batch with the messages that must come again, anything else with

@@ -1,21 +1,13 @@
 //! The function as a program: settings, clock and clients, and Lambda's loop.
 
-use std::{
-    process::ExitCode,
-    time::{Duration, SystemTime},
-};
+use std::{process::ExitCode, time::SystemTime};
 
 use anyhow::anyhow;
 use config_rule::handler::Handler;
 use lambda_runtime::{LambdaEvent, service_fn};
 use shared::{
-    client, observe::read_ahead, policy::Policy, settings::check_names, surroundings::Memory,
+    client, observe::warm_up, policy::Policy, settings::check_names, surroundings::Memory,
 };
-use tokio::time::timeout;
-use tracing::debug;
-
-/// Lambda starts a function anew whose initialisation takes more than 10 seconds.
-const WARM_UP: Duration = Duration::from_secs(3);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -35,23 +27,13 @@ async fn run() -> anyhow::Result<()> {
     Policy::parse(setting)?;
     let config = client::config().await;
     let ec2 = aws_sdk_ec2::Client::new(&config);
-    warm_up(&ec2).await;
+    // What is read is forgotten: verdicts are about what EC2 says when it is asked.
+    warm_up(&ec2, &Memory::default(), now()).await;
     let handler = Handler { setting, now, ec2, config: aws_sdk_config::Client::new(&config) };
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event)))
         .await
         .map_err(|error| anyhow!("the Lambda runtime stopped: {error}"))
-}
-
-/// Makes the connection to EC2 and all else that the first event would otherwise wait for. What is read
-/// is forgotten: verdicts are about what EC2 says when it is asked. A failure is only said: if it lasts,
-/// the first event fails with it.
-async fn warm_up(ec2: &aws_sdk_ec2::Client) {
-    match timeout(WARM_UP, read_ahead(ec2, &Memory::default(), now())).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => debug!("not warmed up: {:#}", anyhow::Error::from(error)),
-        Err(_) => debug!("not warmed up: EC2 took more than {WARM_UP:?}"),
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where settings are read")]

@@ -17,11 +17,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use aws_sdk_ec2::{Client, error::ProvideErrorMetadata, error::SdkError};
+use aws_sdk_ec2::{
+    Client,
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+};
 use futures_util::try_join;
+use tokio::time::timeout;
+use tracing::debug;
 
 use crate::{
     describe::{self, Wanted},
@@ -77,18 +82,18 @@ pub struct Observer<'a> {
     pub memory: Option<(&'a Memory, SystemTime)>,
 }
 
+/// Lambda starts a function anew whose initialisation takes more than 10 seconds.
+const WARM_UP: Duration = Duration::from_secs(3);
+
 /// Reads targets and filters before any event comes. That also makes the connection to EC2 and
-/// everything else that only a first call needs.
-///
-/// # Errors
-/// The first call that failed after the client's retries.
-pub async fn read_ahead(
-    client: &Client,
-    memory: &Memory,
-    now: SystemTime,
-) -> Result<(), ObserveError> {
-    memory.keep(read_surroundings(client).await?, now);
-    Ok(())
+/// everything else that the first event would otherwise wait for. A failure is only said: if it lasts,
+/// the first event fails with it.
+pub async fn warm_up(client: &Client, memory: &Memory, now: SystemTime) {
+    match timeout(WARM_UP, read_surroundings(client)).await {
+        Ok(Ok(surroundings)) => memory.keep(surroundings, now),
+        Ok(Err(error)) => debug!("not warmed up: {}", DisplayErrorContext(error)),
+        Err(_) => debug!("not warmed up: EC2 took more than {WARM_UP:?}"),
+    }
 }
 
 async fn read_surroundings(client: &Client) -> Result<Surroundings, ObserveError> {

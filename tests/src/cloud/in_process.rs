@@ -17,6 +17,7 @@ use axum::http::{HeaderMap, HeaderValue, Uri};
 use futures_util::future::BoxFuture;
 
 use super::reply::{Reply, reply};
+use super::service::Request;
 use super::{Cloud, Shared};
 
 /// When a call waits at its gate.
@@ -76,7 +77,7 @@ impl Line {
             headers.append(name, HeaderValue::from_str(value).map_err(user_error)?);
         }
         let body = Bytes::copy_from_slice(request.body().bytes().unwrap_or_default());
-        let action = action(&headers, &body);
+        let action = Request::read(&uri, &headers, body.clone()).action;
         (self.gate)(&action, Moment::Before).await;
         let reply = reply(&self.shared, &uri, &headers, body).await;
         (self.gate)(&action, Moment::After).await;
@@ -95,16 +96,6 @@ impl Line {
             }
         }
     }
-}
-
-/// What the request asks for, as its service is told.
-fn action(headers: &HeaderMap, body: &[u8]) -> String {
-    if let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
-        return target.rsplit('.').next().unwrap_or_default().to_owned();
-    }
-    let mut pairs = form_urlencoded::parse(body);
-    let action = pairs.find(|(name, _)| name == "Action");
-    action.map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
 fn user_error(error: impl std::error::Error + Send + Sync + 'static) -> ConnectorError {
