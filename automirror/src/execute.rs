@@ -2,7 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
+    future,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::SystemTime,
 };
 
@@ -41,15 +45,30 @@ const DESCRIPTION: &str = "Created by AutoMirror";
 /// EC2 remembers from an earlier call is told from a new session.
 const INVOCATION_TAG: &str = "Invocation";
 
-/// What became of a step.
+/// What became of a plan.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    /// The steps in which there was nothing to carry out, or nothing was to be carried out.
+    pub(crate) noted: Vec<Step>,
+    /// The others.
+    pub(crate) tried: Vec<(Step, Outcome)>,
+}
+
+impl Carried {
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.noted.iter().chain(self.tried.iter().map(|(step, _)| step))
+    }
+}
+
+/// What became of a step that changes EC2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// There was nothing to carry out.
-    Noted,
     /// Carried out.
     Done(SessionId),
     /// EC2 refused or did not answer.
     Failed(Failure),
+    /// Not started: EC2 had said that the account has all the sessions it may have.
+    AccountFull,
     /// Not started, or cut short: the time was up.
     OutOfTime,
 }
@@ -59,7 +78,7 @@ impl Outcome {
     pub(crate) fn session(&self) -> Option<&SessionId> {
         match self {
             Self::Done(session) => Some(session),
-            Self::Noted | Self::Failed(_) | Self::OutOfTime => None,
+            Self::Failed(_) | Self::AccountFull | Self::OutOfTime => None,
         }
     }
 }
@@ -99,15 +118,16 @@ impl Executor {
         &self,
         invocation: Invocation<'_>,
         mut observed: Observed,
-    ) -> Vec<(Step, Outcome)> {
+    ) -> Carried {
         let policy = invocation.policy;
-        let mut finished = Vec::new();
-        let mut steps = plan(policy, &observed).steps;
+        let account_full = AtomicBool::new(false);
+        let mut carried = Carried { noted: plan(policy, &observed).steps, tried: Vec::new() };
+        let mut work = changes(&mut carried.noted);
         let mut tried_twice = BTreeSet::new();
         loop {
             let (mut crowded_out, mut full, mut left) =
                 (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-            for (step, outcome) in self.carry_out(invocation, steps).await {
+            for (step, outcome) in self.carry_out(invocation, &account_full, work).await {
                 if let Outcome::Failed(Failure { kind: Kind::TargetFull, .. }) = outcome
                     && let Some(target) = step.action.target()
                 {
@@ -119,7 +139,7 @@ impl Executor {
                     left.extend(led_to(&observed, session));
                     apply(policy, &mut observed, &step, session);
                 }
-                finished.push((step, outcome));
+                carried.tried.push((step, outcome));
             }
             for target in full {
                 // A session may have left it at the same moment as the one that was refused came.
@@ -128,14 +148,15 @@ impl Executor {
                 }
             }
             if crowded_out.is_empty() {
-                return finished;
+                return carried;
             }
+            let is_crowded_out = |step: &Step| crowded_out.contains(&step.interface);
             // Their other steps come again with the new plan.
-            finished.retain(|(step, outcome)| {
-                *outcome != Outcome::Noted || !crowded_out.contains(&step.interface)
-            });
-            steps = plan(policy, &observed).steps;
-            steps.retain(|step| crowded_out.contains(&step.interface));
+            carried.noted.retain(|step| !is_crowded_out(step));
+            let mut again = plan(policy, &observed).steps;
+            again.retain(is_crowded_out);
+            work = changes(&mut again);
+            carried.noted.extend(again);
         }
     }
 
@@ -143,34 +164,39 @@ impl Executor {
     async fn carry_out(
         &self,
         invocation: Invocation<'_>,
-        steps: Vec<Step>,
+        account_full: &AtomicBool,
+        mut steps: Vec<Step>,
     ) -> Vec<(Step, Outcome)> {
-        let mut phases: [Vec<Step>; 4] = Default::default();
-        let [noted, deletions, changes, creations] = &mut phases;
-        for step in steps {
-            match step.action {
-                Action::Keep(_) | Action::Block | Action::Ignore => noted.push(step),
-                Action::Delete(_) => deletions.push(step),
-                Action::Modify(..) => changes.push(step),
-                Action::Create(_) => creations.push(step),
-            }
-        }
+        let phases: [fn(&Action) -> bool; 3] = [
+            |action| matches!(action, Action::Delete(_)),
+            |action| matches!(action, Action::Modify(..)),
+            |action| matches!(action, Action::Create(_)),
+        ];
         let mut outcomes = Vec::new();
-        for phase in phases {
-            let work = phase.into_iter().map(|step| async {
-                let outcome = self.carry_out_one(invocation, &step).await;
-                (step, outcome)
+        for is_due in phases {
+            let due: Vec<_> = steps.extract_if(.., |step| is_due(&step.action)).collect();
+            let work = due.into_iter().map(|step| async {
+                let outcome = self.carry_out_one(invocation, account_full, &step).await?;
+                Some((step, outcome))
             });
-            let done: Vec<_> = stream::iter(work).buffered(CONCURRENT).collect().await;
+            let work = stream::iter(work).buffered(CONCURRENT);
+            let done: Vec<_> = work.filter_map(future::ready).collect().await;
             outcomes.extend(done);
         }
         outcomes
     }
 
-    async fn carry_out_one(&self, invocation: Invocation<'_>, step: &Step) -> Outcome {
+    /// What became of the step; none where there is nothing to carry out.
+    async fn carry_out_one(
+        &self,
+        invocation: Invocation<'_>,
+        account_full: &AtomicBool,
+        step: &Step,
+    ) -> Option<Outcome> {
         let deadline = invocation.deadline;
-        match &step.action {
-            Action::Keep(_) | Action::Block | Action::Ignore => Outcome::Noted,
+        let outcome = match &step.action {
+            Action::Keep(_) | Action::Block | Action::Ignore => return None,
+            Action::Create(_) if account_full.load(Ordering::Relaxed) => Outcome::AccountFull,
             Action::Create(new) => {
                 let create = || self.create(invocation, step, new);
                 paced(&self.creations, deadline, create).await
@@ -182,7 +208,11 @@ impl Executor {
                 let delete = || self.delete(&step.interface, session);
                 paced(&self.deletions, deadline, delete).await
             }
+        };
+        if matches!(&outcome, Outcome::Failed(failure) if failure.is_account_full()) {
+            account_full.store(true, Ordering::Relaxed);
         }
+        Some(outcome)
     }
 
     async fn create(
@@ -270,6 +300,11 @@ impl Executor {
         let deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
         deleted.get(interface).copied().unwrap_or_default()
     }
+}
+
+/// Takes out the steps that change EC2.
+fn changes(steps: &mut Vec<Step>) -> Vec<Step> {
+    steps.extract_if(.., |step| step.action.is_change()).collect()
 }
 
 /// Makes a call when its turn comes, and again where EC2 was too busy for all its tries.

@@ -51,6 +51,9 @@ const UNWELL: &[&str] =
 const TARGET_FULL: &[&str] =
     &["TrafficMirrorSourcesPerTargetLimitExceeded", "TrafficMirrorSessionsPerTargetLimitExceeded"];
 
+/// The code for an account that has all the sessions it may have (EC2 API, "Error codes").
+const ACCOUNT_FULL: &str = "TrafficMirrorSessionLimitExceeded";
+
 /// The most characters of a message. The longest that EC2 sends carry an encoded reason, which can
 /// only be decoded as a whole.
 const LONGEST: usize = 4_000;
@@ -59,6 +62,11 @@ impl Failure {
     /// Whether EC2 got more requests than it takes.
     pub(crate) fn is_throttled(&self) -> bool {
         self.code.as_ref().is_some_and(|code| THROTTLED.contains(&code.as_str()))
+    }
+
+    /// Whether no session at all can be created any more.
+    pub(crate) fn is_account_full(&self) -> bool {
+        self.code.as_deref() == Some(ACCOUNT_FULL)
     }
 }
 

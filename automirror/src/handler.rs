@@ -22,7 +22,7 @@ use crate::{
     cloudtrail::Identity,
     deadline::Deadline,
     event::{Reader, Reading, Record, Request, Shape},
-    execute::{Executor, Invocation, Outcome},
+    execute::{Carried, Executor, Invocation, Outcome},
     failure::{Failure, Kind},
     report::Reporter,
     work::{Asked, Seen, Work, answer_batch, answer_single, diagnostic},
@@ -100,26 +100,26 @@ impl Handler {
             None => return Work::failed("EC2 could not be read before the time was up"),
         };
         let seen = Seen::new(&observed);
-        let steps = match self.policy.mode {
+        let carried = match self.policy.mode {
             Mode::Enforce => {
                 let id = &context.request_id;
                 let invocation = Invocation { policy: &self.policy, id, deleted, deadline };
-                let mut steps = self.executor.execute(invocation, observed).await;
+                let mut carried = self.executor.execute(invocation, observed).await;
+                let tried = &mut carried.tried;
                 let mut looked_after = 0;
-                while looked_after < steps.len() {
-                    let again = self.look_again(&account, invocation, &steps, looked_after).await;
-                    looked_after = steps.len();
-                    steps.extend(again);
+                while looked_after < tried.len() {
+                    let again = self.look_again(&account, invocation, tried, looked_after).await;
+                    looked_after = tried.len();
+                    tried.extend(again);
                 }
-                steps
+                carried
             }
             Mode::Detect => {
-                let steps = plan(&self.policy, &observed).steps;
-                steps.into_iter().map(|step| (step, Outcome::Noted)).collect()
+                Carried { noted: plan(&self.policy, &observed).steps, tried: Vec::new() }
             }
         };
         let sweep = subjects.contains(&Subject::Sweep);
-        let mut report = self.reporter.report(&seen.pending, &steps, sweep);
+        let mut report = self.reporter.report(&seen.pending, &carried, sweep);
         let not_shown: BTreeSet<_> = subjects
             .iter()
             .filter_map(|subject| match subject {
@@ -130,11 +130,11 @@ impl Handler {
             })
             .collect();
         report.not_shown = not_shown.into_iter().collect();
-        if steps.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_))) {
+        if carried.tried.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_))) {
             self.memory.forget();
         }
         let mut work = Work { seen, report, ..Work::default() };
-        for (step, outcome) in steps {
+        for (step, outcome) in carried.tried {
             if let Some(patience) = outcome.patience() {
                 work.unfinished.push((step, patience));
             } else if let Outcome::Failed(Failure { kind: Kind::Lasting, .. }) = outcome {
@@ -188,9 +188,7 @@ impl Handler {
                     .filter_map(|(_, outcome)| outcome.session())
                     .collect();
                 observed.sessions.retain(|session| !gone.contains(&session.id));
-                let mut again = self.executor.execute(invocation, observed).await;
-                again.retain(|(step, _)| step.action.is_change());
-                again
+                self.executor.execute(invocation, observed).await.tried
             }
             // Then the record comes again.
             Some(Err(_)) | None => {

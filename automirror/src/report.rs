@@ -14,7 +14,7 @@ use shared::{
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    execute::Outcome,
+    execute::{Carried, Outcome},
     failure::{Failure, Kind},
 };
 
@@ -61,7 +61,7 @@ impl Outcome {
     /// Whether the step must be tried again, and how long.
     pub(crate) fn patience(&self) -> Option<Patience> {
         match self {
-            Self::Noted | Self::Done(_) => None,
+            Self::Done(_) | Self::AccountFull => None,
             Self::Failed(failure) => match failure.kind {
                 Kind::Passing => Some(Patience::Long),
                 // What EC2 does not find was there a moment ago.
@@ -77,23 +77,28 @@ impl Reporter {
     pub(crate) fn report(
         &self,
         pending: &BTreeSet<InstanceId>,
-        steps: &[(Step, Outcome)],
+        carried: &Carried,
         sweep: bool,
     ) -> Report {
-        let mut report = Report { steps: steps.len(), ..Report::default() };
-        let (mut lasting, mut left) = (Vec::new(), 0_usize);
-        for (step, outcome) in steps {
+        let Carried { noted, tried } = carried;
+        let mut report = Report { steps: noted.len() + tried.len(), ..Report::default() };
+        for step in carried.steps() {
             *report.reasons.entry(step.reason.code()).or_default() += 1;
+        }
+        let (mut lasting, mut left, mut untried) = (Vec::new(), 0_usize, 0_usize);
+        for step in noted {
+            if step.action == Action::Block {
+                report.blocked += 1;
+                lasting.push((step, None));
+            } else if step.action.is_change() {
+                report.withheld += 1;
+                say_withheld(step);
+            } else {
+                debug!("{step}");
+            }
+        }
+        for (step, outcome) in tried {
             match outcome {
-                Outcome::Noted if step.action == Action::Block => {
-                    report.blocked += 1;
-                    lasting.push((step, None));
-                }
-                Outcome::Noted if step.action.is_change() => {
-                    report.withheld += 1;
-                    say_withheld(step);
-                }
-                Outcome::Noted => debug!("{step}"),
                 Outcome::Done(session) => {
                     report.count_change(&step.action);
                     say_done(step, session.as_str());
@@ -110,6 +115,11 @@ impl Reporter {
                     report.refused += 1;
                     lasting.push((step, Some(failure)));
                 }
+                Outcome::AccountFull => {
+                    report.refused += 1;
+                    untried += 1;
+                    debug!("not tried: {step}");
+                }
                 Outcome::OutOfTime => {
                     report.unfinished += 1;
                     left += 1;
@@ -120,16 +130,17 @@ impl Reporter {
         if left > 0 {
             warn!(plan.left = left, "the time was up with {left} changes left: they come again");
         }
-        self.say_lasting(steps, &lasting, sweep);
+        if untried > 0 {
+            warn!(
+                plan.untried = untried,
+                "the account has all the sessions it may have: {untried} more are wanted"
+            );
+        }
+        self.say_lasting(carried, &lasting, sweep);
         report
     }
 
-    fn say_lasting(
-        &self,
-        steps: &[(Step, Outcome)],
-        lasting: &[(&Step, Option<&Failure>)],
-        sweep: bool,
-    ) {
+    fn say_lasting(&self, carried: &Carried, lasting: &[(&Step, Option<&Failure>)], sweep: bool) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let mut now = BTreeSet::new();
         for (step, failure) in lasting {
@@ -148,7 +159,7 @@ impl Reporter {
             *said = now;
         } else {
             // What these interfaces suffered from before may be over.
-            let looked_at: BTreeSet<_> = steps.iter().map(|(step, _)| &step.interface).collect();
+            let looked_at: BTreeSet<_> = carried.steps().map(|step| &step.interface).collect();
             said.retain(|(interface, _)| !looked_at.contains(interface));
             said.extend(now);
         }
