@@ -136,7 +136,7 @@ impl Work {
                 || (instance.is_some() && step.instance.as_ref() == instance)
         };
         match subject {
-            Subject::Everything | Subject::Sweep => true,
+            Subject::Sweep => true,
             Subject::Detached => step.instance.is_none(),
             Subject::Instance(instance) | Subject::Started(instance) => {
                 step.instance.as_ref() == Some(instance)

@@ -21,7 +21,7 @@ use shared::{
 use tracing::{error, info};
 
 use crate::{
-    event::{Invocation, Resource, TEST_TOKEN, Task},
+    event::{INSTANCE, Invocation, Resource, SESSION, TEST_TOKEN, Task},
     history,
     parameters::Judgement,
     report::{self, Recorded},
@@ -91,7 +91,7 @@ impl Handler {
         invocation: &Invocation,
         judgement: &Judgement,
     ) -> anyhow::Result<Vec<Evaluation>> {
-        let observed = self.observe(invocation, judgement, [subject::Subject::Everything]).await?;
+        let observed = self.observe(invocation, judgement, [subject::Subject::Sweep]).await?;
         let mut evaluations = instances(&observed, judgement);
         let own = observed.sessions.iter().filter(|it| it.account == observed.account);
         evaluations.extend(own.map(|it| verdict::session(&judgement.policy, &observed, it)));
@@ -99,6 +99,11 @@ impl Handler {
             return Ok(evaluations);
         }
         let recorded = report::recorded(&self.config, &invocation.rule).await?;
+        let not_wanted = unjudged(&evaluations, &recorded);
+        if !not_wanted.is_empty() {
+            let observed = self.observe(invocation, judgement, not_wanted).await?;
+            evaluations.extend(instances(&observed, judgement));
+        }
         Ok(news(evaluations, recorded, self.now()))
     }
 
@@ -201,6 +206,17 @@ fn instances(observed: &Observed, judgement: &Judgement) -> Vec<Evaluation> {
     verdict::instances(observed, &plan, judgement.unsupported)
 }
 
+/// The instances that AWS Config holds a verdict about and `evaluations` has none for: a sweep leaves
+/// out those that are not wanted any more.
+fn unjudged(
+    evaluations: &[Evaluation],
+    recorded: &BTreeMap<Subject, Recorded>,
+) -> Vec<subject::Subject> {
+    let judged: BTreeSet<_> = evaluations.iter().map(|it| &it.subject).collect();
+    let held = recorded.keys().filter(|it| it.resource_type == INSTANCE && !judged.contains(it));
+    held.filter_map(|it| Some(subject::Subject::Instance(it.id.parse().ok()?))).collect()
+}
+
 /// What of `evaluations` AWS Config does not hold yet, and an end to what it holds without cause.
 ///
 /// `NOT_APPLICABLE` is only news where something else is held. So is a session that leads where it
@@ -212,7 +228,7 @@ fn news(
 ) -> Vec<Evaluation> {
     let mut news = Vec::new();
     for evaluation in evaluations {
-        let is_session = evaluation.subject.resource_type == crate::event::SESSION;
+        let is_session = evaluation.subject.resource_type == SESSION;
         let is_news = match (recorded.remove(&evaluation.subject), evaluation.verdict) {
             (None, Verdict::NotApplicable) => false,
             (None, Verdict::Compliant) => !is_session,

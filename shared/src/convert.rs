@@ -26,7 +26,7 @@ pub(crate) fn readable<T, U>(
     kind: &str,
     id: Option<&str>,
     item: &T,
-    convert: fn(&T) -> Option<U>,
+    convert: impl FnOnce(&T) -> Option<U>,
 ) -> Option<U> {
     let converted = convert(item);
     if converted.is_none() {
@@ -36,7 +36,10 @@ pub(crate) fn readable<T, U>(
     converted
 }
 
-pub(crate) fn instance(instance: &ec2::Instance) -> Option<Instance> {
+/// An instance with those of its tags whose keys `reads` accepts: of many instances, the others would
+/// be most of what is held in memory.
+pub(crate) fn instance(instance: &ec2::Instance, reads: impl Fn(&str) -> bool) -> Option<Instance> {
+    let tags = instance.tags().iter().filter(|tag| tag.key().is_some_and(&reads));
     let interfaces = instance.network_interfaces().iter();
     let interfaces = interfaces.filter_map(|item| {
         readable("network interface", item.network_interface_id(), item, interface)
@@ -46,7 +49,7 @@ pub(crate) fn instance(instance: &ec2::Instance) -> Option<Instance> {
         state: state(instance.state()?.name()?)?,
         instance_type: instance.instance_type()?.as_str().to_owned(),
         zone: instance.placement().and_then(|place| place.availability_zone()).map(str::to_owned),
-        tags: tags(instance.tags()),
+        tags: self::tags(tags),
         interfaces: interfaces.collect(),
     })
 }
@@ -107,7 +110,7 @@ pub(crate) fn session(session: &ec2::TrafficMirrorSession) -> Option<Session> {
         number: session.session_number()?,
         packet_length: session.packet_length(),
         vni: session.virtual_network_id(),
-        managed_by: tags(session.tags()).remove(OWNER_TAG),
+        managed_by: tags(session.tags().iter()).remove(OWNER_TAG),
     })
 }
 
@@ -139,12 +142,12 @@ pub(crate) fn filter(filter: &ec2::TrafficMirrorFilter) -> Option<Filter> {
     Some(Filter {
         id: parsed(filter.traffic_mirror_filter_id())?,
         accepts,
-        managed_by: tags(filter.tags()).remove(OWNER_TAG),
+        managed_by: tags(filter.tags().iter()).remove(OWNER_TAG),
     })
 }
 
-fn tags(tags: &[ec2::Tag]) -> BTreeMap<String, String> {
-    let pairs = tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())));
+fn tags<'a>(tags: impl Iterator<Item = &'a ec2::Tag>) -> BTreeMap<String, String> {
+    let pairs = tags.filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())));
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 

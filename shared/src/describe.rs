@@ -26,13 +26,18 @@ const FILTER_VALUES: usize = 200;
 /// Requests of one kind under way at once: enough to hide the distance, far below the burst of 100.
 const CONCURRENT: usize = 4;
 
-/// Instances: all of them, or those with one of `values` in the filter `name`.
+/// The wanted instances that matter.
 pub(crate) async fn instances(
     client: &Client,
     policy: &Policy,
     wanted: &Wanted,
+    matters: impl Fn(&Instance) -> bool,
 ) -> Result<Vec<Instance>, ObserveError> {
-    let reservations = wanted
+    let instance = |item: &ec2::Instance| {
+        let convert = |item: &_| convert::instance(item, |key| reads_tag(policy, key));
+        readable("instance", item.instance_id(), item, convert).filter(&matters)
+    };
+    wanted
         .read(|filter| {
             let request = client
                 .describe_instances()
@@ -42,19 +47,10 @@ pub(crate) async fn instances(
             let pages = request.into_paginator().page_size(PAGE).items().send();
             collect("describe instances", pages, |reservation| {
                 let instances = reservation.instances().iter();
-                let read = |item| convert_instance(policy, item);
-                Some(instances.filter_map(read).collect::<Vec<_>>())
+                instances.filter_map(instance).collect::<Vec<_>>()
             })
         })
-        .await?;
-    Ok(reservations.into_iter().flatten().collect())
-}
-
-fn convert_instance(policy: &Policy, item: &ec2::Instance) -> Option<Instance> {
-    let mut instance = readable("instance", item.instance_id(), item, convert::instance)?;
-    // The others would be most of what a sweep holds in memory.
-    instance.tags.retain(|key, _| reads_tag(policy, key));
-    Some(instance)
+        .await
 }
 
 pub(crate) async fn sessions(
@@ -172,12 +168,13 @@ fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> ec2::Fil
 }
 
 /// Reads a list to its end, converting page by page so that only our small types are kept.
-async fn collect<T, E, U>(
+async fn collect<T, E, U, I>(
     operation: &'static str,
     mut items: PaginationStream<Result<T, SdkError<E>>>,
-    read: impl Fn(&T) -> Option<U>,
+    read: impl Fn(&T) -> I,
 ) -> Result<Vec<U>, ObserveError>
 where
+    I: IntoIterator<Item = U>,
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     let mut found = Vec::new();

@@ -126,16 +126,8 @@ impl Observer<'_> {
     /// # Errors
     /// The first call that failed after the client's retries.
     pub async fn observe(&self, subjects: &BTreeSet<Subject>) -> Result<Observed, ObserveError> {
-        let is_sweep = subjects.contains(&Subject::Sweep);
-        let Reading { mut observed, is_remembered, loads } = if subjects
-            .contains(&Subject::Everything)
-            || self.policy.scope == Scope::All && is_sweep
-        {
-            self.everything(&Wanted::All).await?
-        } else if is_sweep {
-            let spellings = spellings(&self.policy.tag_key);
-            let tagged = Wanted::by("tag-key", spellings.iter().map(String::as_str));
-            self.everything(&tagged).await?
+        let Reading { mut observed, is_remembered, loads } = if subjects.contains(&Subject::Sweep) {
+            self.everything().await?
         } else {
             self.named(subjects).await?
         };
@@ -149,27 +141,43 @@ impl Observer<'_> {
         Ok(observed)
     }
 
-    /// Every session, these instances, and the others that have a session of ours.
-    async fn everything(&self, wanted: &Wanted) -> Result<Reading, ObserveError> {
+    /// Every session, and the instances that are wanted or have a session of ours: what the others hold
+    /// in memory could be a hundred times as much.
+    async fn everything(&self) -> Result<Reading, ObserveError> {
         let Self { client, policy, account, .. } = *self;
         // Sessions before instances: a session made in between for a new instance would otherwise
         // look as if it had none, and be deleted.
         let sessions = describe::sessions(client, &Wanted::All).await?;
+        let mirrored = self.mirrored(&sessions);
+        let matters = |instance: &Instance| {
+            let here = &mut instance.interfaces.iter();
+            selected(policy, instance).is_ok() || here.any(|found| mirrored.contains(&found.id))
+        };
+        let wanted = match policy.scope {
+            Scope::All => Wanted::All,
+            Scope::Tagged => {
+                let spellings = spellings(&policy.tag_key);
+                Wanted::by("tag-key", spellings.iter().map(String::as_str))
+            }
+        };
         let (mut instances, surroundings, requesters) = try_join!(
-            describe::instances(client, policy, wanted),
+            describe::instances(client, policy, &wanted, matters),
             self.read_surroundings(),
             describe::requesters(client, account),
         )?;
-        if matches!(wanted, Wanted::Filtered(..)) {
-            let on_others = self.on_others(&sessions, &instances);
-            instances.extend(describe::instances(client, policy, &on_others).await?);
+        if policy.scope == Scope::Tagged {
+            let known: BTreeSet<_> = interfaces(&instances).map(|(id, _)| id).collect();
+            let others = mirrored.difference(&known).map(|id| id.as_str());
+            let others = Wanted::by(BY_INTERFACE, others);
+            drop(known);
+            instances.extend(describe::instances(client, policy, &others, |_| true).await?);
         }
         name_requesters(&mut instances, &requesters);
         let observed = Observed {
             account: account.clone(),
-            instances: unique(instances, |instance| instance.id.clone()),
+            instances: unique(instances, |instance| &instance.id),
             loose: Vec::new(),
-            sessions: unique(sessions, |session| session.id.clone()),
+            sessions: unique(sessions, |session| &session.id),
             targets: surroundings.targets,
             filters: surroundings.filters,
         };
@@ -179,13 +187,10 @@ impl Observer<'_> {
         Ok(Reading { observed, is_remembered: false, loads })
     }
 
-    /// The instances with sessions of ours that are not among `instances`.
-    fn on_others(&self, sessions: &[Session], instances: &[Instance]) -> Wanted {
-        let known: BTreeSet<_> = interfaces(instances).map(|(id, _)| id).collect();
+    /// The interfaces with a session of ours.
+    fn mirrored<'s>(&self, sessions: &'s [Session]) -> BTreeSet<&'s InterfaceId> {
         let ours = sessions.iter().filter(|session| self.policy.owns(self.account, session));
-        let others: BTreeSet<_> =
-            ours.map(|session| &session.interface).filter(|id| !known.contains(id)).collect();
-        Wanted::by(BY_INTERFACE, others.into_iter().map(InterfaceId::as_str))
+        ours.map(|session| &session.interface).collect()
     }
 
     async fn named(&self, subjects: &BTreeSet<Subject>) -> Result<Reading, ObserveError> {
@@ -207,7 +212,7 @@ impl Observer<'_> {
                 }
                 Subject::Session(id) => session_ids.push(id.as_str()),
                 Subject::Detached => detached = Wanted::by("status", ["available"]),
-                Subject::Everything | Subject::Sweep => {}
+                Subject::Sweep => {}
             }
         }
         let named = Wanted::by("traffic-mirror-session-id", session_ids);
@@ -216,13 +221,13 @@ impl Observer<'_> {
 
         let by_id = Wanted::by("instance-id", instance_ids);
         let by_interface = Wanted::by(BY_INTERFACE, interface_ids.iter().map(InterfaceId::as_str));
-        let (instances, more, loose) = try_join!(
-            describe::instances(client, policy, &by_id),
-            describe::instances(client, policy, &by_interface),
+        let (mut instances, more, loose) = try_join!(
+            describe::instances(client, policy, &by_id, |_| true),
+            describe::instances(client, policy, &by_interface, |_| true),
             describe::loose_interfaces(client, &detached),
         )?;
-        let mut instances =
-            unique(instances.into_iter().chain(more), |instance| instance.id.clone());
+        instances.extend(more);
+        let mut instances = unique(instances, |instance| &instance.id);
 
         interface_ids.extend(loose.iter().map(|loose| loose.id.clone()));
         let is_quiet = |instance: &Instance| {
@@ -256,7 +261,7 @@ impl Observer<'_> {
             account: account.clone(),
             instances,
             loose,
-            sessions: unique(sessions, |session| session.id.clone()),
+            sessions: unique(sessions.collect(), |session| &session.id),
             targets: surroundings.targets,
             filters: surroundings.filters,
         };
@@ -284,10 +289,8 @@ impl Observer<'_> {
         let on_instances = interfaces(&observed.instances).map(|(id, _)| id);
         let known: BTreeSet<_> =
             on_instances.chain(observed.loose.iter().map(|loose| &loose.id)).collect();
-        let ours =
-            observed.sessions.iter().filter(|session| self.policy.owns(self.account, session));
-        let missing: BTreeSet<_> =
-            ours.map(|session| &session.interface).filter(|id| !known.contains(id)).collect();
+        let mut missing = self.mirrored(&observed.sessions);
+        missing.retain(|id| !known.contains(id));
         let wanted = Wanted::by("network-interface-id", missing.iter().map(|id| id.as_str()));
         let found = describe::loose_interfaces(self.client, &wanted).await?;
         let mut places: BTreeMap<_, _> =
@@ -329,8 +332,8 @@ impl Observer<'_> {
             }
         }
         locate_targets(observed, &loads.instances);
-        let all = std::mem::take(&mut observed.sessions).into_iter().chain(loads.sessions);
-        observed.sessions = unique(all, |session| session.id.clone());
+        observed.sessions.extend(loads.sessions);
+        observed.sessions = unique(std::mem::take(&mut observed.sessions), |session| &session.id);
         Ok(())
     }
 
@@ -354,7 +357,7 @@ impl Observer<'_> {
         let behind = Wanted::by(BY_INTERFACE, behind);
         let (sessions, instances) = try_join!(
             describe::sessions(self.client, &on_targets),
-            describe::instances(self.client, self.policy, &behind),
+            describe::instances(self.client, self.policy, &behind, |_| true),
         )?;
         loads.sessions.extend(sessions);
         loads.instances.extend(instances);
@@ -414,8 +417,15 @@ async fn when<T: Default>(
     if needed { read.await } else { Ok(T::default()) }
 }
 
-/// Each item once: pages and calls may overlap.
-fn unique<T, K: Ord>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<T> {
-    let by_key: BTreeMap<K, T> = items.into_iter().map(|item| (key(&item), item)).collect();
-    by_key.into_values().collect()
+/// Each item once, as it was read last: pages and calls may overlap.
+fn unique<T, K: Ord + ?Sized>(mut items: Vec<T>, key: impl Fn(&T) -> &K) -> Vec<T> {
+    items.sort_by(|a, b| key(a).cmp(key(b)));
+    items.dedup_by(|later, earlier| {
+        let is_same = key(later) == key(earlier);
+        if is_same {
+            std::mem::swap(later, earlier);
+        }
+        is_same
+    });
+    items
 }

@@ -5,9 +5,7 @@ use crate::id::{InstanceId, InterfaceId, SessionId};
 /// A part of the account to look at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// Every instance and every session.
-    Everything,
-    /// Every session, and every instance that may be wanted or has a session of ours.
+    /// Every session, and every instance that is wanted or has a session of ours.
     Sweep,
     /// An instance with its interfaces.
     Instance(InstanceId),

@@ -382,7 +382,7 @@ async fn a_scheduled_run_of_ten_thousand_instances_fits_into_256_megabytes() {
 }
 
 #[tokio::test]
-async fn a_scheduled_run_clears_the_verdicts_of_what_is_gone() {
+async fn a_scheduled_run_clears_the_verdicts_of_what_is_gone_or_not_wanted_any_more() {
     let mut stage = ruled(&[]).await;
     let (kept, gone) = (stage.launch(&tagged()), stage.launch(&tagged()));
     stage.let_run();

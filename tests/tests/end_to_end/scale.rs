@@ -10,7 +10,7 @@ use local_cloud::{
 };
 use serde_json::json;
 
-use crate::stage::{count, machine, returned, said, stage, summary, tagged};
+use crate::stage::{Stage, count, machine, returned, said, stage, summary, tagged};
 
 #[tokio::test]
 async fn five_hundred_launched_at_once_take_a_create_each_and_twenty_reads() {
@@ -101,6 +101,23 @@ async fn a_sweep_reads_no_page_of_instances_that_are_not_tagged() {
     for instance in &wanted {
         stage.session(instance);
     }
+}
+
+#[tokio::test]
+async fn a_sweep_in_scope_all_looks_at_what_is_wanted_or_has_a_session_of_ours() {
+    let stage = Stage::new(&[("MIRROR_SCOPE", "all")]).await;
+    let wanted = stage.launch(&machine(&[]));
+    let leftover = stage.launch(&machine(&[]));
+    stage.launch_many(&RunInstances { count: 20, ..machine(&[("Mirror", "False")]) });
+    stage.let_run();
+    assert_eq!(summary(&stage.sweep().await)["created"], 2);
+    stage.tag(&leftover, &[("Mirror", "False")]);
+    stage.lose_events();
+    let answer = summary(&stage.sweep().await);
+    assert_eq!(answer["reasons"], json!({"as-wanted": 1, "opted-out": 1}));
+    assert_eq!(answer["deleted"], 1);
+    stage.session(&wanted);
+    assert_eq!(stage.sessions(&leftover), []);
 }
 
 #[tokio::test]
