@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -48,10 +47,12 @@ const INVOCATION_TAG: &str = "Invocation";
 /// What became of a plan.
 #[derive(Debug, Default)]
 pub(crate) struct Carried {
-    /// The steps in which there was nothing to carry out, or nothing was to be carried out.
+    /// The steps that were not tried: there was nothing to do, or it was not to be done.
     pub(crate) noted: Vec<Step>,
     /// The others.
     pub(crate) tried: Vec<(Step, Outcome)>,
+    /// EC2 said that the account has all the sessions it may have: the creations left were not tried.
+    pub(crate) account_full: bool,
 }
 
 impl Carried {
@@ -67,8 +68,6 @@ pub(crate) enum Outcome {
     Done(SessionId),
     /// EC2 refused or did not answer.
     Failed(Failure),
-    /// Not started: EC2 had said that the account has all the sessions it may have.
-    AccountFull,
     /// Not started, or cut short: the time was up.
     OutOfTime,
 }
@@ -78,7 +77,7 @@ impl Outcome {
     pub(crate) fn session(&self) -> Option<&SessionId> {
         match self {
             Self::Done(session) => Some(session),
-            Self::Failed(_) | Self::AccountFull | Self::OutOfTime => None,
+            Self::Failed(_) | Self::OutOfTime => None,
         }
     }
 }
@@ -121,13 +120,13 @@ impl Executor {
     ) -> Carried {
         let policy = invocation.policy;
         let account_full = AtomicBool::new(false);
-        let mut carried = Carried { noted: plan(policy, &observed).steps, tried: Vec::new() };
-        let mut work = changes(&mut carried.noted);
+        let mut carried = Carried::default();
+        let mut steps = plan(policy, &observed).steps;
         let mut tried_twice = BTreeSet::new();
         loop {
             let (mut crowded_out, mut full, mut left) =
                 (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-            for (step, outcome) in self.carry_out(invocation, &account_full, work).await {
+            for (step, outcome) in self.carry_out(invocation, &account_full, &mut steps).await {
                 if let Outcome::Failed(Failure { kind: Kind::TargetFull, .. }) = outcome
                     && let Some(target) = step.action.target()
                 {
@@ -147,56 +146,60 @@ impl Executor {
                     refuse(&mut observed, &target);
                 }
             }
+            // The other steps of what found no room come again with the new plan.
+            steps.retain(|step| !crowded_out.contains(&step.interface));
+            if carried.noted.is_empty() {
+                carried.noted = steps;
+            } else {
+                carried.noted.append(&mut steps);
+            }
             if crowded_out.is_empty() {
+                carried.account_full = account_full.into_inner();
                 return carried;
             }
-            let is_crowded_out = |step: &Step| crowded_out.contains(&step.interface);
-            // Their other steps come again with the new plan.
-            carried.noted.retain(|step| !is_crowded_out(step));
-            let mut again = plan(policy, &observed).steps;
-            again.retain(is_crowded_out);
-            work = changes(&mut again);
-            carried.noted.extend(again);
+            steps = plan(policy, &observed).steps;
+            steps.retain(|step| crowded_out.contains(&step.interface));
         }
     }
 
-    /// Deletions first, then changes, then creations: each may need the room the ones before give.
+    /// Takes out what is to be carried out, and does it: deletions first, then changes, then creations,
+    /// since each may need the room the ones before give.
     async fn carry_out(
         &self,
         invocation: Invocation<'_>,
         account_full: &AtomicBool,
-        mut steps: Vec<Step>,
+        steps: &mut Vec<Step>,
     ) -> Vec<(Step, Outcome)> {
-        let phases: [fn(&Action) -> bool; 3] = [
-            |action| matches!(action, Action::Delete(_)),
-            |action| matches!(action, Action::Modify(..)),
-            |action| matches!(action, Action::Create(_)),
+        let is_possible = || !account_full.load(Ordering::Relaxed);
+        let phases: [&(dyn Fn(&Action) -> bool + Sync); 3] = [
+            &|action| matches!(action, Action::Delete(_)),
+            &|action| matches!(action, Action::Modify(..)),
+            &|action| matches!(action, Action::Create(_)) && is_possible(),
         ];
         let mut outcomes = Vec::new();
         for is_due in phases {
-            let due: Vec<_> = steps.extract_if(.., |step| is_due(&step.action)).collect();
-            let work = due.into_iter().map(|step| async {
-                let outcome = self.carry_out_one(invocation, account_full, &step).await?;
+            // One at a time, so that a full account ends it.
+            let due = steps.extract_if(.., |step| is_due(&step.action));
+            let work = due.map(|step| async {
+                let outcome = self.carry_out_one(invocation, &step).await?;
+                if matches!(&outcome, Outcome::Failed(failure) if failure.is_account_full()) {
+                    account_full.store(true, Ordering::Relaxed);
+                }
                 Some((step, outcome))
             });
-            let work = stream::iter(work).buffered(CONCURRENT);
-            let done: Vec<_> = work.filter_map(future::ready).collect().await;
-            outcomes.extend(done);
+            let mut done = stream::iter(work).buffered(CONCURRENT);
+            while let Some(done) = done.next().await {
+                outcomes.extend(done);
+            }
         }
         outcomes
     }
 
     /// What became of the step; none where there is nothing to carry out.
-    async fn carry_out_one(
-        &self,
-        invocation: Invocation<'_>,
-        account_full: &AtomicBool,
-        step: &Step,
-    ) -> Option<Outcome> {
+    async fn carry_out_one(&self, invocation: Invocation<'_>, step: &Step) -> Option<Outcome> {
         let deadline = invocation.deadline;
-        let outcome = match &step.action {
+        Some(match &step.action {
             Action::Keep(_) | Action::Block | Action::Ignore => return None,
-            Action::Create(_) if account_full.load(Ordering::Relaxed) => Outcome::AccountFull,
             Action::Create(new) => {
                 let create = || self.create(invocation, step, new);
                 paced(&self.creations, deadline, create).await
@@ -208,11 +211,7 @@ impl Executor {
                 let delete = || self.delete(&step.interface, session);
                 paced(&self.deletions, deadline, delete).await
             }
-        };
-        if matches!(&outcome, Outcome::Failed(failure) if failure.is_account_full()) {
-            account_full.store(true, Ordering::Relaxed);
-        }
-        Some(outcome)
+        })
     }
 
     async fn create(
@@ -300,11 +299,6 @@ impl Executor {
         let deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
         deleted.get(interface).copied().unwrap_or_default()
     }
-}
-
-/// Takes out the steps that change EC2.
-fn changes(steps: &mut Vec<Step>) -> Vec<Step> {
-    steps.extract_if(.., |step| step.action.is_change()).collect()
 }
 
 /// Makes a call when its turn comes, and again where EC2 was too busy for all its tries.

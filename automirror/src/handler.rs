@@ -115,7 +115,7 @@ impl Handler {
                 carried
             }
             Mode::Detect => {
-                Carried { noted: plan(&self.policy, &observed).steps, tried: Vec::new() }
+                Carried { noted: plan(&self.policy, &observed).steps, ..Carried::default() }
             }
         };
         let sweep = subjects.contains(&Subject::Sweep);

@@ -61,7 +61,7 @@ impl Outcome {
     /// Whether the step must be tried again, and how long.
     pub(crate) fn patience(&self) -> Option<Patience> {
         match self {
-            Self::Done(_) | Self::AccountFull => None,
+            Self::Done(_) => None,
             Self::Failed(failure) => match failure.kind {
                 Kind::Passing => Some(Patience::Long),
                 // What EC2 does not find was there a moment ago.
@@ -80,7 +80,7 @@ impl Reporter {
         carried: &Carried,
         sweep: bool,
     ) -> Report {
-        let Carried { noted, tried } = carried;
+        let Carried { noted, tried, account_full } = carried;
         let mut report = Report { steps: noted.len() + tried.len(), ..Report::default() };
         for step in carried.steps() {
             *report.reasons.entry(step.reason.code()).or_default() += 1;
@@ -90,6 +90,10 @@ impl Reporter {
             if step.action == Action::Block {
                 report.blocked += 1;
                 lasting.push((step, None));
+            } else if step.action.is_change() && *account_full {
+                report.refused += 1;
+                untried += 1;
+                debug!("not tried: {step}");
             } else if step.action.is_change() {
                 report.withheld += 1;
                 say_withheld(step);
@@ -114,11 +118,6 @@ impl Reporter {
                 Outcome::Failed(failure) => {
                     report.refused += 1;
                     lasting.push((step, Some(failure)));
-                }
-                Outcome::AccountFull => {
-                    report.refused += 1;
-                    untried += 1;
-                    debug!("not tried: {step}");
                 }
                 Outcome::OutOfTime => {
                     report.unfinished += 1;

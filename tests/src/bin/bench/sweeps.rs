@@ -32,17 +32,20 @@ struct Sweep {
     scope: &'static str,
     /// Instances that are tagged, each with its session.
     mirrored: usize,
-    /// Instances that are not tagged, or opted out where the scope is `all`.
+    /// Instances without a session.
     others: usize,
+    /// The value of their tag.
+    others_mirror: Option<&'static str>,
 }
 
-const SWEEPS: [Sweep; 5] = [
+const SWEEPS: [Sweep; 7] = [
     Sweep {
         name: "10,000 instances, all tagged, 10,000 sessions",
         function: "automirror",
         scope: "tagged",
         mirrored: 10_000,
         others: 0,
+        others_mirror: None,
     },
     Sweep {
         name: "100,000 instances, 500 tagged",
@@ -50,6 +53,7 @@ const SWEEPS: [Sweep; 5] = [
         scope: "tagged",
         mirrored: 500,
         others: 99_500,
+        others_mirror: None,
     },
     Sweep {
         name: "100,000 instances, 10,000 tagged, 10,000 sessions",
@@ -57,6 +61,7 @@ const SWEEPS: [Sweep; 5] = [
         scope: "tagged",
         mirrored: 10_000,
         others: 90_000,
+        others_mirror: None,
     },
     Sweep {
         name: "the same with scope all, the others opted out",
@@ -64,6 +69,15 @@ const SWEEPS: [Sweep; 5] = [
         scope: "all",
         mirrored: 10_000,
         others: 90_000,
+        others_mirror: Some("False"),
+    },
+    Sweep {
+        name: "the same with scope all, the others wanted: more than fit into an account",
+        function: "automirror",
+        scope: "all",
+        mirrored: 10_000,
+        others: 90_000,
+        others_mirror: None,
     },
     Sweep {
         name: "config-rule: 10,000 instances, 10,000 sessions, no verdict yet",
@@ -71,6 +85,15 @@ const SWEEPS: [Sweep; 5] = [
         scope: "tagged",
         mirrored: 10_000,
         others: 0,
+        others_mirror: None,
+    },
+    Sweep {
+        name: "config-rule: 100,000 instances, 10,000 tagged, 10,000 sessions, no verdict yet",
+        function: "config-rule",
+        scope: "tagged",
+        mirrored: 10_000,
+        others: 90_000,
+        others_mirror: None,
     },
 ];
 
@@ -87,11 +110,12 @@ impl Sweep {
         let (mirrored, others) = (self.mirrored / size.divisor, self.others / size.divisor);
         let stage = Stage::open()?;
         let instances = stage.launch(mirrored, Some("True"))?;
-        let opts_out = self.scope == "all";
         if others > 0 {
-            stage.launch(others, opts_out.then_some("False"))?;
+            stage.launch(others, self.others_mirror)?;
         }
         stage.mirror(&instances)?;
+        // Of the whole size, that is AWS's limit.
+        stage.cloud.world().session_limit = mirrored;
         let settings = [("MIRROR_SCOPE", self.scope)];
         let function = stage.start(packages.binary(self.function), &settings).await?;
         let event = self.event(&stage)?;
@@ -101,12 +125,15 @@ impl Sweep {
         let cpu = function.cpu_time().await? - before;
         let calls = stage.take_calls();
         let pages = |action| number(count(&calls, action));
-        let looked_at = if opts_out { mirrored + others } else { mirrored };
+        let looked_at = if self.scope == "all" { mirrored + others } else { mirrored };
         // Sessions and instances; targets, filters and the interfaces of services are a page each.
         let mut least = mirrored.div_ceil(PAGE) + looked_at.div_ceil(PAGE) + 3;
         if self.function == "config-rule" {
             // Of what it holds, AWS Config says that it is nothing yet.
             least += mirrored.div_ceil(EVALUATIONS) + 1;
+        } else if self.scope == "all" && self.others_mirror.is_none() {
+            // EC2 must have said once that the account is full.
+            least += 1;
         }
         Ok([
             number(calls.len()),
