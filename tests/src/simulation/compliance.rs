@@ -41,6 +41,12 @@ pub(super) async fn agrees(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()
         let note = || format!("{instance:?} is {verdict:?}");
         check(&world, site, instance, said).with_context(note)?;
     }
+    for session in world.sessions() {
+        let verdict = rule.verdict(&ResourceKey::session(&session.id));
+        let is_accused = verdict.is_some_and(|it| it.compliance == Compliance::NonCompliant);
+        let may_stay = site.allowed.contains(&session.target);
+        ensure!(is_accused != may_stay, "{session:?} is {verdict:?}");
+    }
     Ok(())
 }
 
