@@ -7,6 +7,7 @@ pub(crate) mod parameters;
 mod session;
 mod tag;
 mod target;
+mod usual;
 mod xml;
 
 use std::collections::BTreeMap;

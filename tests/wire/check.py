@@ -74,6 +74,19 @@ def specification(resource_type, mapping):
     return [{"ResourceType": resource_type, "Tags": tags(mapping)}]
 
 
+# All that the local cloud says of an instance, in boto3's words.
+INSTANCE = """
+AmiLaunchIndex Architecture BlockDeviceMappings BootMode CapacityReservationSpecification
+ClientToken CpuOptions CurrentInstanceBootMode EbsOptimized EnaSupport EnclaveOptions
+HibernationOptions Hypervisor IamInstanceProfile ImageId InstanceId InstanceType KeyName
+LaunchTime MaintenanceOptions MetadataOptions Monitoring NetworkInterfaces
+NetworkPerformanceOptions Operator Placement PlatformDetails PrivateDnsName
+PrivateDnsNameOptions PrivateIpAddress PublicDnsName RootDeviceName RootDeviceType
+SecurityGroups SourceDestCheck State SubnetId Tags UsageOperation UsageOperationUpdateTime
+VirtualizationType VpcId
+""".split()
+
+
 def check_instances(ec2):
     """Launches the source, the sensor and a crowd; answers with the source and the sensor."""
     subnets = {"DeviceIndex": 0}, {"DeviceIndex": 1, "InterfaceType": "interface"}
@@ -99,16 +112,21 @@ def check_instances(ec2):
         [0, 1],
         "device indexes",
     )
+    check(sorted(source), INSTANCE, "fields of an instance")
     primary = source["NetworkInterfaces"][0]
     check(
         sorted(primary),
         [
             "Attachment",
+            "Description",
+            "Groups",
             "InterfaceType",
             "Ipv6Addresses",
+            "MacAddress",
             "NetworkInterfaceId",
             "Operator",
             "OwnerId",
+            "PrivateDnsName",
             "PrivateIpAddress",
             "PrivateIpAddresses",
             "SourceDestCheck",

@@ -1,9 +1,11 @@
 //! The actions on instances.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::interface::{AttachedXml, OperatorXml};
 use super::parameters::Parameters;
+use super::usual;
 use super::xml::{Set, Tag, done, respond, tag_set};
 use crate::world::{
     Caller, Instance, LaunchInterface, Query, Refusal, RunInstances, State, StateChange, World,
@@ -48,6 +50,8 @@ struct InstanceXml<'a> {
     tag_set: Set<Tag<'a>>,
     network_interface_set: Set<AttachedXml<'a>>,
     operator: OperatorXml<'a>,
+    #[serde(flatten)]
+    usual: &'static Value,
 }
 
 #[derive(Serialize)]
@@ -203,6 +207,7 @@ fn instance<'a>(world: &'a World, query: &Query, row: &'a Instance) -> InstanceX
         tag_set: tag_set(&row.tags),
         network_interface_set: attached.into_iter().map(AttachedXml::from).collect(),
         operator: OperatorXml::of(row.operator.as_deref()),
+        usual: &usual::OF_INSTANCE,
     }
 }
 

@@ -1,8 +1,10 @@
 //! The actions on network interfaces, in the two shapes that EC2 shows them in.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::parameters::Parameters;
+use super::usual;
 use super::xml::{Set, Tag, done, respond, tag_set};
 use crate::world::{Attachment, Caller, CreateInterface, Interface, Refusal, World};
 
@@ -24,6 +26,8 @@ pub(super) struct AttachedXml<'a> {
     attachment: Option<AttachmentXml<'a>>,
     interface_type: &'a str,
     operator: OperatorXml<'a>,
+    #[serde(flatten)]
+    usual: &'static Value,
 }
 
 /// An interface in `DescribeNetworkInterfaces`.
@@ -133,6 +137,7 @@ impl<'a> From<&'a Interface> for AttachedXml<'a> {
             attachment,
             interface_type: &row.interface_type,
             operator: OperatorXml::of(row.operator.as_deref()),
+            usual: &usual::OF_INTERFACE,
         }
     }
 }

@@ -17,6 +17,18 @@ use serde_json::Value;
 /// The longest that Lambda lets a function work.
 const TIMEOUT: Duration = Duration::from_mins(15);
 
+/// What instances are tagged with where people look after them.
+const USUAL_TAGS: [(&str, &str); 8] = [
+    ("Application", "checkout"),
+    ("Backup", "daily-35-days"),
+    ("CostCenter", "1234-payments"),
+    ("DataClassification", "confidential"),
+    ("Environment", "production"),
+    ("ManagedBy", "terraform"),
+    ("Name", "checkout-frontend-production-eu"),
+    ("Owner", "team-payments@example.com"),
+];
+
 pub(crate) struct Stage {
     pub(crate) cloud: Cloud,
     user: Caller,
@@ -54,8 +66,8 @@ impl Stage {
     /// Launches `count` instances with `Mirror` set to this, which run at once.
     pub(crate) fn launch(&self, count: usize, mirror: Option<&str>) -> anyhow::Result<Vec<String>> {
         let mut world = self.cloud.world();
-        let tags = mirror.map(|value| ("Mirror".to_owned(), value.to_owned()));
-        let tags: Tags = tags.into_iter().collect();
+        let tags = mirror.map(|value| ("Mirror", value)).into_iter().chain(USUAL_TAGS);
+        let tags: Tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let request = RunInstances {
             instance_type: "m5.large".to_owned(),
             count,
