@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::SystemTime,
 };
@@ -58,6 +58,44 @@ pub(crate) struct Carried {
 impl Carried {
     pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
         self.noted.iter().chain(self.tried.iter().map(|(step, _)| step))
+    }
+
+    /// The creations that were left because the account is full.
+    pub(crate) fn untried(&self) -> impl Iterator<Item = &Step> {
+        self.noted.iter().filter(|step| self.account_full && step.action.is_change())
+    }
+
+    /// Adds what a further look has changed, or would have.
+    pub(crate) fn add_changes(&mut self, mut again: Self) {
+        again.noted.retain(|step| step.action.is_change());
+        self.noted.extend(again.noted);
+        self.tried.extend(again.tried);
+        self.account_full |= again.account_full;
+    }
+}
+
+/// Whether the account may have room for sessions.
+#[derive(Default)]
+struct Room {
+    freed: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Room {
+    /// A refusal may come from before a deletion was counted, but not more often than that.
+    fn may_be_there(&self) -> bool {
+        self.refused.load(Ordering::Relaxed) <= self.freed.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, action: &Action, outcome: &Outcome) {
+        match (action, outcome) {
+            (Action::Delete(_), Outcome::Done(_)) => &self.freed,
+            (Action::Create(_), Outcome::Failed(failure)) if failure.is_account_full() => {
+                &self.refused
+            }
+            _ => return,
+        }
+        .fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -119,14 +157,14 @@ impl Executor {
         mut observed: Observed,
     ) -> Carried {
         let policy = invocation.policy;
-        let account_full = AtomicBool::new(false);
+        let room = Room::default();
         let mut carried = Carried::default();
         let mut steps = plan(policy, &observed).steps;
         let mut tried_twice = BTreeSet::new();
         loop {
             let (mut crowded_out, mut full, mut left) =
                 (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-            for (step, outcome) in self.carry_out(invocation, &account_full, &mut steps).await {
+            for (step, outcome) in self.carry_out(invocation, &room, &mut steps).await {
                 if let Outcome::Failed(Failure { kind: Kind::TargetFull, .. }) = outcome
                     && let Some(target) = step.action.target()
                 {
@@ -154,7 +192,7 @@ impl Executor {
                 carried.noted.append(&mut steps);
             }
             if crowded_out.is_empty() {
-                carried.account_full = account_full.into_inner();
+                carried.account_full = carried.noted.iter().any(|step| step.action.is_change());
                 return carried;
             }
             steps = plan(policy, &observed).steps;
@@ -167,14 +205,13 @@ impl Executor {
     async fn carry_out(
         &self,
         invocation: Invocation<'_>,
-        account_full: &AtomicBool,
+        room: &Room,
         steps: &mut Vec<Step>,
     ) -> Vec<(Step, Outcome)> {
-        let is_possible = || !account_full.load(Ordering::Relaxed);
         let phases: [&(dyn Fn(&Action) -> bool + Sync); 3] = [
             &|action| matches!(action, Action::Delete(_)),
             &|action| matches!(action, Action::Modify(..)),
-            &|action| matches!(action, Action::Create(_)) && is_possible(),
+            &|action| matches!(action, Action::Create(_)) && room.may_be_there(),
         ];
         let mut outcomes = Vec::new();
         for is_due in phases {
@@ -182,9 +219,7 @@ impl Executor {
             let due = steps.extract_if(.., |step| is_due(&step.action));
             let work = due.map(|step| async {
                 let outcome = self.carry_out_one(invocation, &step).await?;
-                if matches!(&outcome, Outcome::Failed(failure) if failure.is_account_full()) {
-                    account_full.store(true, Ordering::Relaxed);
-                }
+                room.note(&step.action, &outcome);
                 Some((step, outcome))
             });
             let mut done = stream::iter(work).buffered(CONCURRENT);

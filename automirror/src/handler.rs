@@ -105,12 +105,12 @@ impl Handler {
                 let id = &context.request_id;
                 let invocation = Invocation { policy: &self.policy, id, deleted, deadline };
                 let mut carried = self.executor.execute(invocation, observed).await;
-                let tried = &mut carried.tried;
                 let mut looked_after = 0;
-                while looked_after < tried.len() {
+                while looked_after < carried.tried.len() {
+                    let tried = &carried.tried;
                     let again = self.look_again(&account, invocation, tried, looked_after).await;
-                    looked_after = tried.len();
-                    tried.extend(again);
+                    looked_after = carried.tried.len();
+                    carried.add_changes(again);
                 }
                 carried
             }
@@ -134,6 +134,7 @@ impl Handler {
             self.memory.forget();
         }
         let mut work = Work { seen, report, ..Work::default() };
+        work.refused.extend(carried.untried().filter_map(|step| step.instance.clone()));
         for (step, outcome) in carried.tried {
             if let Some(patience) = outcome.patience() {
                 work.unfinished.push((step, patience));
@@ -167,7 +168,7 @@ impl Handler {
         invocation: Invocation<'_>,
         steps: &[(Step, Outcome)],
         first: usize,
-    ) -> Vec<(Step, Outcome)> {
+    ) -> Carried {
         let is_lost = |(step, outcome): &&(Step, Outcome)| {
             matches!((&step.action, outcome), (Action::Delete(_), Outcome::Done(_)))
         };
@@ -176,25 +177,19 @@ impl Handler {
         let subjects: BTreeSet<_> =
             lost.iter().filter_map(|step| step.instance.clone().map(Subject::Instance)).collect();
         if subjects.is_empty() {
-            return Vec::new();
+            return Carried::default();
         }
         let read = self.observe(account, &subjects);
-        match invocation.deadline.cut(read).await {
-            Some(Ok(mut observed)) => {
-                // EC2's answers may lag behind what it has done.
-                let gone: BTreeSet<_> = steps
-                    .iter()
-                    .filter(is_lost)
-                    .filter_map(|(_, outcome)| outcome.session())
-                    .collect();
-                observed.sessions.retain(|session| !gone.contains(&session.id));
-                self.executor.execute(invocation, observed).await.tried
-            }
+        let Some(Ok(mut observed)) = invocation.deadline.cut(read).await else {
             // Then the record comes again.
-            Some(Err(_)) | None => {
-                lost.into_iter().map(|step| (step.clone(), Outcome::OutOfTime)).collect()
-            }
-        }
+            let left = lost.into_iter().map(|step| (step.clone(), Outcome::OutOfTime));
+            return Carried { tried: left.collect(), ..Carried::default() };
+        };
+        // EC2's answers may lag behind what it has done.
+        let gone: BTreeSet<_> =
+            steps.iter().filter(is_lost).filter_map(|(_, outcome)| outcome.session()).collect();
+        observed.sessions.retain(|session| !gone.contains(&session.id));
+        self.executor.execute(invocation, observed).await
     }
 }
 

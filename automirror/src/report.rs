@@ -85,16 +85,14 @@ impl Reporter {
         for step in carried.steps() {
             *report.reasons.entry(step.reason.code()).or_default() += 1;
         }
-        let (mut lasting, mut left, mut untried) = (Vec::new(), 0_usize, 0_usize);
+        let (mut lasting, mut left) = (Vec::new(), 0_usize);
+        let untried = carried.untried().count();
+        report.refused += untried;
         for step in noted {
             if step.action == Action::Block {
                 report.blocked += 1;
                 lasting.push((step, None));
-            } else if step.action.is_change() && *account_full {
-                report.refused += 1;
-                untried += 1;
-                debug!("not tried: {step}");
-            } else if step.action.is_change() {
+            } else if step.action.is_change() && !account_full {
                 report.withheld += 1;
                 say_withheld(step);
             } else {

@@ -36,6 +36,9 @@ const LAG: i64 = 120;
 /// The most characters of an error.
 const LONGEST: usize = 1000;
 
+/// Instances looked at by name at once, so that they take no more memory than a page of a sweep.
+const AT_ONCE: usize = 1000;
+
 /// The function.
 #[derive(Debug)]
 pub struct Handler {
@@ -95,13 +98,13 @@ impl Handler {
         let mut evaluations = instances(&observed, judgement);
         let own = observed.sessions.iter().filter(|it| it.account == observed.account);
         evaluations.extend(own.map(|it| verdict::session(&judgement.policy, &observed, it)));
+        drop(observed);
         if invocation.token == TEST_TOKEN {
             return Ok(evaluations);
         }
         let recorded = report::recorded(&self.config, &invocation.rule).await?;
-        let not_wanted = unjudged(&evaluations, &recorded);
-        if !not_wanted.is_empty() {
-            let observed = self.observe(invocation, judgement, not_wanted).await?;
+        for not_wanted in unjudged(&evaluations, &recorded).chunks(AT_ONCE) {
+            let observed = self.observe(invocation, judgement, not_wanted.iter().cloned()).await?;
             evaluations.extend(instances(&observed, judgement));
         }
         Ok(news(evaluations, recorded, self.now()))

@@ -52,7 +52,13 @@ fn check_parameters(text: &str) {
     };
     let judgement = Judgement::parse(Some(text), setting).ok();
     let parameters = if text.is_empty() { "{}" } else { text };
-    let Ok(parameters) = serde_json::from_str::<BTreeMap<String, String>>(parameters) else {
+    // Of two parameters with one name the last counts.
+    let parameters = serde_json::from_str::<BTreeMap<String, Value>>(parameters).ok();
+    let texts = parameters.and_then(|parameters| {
+        let text = |(name, value): (String, Value)| Some((name, value.as_str()?.to_owned()));
+        parameters.into_iter().map(text).collect::<Option<BTreeMap<_, _>>>()
+    });
+    let Some(parameters) = texts else {
         assert!(judgement.is_none(), "not an object of texts");
         return;
     };

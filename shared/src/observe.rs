@@ -31,7 +31,7 @@ use tracing::debug;
 use crate::{
     describe::{self, Wanted},
     eligibility::source_limit,
-    id::{AccountId, InterfaceId, TargetId},
+    id::{AccountId, InstanceId, InterfaceId, TargetId},
     observed::{Instance, LooseInterface, LoosePlace, Observed, Session, Target, TargetKind},
     plan::plan,
     policy::{Policy, Scope},
@@ -127,7 +127,7 @@ impl Observer<'_> {
     /// The first call that failed after the client's retries.
     pub async fn observe(&self, subjects: &BTreeSet<Subject>) -> Result<Observed, ObserveError> {
         let Reading { mut observed, is_remembered, loads } = if subjects.contains(&Subject::Sweep) {
-            self.everything().await?
+            self.everything(subjects).await?
         } else {
             self.named(subjects).await?
         };
@@ -141,9 +141,9 @@ impl Observer<'_> {
         Ok(observed)
     }
 
-    /// Every session, and the instances that are wanted or have a session of ours: what the others hold
-    /// in memory could be a hundred times as much.
-    async fn everything(&self) -> Result<Reading, ObserveError> {
+    /// Every session, and the instances that are wanted, have a session of ours or are named: what the
+    /// others hold in memory could be a hundred times as much.
+    async fn everything(&self, subjects: &BTreeSet<Subject>) -> Result<Reading, ObserveError> {
         let Self { client, policy, account, .. } = *self;
         // Sessions before instances: a session made in between for a new instance would otherwise
         // look as if it had none, and be deleted.
@@ -172,6 +172,14 @@ impl Observer<'_> {
             drop(known);
             instances.extend(describe::instances(client, policy, &others, |_| true).await?);
         }
+        let known: BTreeSet<_> = instances.iter().map(|instance| &instance.id).collect();
+        let named = subjects.iter().filter_map(|subject| match subject {
+            Subject::Instance(id) | Subject::Started(id) if !known.contains(id) => Some(id),
+            _ => None,
+        });
+        let named = Wanted::by("instance-id", named.map(InstanceId::as_str));
+        drop(known);
+        instances.extend(describe::instances(client, policy, &named, |_| true).await?);
         name_requesters(&mut instances, &requesters);
         let observed = Observed {
             account: account.clone(),

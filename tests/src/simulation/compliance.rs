@@ -50,7 +50,8 @@ pub(super) async fn agrees(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()
     Ok(())
 }
 
-async fn judge(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
+/// A scheduled run.
+pub(super) async fn judge(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
     SETTINGS.set(site.settings.clone());
     let credentials = credentials("ASIACONFIGRULE", "config-rule");
     let config = aws_sdk_config::Config::builder()
@@ -71,7 +72,9 @@ async fn judge(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
     let event = {
         let world = cloud.world();
         let mut config = cloud.config();
-        config.put_rule(&PutRule::new(RULE))?;
+        if config.rule(RULE).is_none() {
+            config.put_rule(&PutRule::new(RULE))?;
+        }
         let message = config.scheduled_notification(&world);
         config.invocation(&world, RULE, &message, false)
     };

@@ -366,11 +366,28 @@ async fn the_account_limit_is_said_once_and_left_to_the_next_sweep() {
     assert!((1..=8).contains(&refused), "{refused}");
     let warnings = said(&invocation.log, "WARN");
     let untried = format!("the account has all the sessions it may have: {} more", 28 - refused);
-    assert!(warnings.iter().any(|line| line.starts_with(&untried)), "{warnings:?}");
+    let said = warnings.iter().filter(|line| line.starts_with(&untried)).count();
+    assert_eq!(said, 1, "{warnings:?}");
 
     stage.world().session_limit = 30;
     stage.sweep().await;
     for instance in &instances {
         stage.session(instance);
     }
+}
+
+#[tokio::test]
+async fn an_account_that_looks_full_for_a_moment_after_a_deletion_is_not_given_up() {
+    let stage = stage().await;
+    let leaving = stage.launch(&tagged());
+    stage.let_run();
+    stage.sweep().await;
+    stage.untag(&leaving, "Mirror");
+    let instances = stage.launch_many(&RunInstances { count: 12, ..tagged() });
+    stage.let_run();
+    stage.fault(Fault::once(CREATE, refuse("TrafficMirrorSessionLimitExceeded")));
+    let answer = summary(&stage.sweep().await);
+    assert_eq!((&answer["created"], &answer["refused"]), (&11.into(), &1.into()));
+    let mirrored = instances.iter().filter(|id| !stage.sessions(id).is_empty()).count();
+    assert_eq!(mirrored, 11);
 }

@@ -121,6 +121,22 @@ async fn a_sweep_in_scope_all_looks_at_what_is_wanted_or_has_a_session_of_ours()
 }
 
 #[tokio::test]
+async fn an_instance_that_is_not_wanted_and_named_beside_a_sweep_is_looked_at_all_the_same() {
+    for scope in ["tagged", "all"] {
+        let mut stage = Stage::new(&[("MIRROR_SCOPE", scope)]).await;
+        stage.launch(&machine(&[("Mirror", "False")]));
+        let schedule =
+            json!({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}});
+        stage.deployment.queue.push_event(&schedule);
+        let delivery = stage.deployment.deliver().await;
+        let invocation = delivery.batches[0].outcome.as_ref().unwrap();
+        assert!(delivery.batches[0].messages.len() > 1, "in one batch");
+        assert_eq!(returned(invocation), Vec::<String>::new(), "{scope}");
+        assert_eq!(said(&invocation.log, "WARN"), Vec::<String>::new(), "{scope}");
+    }
+}
+
+#[tokio::test]
 async fn a_sweep_that_runs_out_of_time_says_how_much_is_left_and_the_next_one_goes_on() {
     let mut stage = stage().await;
     let mut options = FunctionOptions::new(binary("automirror"));
