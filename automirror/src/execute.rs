@@ -186,6 +186,7 @@ impl Executor {
             }
             // The other steps of what found no room come again with the new plan.
             steps.retain(|step| !crowded_out.contains(&step.interface));
+            // There may be a hundred thousand: the first ones are not copied.
             if carried.noted.is_empty() {
                 carried.noted = steps;
             } else {

@@ -150,8 +150,8 @@ impl Observer<'_> {
         let sessions = describe::sessions(client, &Wanted::All).await?;
         let mirrored = self.mirrored(&sessions);
         let matters = |instance: &Instance| {
-            let here = &mut instance.interfaces.iter();
-            selected(policy, instance).is_ok() || here.any(|found| mirrored.contains(&found.id))
+            selected(policy, instance).is_ok()
+                || instance.interfaces.iter().any(|found| mirrored.contains(&found.id))
         };
         let wanted = match policy.scope {
             Scope::All => Wanted::All,

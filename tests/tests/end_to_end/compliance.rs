@@ -397,6 +397,22 @@ async fn a_scheduled_run_clears_the_verdicts_of_what_is_gone_or_not_wanted_any_m
 }
 
 #[tokio::test]
+async fn a_scheduled_run_ends_any_number_of_verdicts_about_what_is_not_wanted_any_more() {
+    let mut stage = ruled(&[]).await;
+    let instances = stage.launch_many(&RunInstances { count: 1_100, ..tagged() });
+    stage.let_run();
+    stage.schedule().await;
+    assert_eq!(stage.compliances(&instances), [(NonCompliant, 1_100)].into());
+    for instance in &instances {
+        stage.untag(instance, "Mirror");
+    }
+    stage.schedule().await;
+    for instance in &instances {
+        stage.is_said(instance, NotApplicable, "no tag `Mirror`");
+    }
+}
+
+#[tokio::test]
 async fn evaluations_that_are_not_stored_are_sent_again_and_then_an_error() {
     let mut stage = ruled(&[]).await;
     let instances = stage.launch_many(&RunInstances { count: 150, ..tagged() });
