@@ -2,10 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::SystemTime,
 };
 
@@ -25,6 +22,7 @@ use shared::{
 use crate::{
     deadline::Deadline,
     failure::{Failure, Kind},
+    outcome::{AccountRoom, Carried, Outcome},
     pace::Pace,
     token::{Occasion, client_token},
 };
@@ -43,82 +41,6 @@ const DESCRIPTION: &str = "Created by AutoMirror";
 /// The tag that says which invocation made a session: by it the log is found, and an answer that
 /// EC2 remembers from an earlier call is told from a new session.
 const INVOCATION_TAG: &str = "Invocation";
-
-/// What became of a plan.
-#[derive(Debug, Default)]
-pub(crate) struct Carried {
-    /// The steps that were not tried: there was nothing to do, or it was not to be done.
-    pub(crate) noted: Vec<Step>,
-    /// The others.
-    pub(crate) tried: Vec<(Step, Outcome)>,
-    /// EC2 said that the account has all the sessions it may have: the creations left were not tried.
-    pub(crate) account_full: bool,
-}
-
-impl Carried {
-    pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.noted.iter().chain(self.tried.iter().map(|(step, _)| step))
-    }
-
-    /// The creations that were left because the account is full.
-    pub(crate) fn untried(&self) -> impl Iterator<Item = &Step> {
-        self.noted.iter().filter(|step| self.account_full && step.action.is_change())
-    }
-
-    /// Adds what a further look has changed, or would have.
-    pub(crate) fn add_changes(&mut self, mut again: Self) {
-        again.noted.retain(|step| step.action.is_change());
-        self.noted.extend(again.noted);
-        self.tried.extend(again.tried);
-        self.account_full |= again.account_full;
-    }
-}
-
-/// Whether the account may have room for sessions.
-#[derive(Default)]
-struct Room {
-    freed: AtomicUsize,
-    refused: AtomicUsize,
-}
-
-impl Room {
-    /// A refusal may come from before a deletion was counted, but not more often than that.
-    fn may_be_there(&self) -> bool {
-        self.refused.load(Ordering::Relaxed) <= self.freed.load(Ordering::Relaxed)
-    }
-
-    fn note(&self, action: &Action, outcome: &Outcome) {
-        match (action, outcome) {
-            (Action::Delete(_), Outcome::Done(_)) => &self.freed,
-            (Action::Create(_), Outcome::Failed(failure)) if failure.is_account_full() => {
-                &self.refused
-            }
-            _ => return,
-        }
-        .fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// What became of a step that changes EC2.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Carried out.
-    Done(SessionId),
-    /// EC2 refused or did not answer.
-    Failed(Failure),
-    /// Not started, or cut short: the time was up.
-    OutOfTime,
-}
-
-impl Outcome {
-    /// The session that was made, changed or deleted.
-    pub(crate) fn session(&self) -> Option<&SessionId> {
-        match self {
-            Self::Done(session) => Some(session),
-            Self::Failed(_) | Self::OutOfTime => None,
-        }
-    }
-}
 
 pub(crate) struct Executor {
     ec2: Client,
@@ -157,7 +79,7 @@ impl Executor {
         mut observed: Observed,
     ) -> Carried {
         let policy = invocation.policy;
-        let room = Room::default();
+        let room = AccountRoom::default();
         let mut carried = Carried::default();
         let mut steps = plan(policy, &observed).steps;
         let mut tried_twice = BTreeSet::new();
@@ -206,7 +128,7 @@ impl Executor {
     async fn carry_out(
         &self,
         invocation: Invocation<'_>,
-        room: &Room,
+        room: &AccountRoom,
         steps: &mut Vec<Step>,
     ) -> Vec<(Step, Outcome)> {
         let phases: [&(dyn Fn(&Action) -> bool + Sync); 3] = [

@@ -22,8 +22,9 @@ use crate::{
     cloudtrail::Identity,
     deadline::Deadline,
     event::{Reader, Reading, Record, Request, Shape},
-    execute::{Carried, Executor, Invocation, Outcome},
+    execute::{Executor, Invocation},
     failure::{Failure, Kind},
+    outcome::{Carried, Outcome},
     report::Reporter,
     work::{Asked, Seen, Work, answer_batch, answer_single, diagnostic},
 };

@@ -11,6 +11,7 @@ pub mod event;
 mod execute;
 pub mod failure;
 pub mod handler;
+mod outcome;
 mod pace;
 mod report;
 mod token;

@@ -14,8 +14,8 @@ use shared::{
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    execute::{Carried, Outcome},
     failure::{Failure, Kind},
+    outcome::{Carried, Outcome},
 };
 
 /// The numbers of an invocation.

@@ -76,10 +76,7 @@ fn check_parameters(text: &str) {
     let is_known = |name: &str| {
         name == "unsupported" || PARAMETERS.iter().any(|(parameter, _)| *parameter == name)
     };
-    let expected = parameters
-        .keys()
-        .all(|name| is_known(name))
-        .then_some(())
-        .and_then(|()| Some((policy.ok()?, unsupported?)));
+    let all_known = parameters.keys().all(|name| is_known(name));
+    let expected = policy.ok().zip(unsupported).filter(|_| all_known);
     assert_eq!(judgement.map(|it| (it.policy, it.unsupported)), expected);
 }
