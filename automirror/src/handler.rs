@@ -100,7 +100,7 @@ impl Handler {
             Some(Err(error)) => return Work::failed(&format!("{:#}", anyhow::Error::from(error))),
             None => return Work::failed("EC2 could not be read before the time was up"),
         };
-        let seen = Seen::new(&observed);
+        let seen = Seen::new(&observed, subjects);
         let carried = match self.policy.mode {
             Mode::Enforce => {
                 let id = &context.request_id;
@@ -135,12 +135,12 @@ impl Handler {
             self.memory.forget();
         }
         let mut work = Work { seen, report, ..Work::default() };
-        work.refused.extend(carried.untried().filter_map(|step| step.instance.clone()));
+        work.note_refused(carried.untried());
         for (step, outcome) in carried.tried {
             if let Some(patience) = outcome.patience() {
                 work.unfinished.push((step, patience));
             } else if let Outcome::Failed(Failure { kind: Kind::Lasting, .. }) = outcome {
-                work.refused.extend(step.instance);
+                work.note_refused([&step]);
             }
         }
         work

@@ -10,7 +10,7 @@ use lambda_runtime::Diagnostic;
 use serde_json::Value;
 use shared::{
     id::{InstanceId, InterfaceId, SessionId},
-    observed::{InstanceState, Observed},
+    observed::{Instance, InstanceState, Observed},
     step::Step,
     subject::Subject,
     text::fit,
@@ -47,7 +47,7 @@ pub(crate) struct Work {
     pub(crate) failed: Option<String>,
     /// Steps that must be tried again.
     pub(crate) unfinished: Vec<(Step, Patience)>,
-    /// Instances with a step that EC2 refused for good.
+    /// Pending instances with a step that EC2 refused for good.
     pub(crate) refused: BTreeSet<InstanceId>,
     pub(crate) seen: Seen,
     pub(crate) report: Report,
@@ -68,30 +68,35 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn new(observed: &Observed) -> Self {
+    /// For a sweep alone only what is pending is asked for later, and there may be very many instances.
+    pub(crate) fn new(observed: &Observed, subjects: &BTreeSet<Subject>) -> Self {
+        let is_sweep_alone = subjects.iter().all(|subject| *subject == Subject::Sweep);
         let mut seen = Self::default();
         for instance in &observed.instances {
-            let id = &instance.id;
-            let here = instance.interfaces.iter().map(|found| (found.id.clone(), id.clone()));
-            seen.interfaces.extend(here);
-            let is_coming =
-                matches!(instance.state, InstanceState::Pending | InstanceState::Running);
-            if !is_coming || !instance.interfaces.is_empty() {
-                seen.instances.insert(id.clone());
+            if instance.state == InstanceState::Pending {
+                seen.pending.insert(instance.id.clone());
             }
-            match instance.state {
-                InstanceState::Pending => drop(seen.pending.insert(id.clone())),
-                InstanceState::Stopping | InstanceState::Stopped => {
-                    seen.stopped.insert(id.clone());
-                }
-                InstanceState::Running
-                | InstanceState::ShuttingDown
-                | InstanceState::Terminated => {}
+            if !is_sweep_alone {
+                seen.enter(instance);
             }
         }
-        let sessions = observed.sessions.iter().map(|it| (it.id.clone(), it.interface.clone()));
-        seen.sessions = sessions.collect();
+        if !is_sweep_alone {
+            let sessions = observed.sessions.iter().map(|it| (it.id.clone(), it.interface.clone()));
+            seen.sessions = sessions.collect();
+        }
         seen
+    }
+
+    fn enter(&mut self, instance: &Instance) {
+        let Instance { id, state, interfaces, .. } = instance;
+        self.interfaces.extend(interfaces.iter().map(|found| (found.id.clone(), id.clone())));
+        let is_coming = matches!(state, InstanceState::Pending | InstanceState::Running);
+        if !is_coming || !interfaces.is_empty() {
+            self.instances.insert(id.clone());
+        }
+        if matches!(state, InstanceState::Stopping | InstanceState::Stopped) {
+            self.stopped.insert(id.clone());
+        }
     }
 }
 
@@ -100,6 +105,12 @@ impl Work {
         let why = fit(why, LONGEST);
         error!("nothing was done, the records come again: {why}");
         Self { failed: Some(why), ..Self::default() }
+    }
+
+    pub(crate) fn note_refused<'a>(&mut self, steps: impl IntoIterator<Item = &'a Step>) {
+        let instances = steps.into_iter().filter_map(|step| step.instance.as_ref());
+        let pending = instances.filter(|instance| self.seen.pending.contains(*instance));
+        self.refused.extend(pending.cloned());
     }
 
     /// Whether a record must come again.
@@ -119,8 +130,7 @@ impl Work {
     /// Whether EC2 shows less of an instance than the event that told of it.
     fn lags(&self, launched: &Launched, now: SystemTime) -> bool {
         let Launched { instance, running, time } = launched;
-        let refused_as_pending =
-            *running && self.seen.pending.contains(instance) && self.refused.contains(instance);
+        let refused_as_pending = *running && self.refused.contains(instance);
         // Its last event: nothing else would tell that it runs.
         let not_running_yet = *running && self.seen.stopped.contains(instance);
         let is_behind =

@@ -44,13 +44,16 @@ pub(crate) fn instance(instance: &ec2::Instance, reads: impl Fn(&str) -> bool) -
     let interfaces = interfaces.filter_map(|item| {
         readable("network interface", item.network_interface_id(), item, interface)
     });
+    let mut interfaces: Vec<_> = interfaces.collect();
+    // Room is made for four, and most instances have one.
+    interfaces.shrink_to_fit();
     Some(Instance {
         id: parsed(instance.instance_id())?,
         state: state(instance.state()?.name()?)?,
         instance_type: instance.instance_type()?.as_str().to_owned(),
         zone: instance.placement().and_then(|place| place.availability_zone()).map(str::to_owned),
         tags: self::tags(tags),
-        interfaces: interfaces.collect(),
+        interfaces,
     })
 }
 

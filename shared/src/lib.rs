@@ -17,6 +17,8 @@ mod describe;
 mod eligibility;
 pub mod id;
 mod index;
+#[cfg(feature = "ec2")]
+mod loads;
 mod matching;
 #[cfg(feature = "ec2")]
 pub mod observe;

@@ -30,12 +30,11 @@ use tracing::debug;
 
 use crate::{
     describe::{self, Wanted},
-    eligibility::source_limit,
-    id::{AccountId, InstanceId, InterfaceId, TargetId},
-    observed::{Instance, LooseInterface, LoosePlace, Observed, Session, Target, TargetKind},
+    id::{AccountId, InstanceId, InterfaceId},
+    loads::Loads,
+    observed::{Instance, LooseInterface, LoosePlace, Observed, Session},
     plan::plan,
     policy::{Policy, Scope},
-    reason::Reason,
     spelling::spellings,
     step::{Action, Step},
     subject::Subject,
@@ -67,7 +66,7 @@ impl ObserveError {
 /// that is what asking by 200 interfaces at a time comes to here.
 const MANY_INTERFACES: usize = 2_000;
 
-const BY_INTERFACE: &str = "network-interface.network-interface-id";
+pub(crate) const BY_INTERFACE: &str = "network-interface.network-interface-id";
 
 /// Reads EC2 for one account.
 #[derive(Clone, Copy, Debug)]
@@ -107,17 +106,6 @@ struct Reading {
     /// Targets and filters are remembered ones.
     is_remembered: bool,
     loads: Loads,
-}
-
-/// How full targets are.
-#[derive(Default)]
-struct Loads {
-    /// The targets of which every session is known.
-    counted: BTreeSet<TargetId>,
-    /// Sessions on these targets.
-    sessions: Vec<Session>,
-    /// Instances behind them.
-    instances: Vec<Instance>,
 }
 
 impl Observer<'_> {
@@ -189,9 +177,7 @@ impl Observer<'_> {
             targets: surroundings.targets,
             filters: surroundings.filters,
         };
-        // Every session was read.
-        let counted = observed.targets.iter().map(|target| target.id.clone()).collect();
-        let loads = Loads { counted, ..Loads::default() };
+        let loads = Loads::of_all_sessions(&observed.targets);
         Ok(Reading { observed, is_remembered: false, loads })
     }
 
@@ -309,75 +295,6 @@ impl Observer<'_> {
         });
         Ok(loose.collect())
     }
-
-    /// How full the targets are that were there last, side by side with what else is read, since a
-    /// target will probably have to be chosen.
-    async fn read_loads_ahead(&self, known: &[Instance]) -> Result<Loads, ObserveError> {
-        let last = self.memory.map(|(memory, _)| memory.last_targets()).unwrap_or_default();
-        let allowed = self.allowed(&last);
-        let mut loads = Loads::default();
-        if is_choice(&allowed) {
-            self.read_loads(&allowed, known, &mut loads).await?;
-        }
-        Ok(loads)
-    }
-
-    /// Adds how full the targets are and where they stand, if a target has to be chosen.
-    async fn add_loads(
-        &self,
-        observed: &mut Observed,
-        mut loads: Loads,
-    ) -> Result<(), ObserveError> {
-        let steps = plan(self.policy, observed).steps;
-        // A target may only look full for want of what is read here: how large its instance is.
-        let looks_full = |reason: &Reason| {
-            matches!(reason, Reason::TargetFull { .. } | Reason::TargetsFull { .. })
-        };
-        if steps.iter().any(|it| it.action.target().is_some() || looks_full(&it.reason)) {
-            let allowed = self.allowed(&observed.targets);
-            if is_choice(&allowed) {
-                self.read_loads(&allowed, &observed.instances, &mut loads).await?;
-            }
-        }
-        locate_targets(observed, &loads.instances);
-        observed.sessions.extend(loads.sessions);
-        observed.sessions = unique(std::mem::take(&mut observed.sessions), |session| &session.id);
-        Ok(())
-    }
-
-    /// Reads what is not known yet about how full these targets are.
-    async fn read_loads(
-        &self,
-        targets: &[&Target],
-        known: &[Instance],
-        loads: &mut Loads,
-    ) -> Result<(), ObserveError> {
-        let uncounted = targets.iter().map(|it| &it.id).filter(|id| !loads.counted.contains(*id));
-        let uncounted: BTreeSet<TargetId> = uncounted.cloned().collect();
-        let known: BTreeSet<_> =
-            interfaces(known).chain(interfaces(&loads.instances)).map(|(id, _)| id).collect();
-        let behind = targets.iter().filter_map(|target| match &target.kind {
-            TargetKind::Interface { id, .. } if !known.contains(id) => Some(id.as_str()),
-            _ => None,
-        });
-        let on_targets =
-            Wanted::by("traffic-mirror-target-id", uncounted.iter().map(TargetId::as_str));
-        let behind = Wanted::by(BY_INTERFACE, behind);
-        let (sessions, instances) = try_join!(
-            describe::sessions(self.client, &on_targets),
-            describe::instances(self.client, self.policy, &behind, |_| true),
-        )?;
-        loads.sessions.extend(sessions);
-        loads.instances.extend(instances);
-        loads.counted.extend(uncounted);
-        Ok(())
-    }
-
-    fn allowed<'t>(&self, targets: &'t [Target]) -> Vec<&'t Target> {
-        let allows =
-            |target: &Target| self.policy.allows(&target.id, Some(&target.account), self.account);
-        targets.iter().filter(|target| allows(target)).collect()
-    }
 }
 
 /// Whether something was planned that remembered targets and filters are no ground for: only what is
@@ -388,25 +305,9 @@ fn doubts(steps: &[Step]) -> bool {
     steps.iter().any(|step| !is_plain(&step.action))
 }
 
-/// Whether it matters how full these targets are.
-fn is_choice(allowed: &[&Target]) -> bool {
-    allowed.len() > 1 || allowed.iter().any(|target| source_limit(&target.kind).is_some())
-}
-
-fn locate_targets(observed: &mut Observed, more: &[Instance]) {
-    let by_interface: BTreeMap<_, _> =
-        interfaces(&observed.instances).chain(interfaces(more)).collect();
-    for target in &mut observed.targets {
-        if let TargetKind::Interface { id, instance_type, zone } = &mut target.kind
-            && let Some(instance) = by_interface.get(id)
-        {
-            *instance_type = Some(instance.instance_type.clone());
-            zone.clone_from(&instance.zone);
-        }
-    }
-}
-
-fn interfaces(instances: &[Instance]) -> impl Iterator<Item = (&InterfaceId, &Instance)> {
+pub(crate) fn interfaces(
+    instances: &[Instance],
+) -> impl Iterator<Item = (&InterfaceId, &Instance)> {
     instances
         .iter()
         .flat_map(|instance| instance.interfaces.iter().map(move |found| (&found.id, instance)))
@@ -426,7 +327,7 @@ async fn when<T: Default>(
 }
 
 /// Each item once, as it was read last: pages and calls may overlap.
-fn unique<T, K: Ord + ?Sized>(mut items: Vec<T>, key: impl Fn(&T) -> &K) -> Vec<T> {
+pub(crate) fn unique<T, K: Ord + ?Sized>(mut items: Vec<T>, key: impl Fn(&T) -> &K) -> Vec<T> {
     items.sort_by(|a, b| key(a).cmp(key(b)));
     items.dedup_by(|later, earlier| {
         let is_same = key(later) == key(earlier);
