@@ -31,50 +31,64 @@ pub(crate) async fn send(
     time: DateTime,
     evaluations: &[Evaluation],
 ) -> anyhow::Result<()> {
-    let mut waiting = Vec::new();
-    for evaluation in evaluations {
-        waiting.push(
-            Sent::builder()
-                .compliance_resource_type(&evaluation.subject.resource_type)
-                .compliance_resource_id(&evaluation.subject.id)
-                .compliance_type(compliance_type(evaluation.verdict))
-                .annotation(&evaluation.annotation)
-                .ordering_timestamp(time)
-                .build()
-                .context("an evaluation is incomplete")?,
-        );
+    let (mut refused, mut not_stored) = (None, Vec::new());
+    let mut rest = evaluations;
+    loop {
+        let (now, later) = rest.split_at(rest.len().min(MOST));
+        // What is wrong with some evaluations must not hold up the others.
+        match put(config, token, time, now).await {
+            Ok(failed) => not_stored.extend(failed),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+        rest = later;
+        if rest.is_empty() {
+            break;
+        }
     }
-    let mut refused = None;
+    if let Some(first) = not_stored.first().map(Sent::compliance_resource_id) {
+        let count = not_stored.len();
+        bail!("AWS Config did not store {count} evaluations, such as that of {first}");
+    }
+    refused.map_or(Ok(()), Err)
+}
+
+/// Sends as many as one call takes. Those that AWS Config did not store are sent again, and are
+/// returned where that does not help.
+async fn put(
+    config: &Client,
+    token: &str,
+    time: DateTime,
+    evaluations: &[Evaluation],
+) -> anyhow::Result<Vec<Sent>> {
+    let waiting = evaluations.iter().map(|evaluation| sent(evaluation, time));
+    let mut waiting = waiting.collect::<Result<Vec<_>, _>>()?;
     for _ in 0..TRIES {
-        let mut failed = Vec::new();
-        let mut rest = waiting.as_slice();
-        loop {
-            let (now, later) = rest.split_at(rest.len().min(MOST));
-            let answer = config
-                .put_evaluations()
-                .result_token(token)
-                .test_mode(token == TEST_TOKEN)
-                .set_evaluations(Some(now.to_vec()))
-                .send()
-                .await
-                .context("could not put evaluations");
-            // What is wrong with some evaluations must not hold up the others.
-            match answer {
-                Ok(answer) => failed.extend_from_slice(answer.failed_evaluations()),
-                Err(error) => refused = refused.or(Some(error)),
-            }
-            rest = later;
-            if rest.is_empty() {
-                break;
-            }
+        let answer = config
+            .put_evaluations()
+            .result_token(token)
+            .test_mode(token == TEST_TOKEN)
+            .set_evaluations(Some(waiting))
+            .send()
+            .await
+            .context("could not put evaluations")?;
+        waiting = answer.failed_evaluations.unwrap_or_default();
+        if waiting.is_empty() {
+            break;
         }
-        if failed.is_empty() {
-            return refused.map_or(Ok(()), Err);
-        }
-        waiting = failed;
     }
-    let first = waiting.first().map(Sent::compliance_resource_id).unwrap_or_default();
-    bail!("AWS Config did not store {} evaluations, such as that of {first}", waiting.len())
+    Ok(waiting)
+}
+
+fn sent(evaluation: &Evaluation, time: DateTime) -> anyhow::Result<Sent> {
+    let Evaluation { subject, verdict, annotation } = evaluation;
+    Sent::builder()
+        .compliance_resource_type(&subject.resource_type)
+        .compliance_resource_id(&subject.id)
+        .compliance_type(compliance_type(*verdict))
+        .annotation(annotation)
+        .ordering_timestamp(time)
+        .build()
+        .context("an evaluation is incomplete")
 }
 
 /// A verdict that AWS Config holds.

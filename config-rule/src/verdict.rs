@@ -55,24 +55,22 @@ pub(crate) fn instances(
     plan: &Plan,
     unsupported: Unsupported,
 ) -> Vec<Evaluation> {
-    let mut steps: BTreeMap<&InstanceId, Vec<&Step>> =
-        observed.instances.iter().map(|instance| (&instance.id, Vec::new())).collect();
-    for step in &plan.steps {
-        if let Some(instance) = &step.instance {
-            steps.entry(instance).or_default().push(step);
-        }
-    }
-    steps.into_iter().map(|(id, steps)| instance(id, &steps, unsupported)).collect()
+    // A plan is in the order of instances.
+    let steps = plan.steps.chunk_by(|one, next| one.instance == next.instance);
+    let steps: BTreeMap<&InstanceId, &[Step]> =
+        steps.filter_map(|steps| Some((steps.first()?.instance.as_ref()?, steps))).collect();
+    let of = |id| steps.get(id).copied().unwrap_or_default();
+    observed.instances.iter().map(|it| instance(&it.id, of(&it.id), unsupported)).collect()
 }
 
-fn instance(id: &InstanceId, steps: &[&Step], unsupported: Unsupported) -> Evaluation {
+fn instance(id: &InstanceId, steps: &[Step], unsupported: Unsupported) -> Evaluation {
     let subject = Subject::instance(id);
     let Some(verdict) = steps.iter().map(|step| step.verdict(unsupported)).max() else {
         let annotation = "the instance has no network interface".to_owned();
         return Evaluation { subject, verdict: Verdict::NotApplicable, annotation };
     };
     let decisive = steps.iter().filter(|step| step.verdict(unsupported) == verdict);
-    let reasons: Vec<_> = decisive.map(|step| reason(step)).collect();
+    let reasons: Vec<_> = decisive.map(reason).collect();
     Evaluation { subject, verdict, annotation: cut(&reasons.join("; ")) }
 }
 
