@@ -82,7 +82,7 @@ fn cloud(policy: &Policy, tags: BTreeMap<String, String>) -> Observed {
     let (us, them) = ("111111111111", "222222222222");
     let interface = |id: &str, primary| Interface {
         id: id.parse().unwrap(),
-        kind: "interface".to_owned(),
+        kind: "interface".into(),
         vpc: "vpc-1".parse().ok(),
         primary,
         detaching: false,
@@ -98,7 +98,7 @@ fn cloud(policy: &Policy, tags: BTreeMap<String, String>) -> Observed {
     let sensor = TargetKind::Interface {
         id: "eni-9".parse().unwrap(),
         instance_type: None,
-        zone: Some("a".to_owned()),
+        zone: Some("a".into()),
     };
     let filter = |id: &str, accepts| Filter { id: id.parse().unwrap(), accepts, managed_by: None };
     let ours = Session {
@@ -123,8 +123,8 @@ fn cloud(policy: &Policy, tags: BTreeMap<String, String>) -> Observed {
     let instance = Instance {
         id: "i-1".parse().unwrap(),
         state: InstanceState::Running,
-        instance_type: "m5.large".to_owned(),
-        zone: Some("a".to_owned()),
+        instance_type: "m5.large".into(),
+        zone: Some("a".into()),
         tags,
         interfaces: vec![interface("eni-1", true), interface("eni-2", false)],
     };

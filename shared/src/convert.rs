@@ -3,7 +3,11 @@
 //! An item that lacks what identifies it gives nothing, and a line in the log: one odd answer
 //! must not stop its neighbours.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+    sync::Arc,
+};
 
 use aws_sdk_ec2::types::{
     self as ec2, AttachmentStatus, InstanceStateName, NetworkInterfaceStatus,
@@ -11,7 +15,7 @@ use aws_sdk_ec2::types::{
 };
 
 use crate::{
-    id::InterfaceId,
+    id::{InterfaceId, VpcId},
     observed::{
         Filter, Instance, InstanceState, Interface, LooseInterface, LoosePlace, Session, Target,
         TargetKind,
@@ -36,22 +40,54 @@ pub(crate) fn readable<T, U>(
     converted
 }
 
+/// What very many instances have in common, held once.
+#[derive(Default)]
+pub(crate) struct Common {
+    words: BTreeSet<Arc<str>>,
+    vpcs: BTreeSet<VpcId>,
+}
+
+impl Common {
+    fn word(&mut self, word: &str) -> Arc<str> {
+        once(&mut self.words, word.into())
+    }
+
+    fn vpc(&mut self, vpc: VpcId) -> VpcId {
+        once(&mut self.vpcs, vpc)
+    }
+}
+
+fn once<T: Clone + Ord>(known: &mut BTreeSet<T>, item: T) -> T {
+    if let Some(known) = known.get(&item) {
+        return known.clone();
+    }
+    known.insert(item.clone());
+    item
+}
+
 /// An instance with those of its tags whose keys `reads` accepts: of many instances, the others would
 /// be most of what is held in memory.
-pub(crate) fn instance(instance: &ec2::Instance, reads: impl Fn(&str) -> bool) -> Option<Instance> {
+pub(crate) fn instance(
+    instance: &ec2::Instance,
+    reads: impl Fn(&str) -> bool,
+    common: &mut Common,
+) -> Option<Instance> {
     let tags = instance.tags().iter().filter(|tag| tag.key().is_some_and(&reads));
     let interfaces = instance.network_interfaces().iter();
     let interfaces = interfaces.filter_map(|item| {
-        readable("network interface", item.network_interface_id(), item, interface)
+        readable("network interface", item.network_interface_id(), item, |item| {
+            interface(item, common)
+        })
     });
     let mut interfaces: Vec<_> = interfaces.collect();
     // Room is made for four, and most instances have one.
     interfaces.shrink_to_fit();
+    let zone = instance.placement().and_then(|place| place.availability_zone());
     Some(Instance {
         id: parsed(instance.instance_id())?,
         state: state(instance.state()?.name()?)?,
-        instance_type: instance.instance_type()?.as_str().to_owned(),
-        zone: instance.placement().and_then(|place| place.availability_zone()).map(str::to_owned),
+        instance_type: common.word(instance.instance_type()?.as_str()),
+        zone: zone.map(|zone| common.word(zone)),
         tags: self::tags(tags),
         interfaces,
     })
@@ -69,15 +105,15 @@ fn state(name: &InstanceStateName) -> Option<InstanceState> {
     })
 }
 
-fn interface(interface: &ec2::InstanceNetworkInterface) -> Option<Interface> {
+fn interface(interface: &ec2::InstanceNetworkInterface, common: &mut Common) -> Option<Interface> {
     let attachment = interface.attachment();
     let device = attachment.and_then(ec2::InstanceNetworkInterfaceAttachment::device_index);
     let card = attachment.and_then(ec2::InstanceNetworkInterfaceAttachment::network_card_index);
     let status = attachment.and_then(|attachment| attachment.status());
     Some(Interface {
         id: parsed(interface.network_interface_id())?,
-        kind: interface.interface_type().unwrap_or("interface").to_owned(),
-        vpc: parsed(interface.vpc_id()),
+        kind: common.word(interface.interface_type().unwrap_or("interface")),
+        vpc: parsed(interface.vpc_id()).map(|vpc| common.vpc(vpc)),
         primary: device == Some(0) && card.unwrap_or(0) == 0,
         detaching: matches!(status, Some(AttachmentStatus::Detaching | AttachmentStatus::Detached)),
         ipv6_only: interface.private_ip_address().is_none()
@@ -175,8 +211,23 @@ mod tests {
                 .network_interface_id("eni-1")
                 .attachment(attachment)
                 .build();
-            assert_eq!(interface(&item).unwrap().primary, primary, "{device} {card:?}");
+            assert_eq!(
+                interface(&item, &mut Common::default()).unwrap().primary,
+                primary,
+                "{device} {card:?}"
+            );
         }
+    }
+
+    #[test]
+    fn what_two_instances_have_in_common_is_held_once() {
+        let mut common = Common::default();
+        let mut word = |text| common.word(text);
+        assert!(Arc::ptr_eq(&word("m5.large"), &word("m5.large")));
+        assert_eq!([&*word("m5.large"), &*word("m5.xlarge")], ["m5.large", "m5.xlarge"]);
+        let mut vpc = |text: &str| common.vpc(text.parse().unwrap()).as_str().as_ptr();
+        assert_eq!(vpc("vpc-1"), vpc("vpc-1"));
+        assert_ne!(vpc("vpc-1"), vpc("vpc-2"));
     }
 
     #[test]
@@ -184,6 +235,6 @@ mod tests {
         let item = ec2::TrafficMirrorSession::builder().session_number(1).build();
         assert_eq!(session(&item), None);
         let item = ec2::InstanceNetworkInterface::builder().build();
-        assert_eq!(interface(&item), None);
+        assert_eq!(interface(&item, &mut Common::default()), None);
     }
 }

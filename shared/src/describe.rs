@@ -11,7 +11,7 @@ use aws_smithy_async::future::pagination_stream::PaginationStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    convert::{self, readable},
+    convert::{self, Common, readable},
     id::{AccountId, InterfaceId},
     observe::ObserveError,
     observed::{Filter, Instance, LooseInterface, Session, Target},
@@ -33,8 +33,9 @@ pub(crate) async fn instances(
     wanted: &Wanted,
     matters: impl Fn(&Instance) -> bool,
 ) -> Result<Vec<Instance>, ObserveError> {
-    let instance = |item: &ec2::Instance| {
-        let convert = |item: &_| convert::instance(item, |key| reads_tag(policy, key));
+    let instance = |item: &ec2::Instance, common: &mut Common| {
+        let reads = |key: &str| reads_tag(policy, key);
+        let convert = |item: &_| convert::instance(item, reads, common);
         readable("instance", item.instance_id(), item, convert).filter(&matters)
     };
     wanted
@@ -45,9 +46,10 @@ pub(crate) async fn instances(
                 .include_managed_resources(true)
                 .set_filters(filter);
             let pages = request.into_paginator().page_size(PAGE).items().send();
-            collect("describe instances", pages, |reservation| {
+            let mut common = Common::default();
+            collect("describe instances", pages, move |reservation| {
                 let instances = reservation.instances().iter();
-                instances.filter_map(instance).collect::<Vec<_>>()
+                instances.filter_map(|item| instance(item, &mut common)).collect::<Vec<_>>()
             })
         })
         .await
@@ -171,7 +173,7 @@ fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> ec2::Fil
 async fn collect<T, E, U, I>(
     operation: &'static str,
     mut items: PaginationStream<Result<T, SdkError<E>>>,
-    read: impl Fn(&T) -> I,
+    mut read: impl FnMut(&T) -> I,
 ) -> Result<Vec<U>, ObserveError>
 where
     I: IntoIterator<Item = U>,

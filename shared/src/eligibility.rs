@@ -97,8 +97,8 @@ pub(crate) fn obstacle(
     interface: &Interface,
     target_at: impl Fn(&InterfaceId) -> Option<TargetId>,
 ) -> Option<Reason> {
-    if interface.kind != "interface" {
-        return Some(Reason::InterfaceType { kind: interface.kind.clone() });
+    if &*interface.kind != "interface" {
+        return Some(Reason::InterfaceType { kind: interface.kind.to_string() });
     }
     if let Some(requester) = &interface.requester
         && !MIRRORABLE_REQUESTERS.contains(&requester.as_str())
@@ -112,7 +112,7 @@ pub(crate) fn obstacle(
         return Some(Reason::Ipv6Only);
     }
     if !supports_source(policy, &instance.instance_type) {
-        return Some(Reason::InstanceType { instance_type: instance.instance_type.clone() });
+        return Some(Reason::InstanceType { instance_type: instance.instance_type.to_string() });
     }
     None
 }
@@ -209,7 +209,7 @@ mod tests {
     fn an_interface_target_takes_10_sources_or_100_and_a_load_balancer_any_number() {
         let interface = |instance_type: Option<&str>| TargetKind::Interface {
             id: "eni-1".parse().unwrap(),
-            instance_type: instance_type.map(str::to_owned),
+            instance_type: instance_type.map(Into::into),
             zone: None,
         };
         for (kind, limit) in [

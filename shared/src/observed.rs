@@ -1,6 +1,6 @@
 //! What EC2 says now, as plain data: nothing here decides.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::id::{
     AccountId, FilterId, InstanceId, InterfaceId, SessionId, SessionNumber, TargetId, VpcId,
@@ -31,9 +31,9 @@ pub struct Instance {
     /// Its state.
     pub state: InstanceState,
     /// Its type, such as `m5.large`.
-    pub instance_type: String,
+    pub instance_type: Arc<str>,
     /// Its Availability Zone.
-    pub zone: Option<String>,
+    pub zone: Option<Arc<str>>,
     /// Its tags, keys as written; those that nothing depends on may be left out.
     pub tags: BTreeMap<String, String>,
     /// Its interfaces. A terminated instance has none.
@@ -73,7 +73,7 @@ pub struct Interface {
     /// Its id.
     pub id: InterfaceId,
     /// `interface`, `efa`, `trunk`, …
-    pub kind: String,
+    pub kind: Arc<str>,
     /// Its VPC.
     pub vpc: Option<VpcId>,
     /// Device index 0 on network card 0.
@@ -150,9 +150,9 @@ pub enum TargetKind {
         /// The interface.
         id: InterfaceId,
         /// The instance's type, which decides how many sources fit.
-        instance_type: Option<String>,
+        instance_type: Option<Arc<str>>,
         /// The instance's Availability Zone.
-        zone: Option<String>,
+        zone: Option<Arc<str>>,
     },
     /// A Network Load Balancer.
     NetworkLoadBalancer,

@@ -87,7 +87,7 @@ impl Cloud {
 pub(super) fn instance(id: &str, interfaces: &[&str]) -> Instance {
     let interfaces = interfaces.iter().enumerate().map(|(index, id)| Interface {
         id: id.parse().unwrap(),
-        kind: "interface".to_owned(),
+        kind: "interface".into(),
         vpc: "vpc-1".parse().ok(),
         primary: index == 0,
         detaching: false,
@@ -97,8 +97,8 @@ pub(super) fn instance(id: &str, interfaces: &[&str]) -> Instance {
     Instance {
         id: id.parse().unwrap(),
         state: InstanceState::Running,
-        instance_type: "m5.large".to_owned(),
-        zone: Some("a".to_owned()),
+        instance_type: "m5.large".into(),
+        zone: Some("a".into()),
         tags: [("Mirror".to_owned(), "True".to_owned())].into(),
         interfaces: interfaces.collect(),
     }
@@ -142,8 +142,8 @@ pub(super) fn load_balancer(id: &str, account: &str) -> Target {
 pub(super) fn sensor(id: &str, interface: &str, zone: &str) -> Target {
     let kind = TargetKind::Interface {
         id: interface.parse().unwrap(),
-        instance_type: Some("m5.large".to_owned()),
-        zone: Some(zone.to_owned()),
+        instance_type: Some("m5.large".into()),
+        zone: Some(zone.into()),
     };
     Target { kind, ..load_balancer(id, US) }
 }

@@ -142,11 +142,11 @@ prop_compose! {
             let names: Vec<&str> = free.by_ref().take(interfaces).copied().collect();
             let mut instance = instance(&format!("i-{n}"), &names);
             (instance.state, instance.tags) = (state, tags);
-            instance.instance_type = instance_type.to_owned();
+            instance.instance_type = instance_type.into();
             if let Some(last) = instance.interfaces.last_mut() {
                 last.ipv6_only = odd == 1;
                 last.detaching = odd == 2;
-                if odd == 3 { last.kind = "efa".to_owned(); }
+                if odd == 3 { last.kind = "efa".into(); }
                 if odd == 4 { last.vpc = "vpc-2".parse().ok(); }
             }
             instance

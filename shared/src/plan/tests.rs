@@ -158,7 +158,7 @@ fn what_cannot_be_mirrored_is_blocked_and_loses_its_useless_session() {
 
 #[test]
 fn only_interfaces_of_type_interface_can_be_mirrored() {
-    Cloud::new().interface(|interface| interface.kind = "efa".to_owned()).plans(&[
+    Cloud::new().interface(|interface| interface.kind = "efa".into()).plans(&[
         "i-1 eni-1: block: an interface of type `efa` cannot be mirrored, only one of type \
          `interface`",
     ]);
@@ -185,7 +185,7 @@ fn a_targets_own_interface_cannot_be_mirrored() {
 
 #[test]
 fn an_instance_type_off_the_list_cannot_be_mirrored_until_the_operator_adds_it() {
-    let cloud = || Cloud::new().instance(|i| i.instance_type = "m8g.large".to_owned());
+    let cloud = || Cloud::new().instance(|i| i.instance_type = "m8g.large".into());
     cloud().plans(&["i-1 eni-1: block: instance type `m8g.large` cannot be mirrored (add it to \
                      MIRROR_SUPPORTED_TYPES if it can)"]);
     cloud().set("MIRROR_SUPPORTED_TYPES", "m8g").plans(&[CREATE]);
@@ -221,7 +221,7 @@ fn an_interface_target_is_full_with_10_sources_or_100_by_its_type() {
         Cloud::new().with(|o| {
             let mut target = sensor("tmt-1", "eni-t1", "a");
             if let TargetKind::Interface { instance_type: kind, .. } = &mut target.kind {
-                *kind = Some(instance_type.to_owned());
+                *kind = Some(instance_type.into());
             }
             o.targets = vec![target];
             o.sessions.extend(fill("tmt-1", count));

@@ -41,7 +41,7 @@ pub(crate) fn account(interfaces: usize) -> anyhow::Result<Observed> {
 fn instance(index: usize) -> anyhow::Result<Instance> {
     let interface = Interface {
         id: format!("eni-{index:017x}").parse()?,
-        kind: "interface".to_owned(),
+        kind: "interface".into(),
         vpc: Some("vpc-0".parse()?),
         primary: true,
         detaching: false,
@@ -53,8 +53,8 @@ fn instance(index: usize) -> anyhow::Result<Instance> {
     Ok(Instance {
         id: format!("i-{index:017x}").parse()?,
         state: InstanceState::Running,
-        instance_type: "m5.large".to_owned(),
-        zone: Some((*zone).to_owned()),
+        instance_type: "m5.large".into(),
+        zone: Some((*zone).into()),
         tags: [("Mirror".to_owned(), value.to_owned())].into(),
         interfaces: vec![interface],
     })
@@ -84,8 +84,8 @@ fn targets(account: &AccountId) -> anyhow::Result<Vec<Target>> {
     for index in 1..=SENSORS {
         let kind = TargetKind::Interface {
             id: format!("eni-{index}s").parse()?,
-            instance_type: Some("m5.large".to_owned()),
-            zone: Some("us-east-1a".to_owned()),
+            instance_type: Some("m5.large".into()),
+            zone: Some("us-east-1a".into()),
         };
         targets.push(target(index, kind)?);
     }
