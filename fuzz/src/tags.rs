@@ -2,6 +2,7 @@
 //! setting, `MIRROR_…=value`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use shared::{
     observed::{Filter, Instance, InstanceState, Interface, Observed, Session, Target, TargetKind},
@@ -22,7 +23,7 @@ pub fn check(input: &[u8]) {
         crate::pairs(text).into_iter().partition(|(name, _)| name.starts_with("MIRROR_"));
     let setting = |name: &str| settings.get(name).map(|value| (*value).to_owned());
     let Ok(policy) = Policy::parse(setting) else { return };
-    let tags = tags.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let tags = tags.into_iter().map(|(key, value)| (key.into(), value.into()));
     let observed = cloud(&policy, tags.collect());
     check_plan(&policy, &observed);
     check_sweep(&policy, &observed.instances[0]);
@@ -46,7 +47,7 @@ fn check_plan(policy: &Policy, observed: &Observed) {
         }
     }
     let mut fewer = observed.clone();
-    fewer.instances[0].tags.retain(|key, _| reads_tag(policy, key));
+    fewer.instances[0].tags.retain(|(key, _)| reads_tag(policy, key));
     assert_eq!(planned, plan(policy, &fewer), "nothing depends on the other tags");
 }
 
@@ -55,11 +56,11 @@ fn check_sweep(policy: &Policy, instance: &Instance) {
     if policy.scope == Scope::Tagged && selected(policy, instance).is_ok() {
         let spellings = spellings(&policy.tag_key);
         assert!(spellings.len() <= 200, "more values than a request takes");
-        let is_found = |key: &String| {
+        let is_found = |key: &Arc<str>| {
             let key: Vec<char> = key.chars().collect();
             spellings.iter().any(|it| matches(&it.chars().collect::<Vec<_>>(), &key))
         };
-        assert!(instance.tags.keys().any(is_found), "{:?}", instance.tags);
+        assert!(instance.tags.iter().map(|(key, _)| key).any(is_found), "{:?}", instance.tags);
     }
 }
 
@@ -78,7 +79,7 @@ fn matches(pattern: &[char], text: &[char]) -> bool {
 
 /// An instance with these tags and two interfaces. One has a session of ours, the other a foreign
 /// one; of three targets one is another account's, and of three filters one is empty.
-fn cloud(policy: &Policy, tags: BTreeMap<String, String>) -> Observed {
+fn cloud(policy: &Policy, tags: Vec<(Arc<str>, Arc<str>)>) -> Observed {
     let (us, them) = ("111111111111", "222222222222");
     let interface = |id: &str, primary| Interface {
         id: id.parse().unwrap(),

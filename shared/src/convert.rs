@@ -3,11 +3,7 @@
 //! An item that lacks what identifies it gives nothing, and a line in the log: one odd answer
 //! must not stop its neighbours.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    str::FromStr,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, str::FromStr, sync::Arc};
 
 use aws_sdk_ec2::types::{
     self as ec2, AttachmentStatus, InstanceStateName, NetworkInterfaceStatus,
@@ -72,7 +68,11 @@ pub(crate) fn instance(
     reads: impl Fn(&str) -> bool,
     common: &mut Common,
 ) -> Option<Instance> {
-    let tags = instance.tags().iter().filter(|tag| tag.key().is_some_and(&reads));
+    let tags = instance.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value())));
+    let tags = tags.filter(|(key, _)| reads(key));
+    let tags = tags.map(|(key, value)| (common.word(key), common.word(value.unwrap_or_default())));
+    let mut tags: Vec<_> = tags.collect();
+    tags.sort();
     let interfaces = instance.network_interfaces().iter();
     let interfaces = interfaces.filter_map(|item| {
         readable("network interface", item.network_interface_id(), item, |item| {
@@ -80,15 +80,16 @@ pub(crate) fn instance(
         })
     });
     let mut interfaces: Vec<_> = interfaces.collect();
-    // Room is made for four, and most instances have one.
+    // Room is made for four of each, and most instances have one.
     interfaces.shrink_to_fit();
+    tags.shrink_to_fit();
     let zone = instance.placement().and_then(|place| place.availability_zone());
     Some(Instance {
         id: parsed(instance.instance_id())?,
         state: state(instance.state()?.name()?)?,
         instance_type: common.word(instance.instance_type()?.as_str()),
         zone: zone.map(|zone| common.word(zone)),
-        tags: self::tags(tags),
+        tags,
         interfaces,
     })
 }
@@ -149,7 +150,7 @@ pub(crate) fn session(session: &ec2::TrafficMirrorSession) -> Option<Session> {
         number: session.session_number()?,
         packet_length: session.packet_length(),
         vni: session.virtual_network_id(),
-        managed_by: tags(session.tags().iter()).remove(OWNER_TAG),
+        managed_by: owner(session.tags()),
     })
 }
 
@@ -181,13 +182,13 @@ pub(crate) fn filter(filter: &ec2::TrafficMirrorFilter) -> Option<Filter> {
     Some(Filter {
         id: parsed(filter.traffic_mirror_filter_id())?,
         accepts,
-        managed_by: tags(filter.tags().iter()).remove(OWNER_TAG),
+        managed_by: owner(filter.tags()),
     })
 }
 
-fn tags<'a>(tags: impl Iterator<Item = &'a ec2::Tag>) -> BTreeMap<String, String> {
-    let pairs = tags.filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())));
-    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+fn owner(tags: &[ec2::Tag]) -> Option<String> {
+    let tag = tags.iter().find(|tag| tag.key() == Some(OWNER_TAG))?;
+    Some(tag.value().unwrap_or_default().to_owned())
 }
 
 fn parsed<T: FromStr>(text: Option<&str>) -> Option<T> {
@@ -228,6 +229,25 @@ mod tests {
         let mut vpc = |text: &str| common.vpc(text.parse().unwrap()).as_str().as_ptr();
         assert_eq!(vpc("vpc-1"), vpc("vpc-1"));
         assert_ne!(vpc("vpc-1"), vpc("vpc-2"));
+    }
+
+    #[test]
+    fn the_tags_that_are_read_are_in_the_order_of_their_keys() {
+        let tag = |key, value: Option<&str>| {
+            ec2::Tag::builder().key(key).set_value(value.map(str::to_owned)).build()
+        };
+        let state = ec2::InstanceState::builder().name(InstanceStateName::Running).build();
+        let item = ec2::Instance::builder()
+            .instance_id("i-1")
+            .state(state)
+            .instance_type("m5.large".into())
+            .tags(tag("mirror", None))
+            .tags(tag("Owner", Some("me")))
+            .tags(tag("Mirror", Some("True")))
+            .build();
+        let instance = instance(&item, |key| key != "Owner", &mut Common::default()).unwrap();
+        let tags: Vec<_> = instance.tags.iter().map(|(key, value)| (&**key, &**value)).collect();
+        assert_eq!(tags, [("Mirror", "True"), ("mirror", "")]);
     }
 
     #[test]

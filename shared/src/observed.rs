@@ -1,6 +1,6 @@
 //! What EC2 says now, as plain data: nothing here decides.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::id::{
     AccountId, FilterId, InstanceId, InterfaceId, SessionId, SessionNumber, TargetId, VpcId,
@@ -34,8 +34,8 @@ pub struct Instance {
     pub instance_type: Arc<str>,
     /// Its Availability Zone.
     pub zone: Option<Arc<str>>,
-    /// Its tags, keys as written; those that nothing depends on may be left out.
-    pub tags: BTreeMap<String, String>,
+    /// Its tags, key and value as written, by key; those that nothing depends on may be left out.
+    pub tags: Vec<(Arc<str>, Arc<str>)>,
     /// Its interfaces. A terminated instance has none.
     pub interfaces: Vec<Interface>,
 }

@@ -41,7 +41,10 @@ impl Cloud {
 
     /// Adds a tag to `i-1`.
     pub(super) fn tag(mut self, key: &str, value: &str) -> Self {
-        self.observed.instances[0].tags.insert(key.to_owned(), value.to_owned());
+        let tags = &mut self.observed.instances[0].tags;
+        tags.retain(|(other, _)| **other != *key);
+        tags.push((key.into(), value.into()));
+        tags.sort();
         self
     }
 
@@ -99,7 +102,7 @@ pub(super) fn instance(id: &str, interfaces: &[&str]) -> Instance {
         state: InstanceState::Running,
         instance_type: "m5.large".into(),
         zone: Some("a".into()),
-        tags: [("Mirror".to_owned(), "True".to_owned())].into(),
+        tags: vec![("Mirror".into(), "True".into())],
         interfaces: interfaces.collect(),
     }
 }

@@ -141,7 +141,8 @@ prop_compose! {
             let (interfaces, state, tags, instance_type, odd) = host;
             let names: Vec<&str> = free.by_ref().take(interfaces).copied().collect();
             let mut instance = instance(&format!("i-{n}"), &names);
-            (instance.state, instance.tags) = (state, tags);
+            instance.state = state;
+            instance.tags = tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
             instance.instance_type = instance_type.into();
             if let Some(last) = instance.interfaces.last_mut() {
                 last.ipv6_only = odd == 1;

@@ -731,7 +731,7 @@ fn a_session_that_moves_away_makes_room_for_one_that_wants_in() {
     let cloud = Cloud::new().tag("Mirror-Target", "tmt-2").with(|o| {
         o.targets = vec![sensor("tmt-2", "eni-t2", "a"), load_balancer("tmt-3", US)];
         let mut second = instance("i-2", &["eni-2"]);
-        second.tags.insert("Mirror-Target".to_owned(), "tmt-3".to_owned());
+        second.tags.push(("Mirror-Target".into(), "tmt-3".into()));
         o.instances.push(second);
         o.sessions.extend(fill("tmt-2", 9));
         let mut leaving = ours("tms-2", "eni-2", 1);

@@ -55,7 +55,7 @@ fn instance(index: usize) -> anyhow::Result<Instance> {
         state: InstanceState::Running,
         instance_type: "m5.large".into(),
         zone: Some((*zone).into()),
-        tags: [("Mirror".to_owned(), value.to_owned())].into(),
+        tags: vec![("Mirror".into(), value.into())],
         interfaces: vec![interface],
     })
 }

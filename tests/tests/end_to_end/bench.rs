@@ -54,7 +54,7 @@ fn the_benchmark_measures_every_figure() {
         ("Cold start, EC2 by HTTPS", 5, 8),
         ("Events, EC2 by HTTP", 4, 11),
         ("Packages", 3, 2),
-        ("Sweeps, EC2 by HTTP", 7, 8),
+        ("Sweeps, EC2 by HTTP", 8, 8),
         ("`plan`", 2, 2),
     ];
     assert_eq!(found, expected);

@@ -72,12 +72,12 @@ const SWEEPS: [Sweep; 8] = [
         others_mirror: Some("False"),
     },
     Sweep {
-        name: "the same with scope all, the others wanted: more than fit into an account",
+        name: "the same with scope all, the others tagged, too: more than fit into an account",
         function: "automirror",
         scope: "all",
         mirrored: 10_000,
         others: 90_000,
-        others_mirror: None,
+        others_mirror: Some("True"),
     },
     Sweep {
         name: "config-rule: 10,000 instances, 10,000 sessions, no verdict yet",
@@ -96,12 +96,12 @@ const SWEEPS: [Sweep; 8] = [
         others_mirror: None,
     },
     Sweep {
-        name: "config-rule: the same with scope all, the others wanted",
+        name: "config-rule: the same with scope all, the others tagged, too",
         function: "config-rule",
         scope: "all",
         mirrored: 10_000,
         others: 90_000,
-        others_mirror: None,
+        others_mirror: Some("True"),
     },
 ];
 
@@ -139,7 +139,7 @@ impl Sweep {
         if self.function == "config-rule" {
             // Of what it holds, AWS Config says that it is nothing yet.
             least += looked_at.div_ceil(EVALUATIONS) + 1;
-        } else if self.scope == "all" && self.others_mirror.is_none() {
+        } else if self.others_mirror == Some("True") {
             // EC2 must have said once that the account is full.
             least += 1;
         }
