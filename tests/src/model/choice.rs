@@ -15,6 +15,8 @@ pub enum Choice {
     Begin { message: String, deletions: Option<usize> },
     /// EC2 does a call and answers it.
     Call { message: String, call: usize, action: String },
+    /// EC2 answers a read from before the last change.
+    Outdated { message: String, call: usize, action: String },
     /// A process ends while it waits.
     End { message: String },
     /// EC2 does a call, and the process ends without an answer.
@@ -51,6 +53,10 @@ impl Run {
             for (call, request) in work.process.held.waiting().iter().enumerate() {
                 let action = request.action().to_owned();
                 choices.push(Choice::Call { message: name(), call, action: action.clone() });
+                if action.starts_with("Describe") && self.outdated().is_some() {
+                    let action = action.clone();
+                    choices.push(Choice::Outdated { message: name(), call, action });
+                }
                 if self.kills > 0 && !action.starts_with("Describe") {
                     choices.push(Choice::EndUnanswered { message: name(), call, action });
                 }

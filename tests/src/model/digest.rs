@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::message::Message;
 use super::process::Work;
 use super::run::Run;
+use crate::world::{Session, World};
 
 impl Run {
     /// Nothing is under way and nothing waits.
@@ -14,9 +15,10 @@ impl Run {
 
     pub(super) fn digest(&self) -> String {
         let mut text = self.rest();
-        let Self { turns, kills, .. } = self;
+        let Self { turns, kills, stale, .. } = self;
         let warm: Vec<_> = self.warm.iter().map(|process| process.deletions).collect();
         let _ = writeln!(text, "{turns} turns, {kills} ends, warm {warm:?}");
+        let _ = writeln!(text, "{stale} outdated answers, from {:?}", self.outdated());
         let queue = self.queue.iter().map(Message::text);
         let _ = writeln!(text, "queue {:?}", self.named(queue));
         for Work { process, message, .. } in &self.at_work {
@@ -37,20 +39,29 @@ impl Run {
 
     /// What is left when nothing is under way.
     pub(super) fn rest(&self) -> String {
-        let world = self.cloud.world();
-        let sessions = world.sessions().map(|session| {
-            let crate::world::Session { id, target, filter, number, tags, .. } = session;
-            format!("{id} to {target} through {filter} as {number} {tags:?}")
-        });
         let returned = self.returned.iter().map(Message::text);
         format!(
-            "minute {}, tagged {}, sessions {:?}, tokens {:?}, returned {:?}\n",
+            "minute {}, {}, tokens {:?}, returned {:?}\n",
             self.minute,
-            self.site.is_tagged(&world),
-            self.named(sessions),
+            self.shown(&self.cloud.world()),
             self.tokens,
             self.named(returned),
         )
+    }
+
+    /// What a read from before the last change would show, where it would show anything else.
+    pub(super) fn outdated(&self) -> Option<String> {
+        let world = self.cloud.world();
+        let shown = self.shown(world.frozen()?);
+        (self.stale > 0 && shown != self.shown(&world)).then_some(shown)
+    }
+
+    fn shown(&self, world: &World) -> String {
+        let sessions = world.sessions().map(|session| {
+            let Session { id, target, filter, number, tags, .. } = session;
+            format!("{id} to {target} through {filter} as {number} {tags:?}")
+        });
+        format!("tagged {}, sessions {:?}", self.site.is_tagged(world), self.named(sessions))
     }
 
     fn named(&self, texts: impl Iterator<Item = String>) -> Vec<String> {

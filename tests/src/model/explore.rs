@@ -120,7 +120,9 @@ impl Model for Exploration {
     fn properties(&self) -> Vec<Property<Self>> {
         let always = [
             Property::always(SAFE, |_, state: &State| state.broken.is_none()),
-            Property::always(MIRRORED, |_, state: &State| !state.ending.unmirrored),
+            Property::always(MIRRORED, |model: &Self, state: &State| {
+                !state.ending.unmirrored || model.scenario.stale > 0
+            }),
             Property::always(SETTLED, |model: &Self, state: &State| {
                 state.ending.after_messages.is_none()
                     || model.scenario.reaches.contains(&Race::LeftToSweep)
@@ -133,7 +135,8 @@ impl Model for Exploration {
 }
 
 const SAFE: &str = "no foreign session is touched, no limit passed, and a token makes one session";
-const MIRRORED: &str = "what is tagged is mirrored when the messages are done";
+const MIRRORED: &str =
+    "what is tagged is mirrored when the messages are done, if no answer was outdated";
 const SETTLED: &str = "all is right when the messages are done";
 const SWEPT: &str = "all is right after a sweep, and another one changes nothing";
 
@@ -141,6 +144,7 @@ fn happens(race: Race) -> Property<Exploration> {
     // A property is a plain function and can hold no race.
     let saw: fn(&Exploration, &State) -> bool = match race {
         Race::TwoCreate => |_, state| state.marks.contains(&Race::TwoCreate),
+        Race::StaleRead => |_, state| state.marks.contains(&Race::StaleRead),
         Race::StaleCreation => |_, state| state.marks.contains(&Race::StaleCreation),
         Race::StaleDeletion => |_, state| state.marks.contains(&Race::StaleDeletion),
         Race::AnotherAnswer => |_, state| state.marks.contains(&Race::AnotherAnswer),

@@ -8,6 +8,7 @@ use super::site::is_ours;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Race {
     TwoCreate,
+    StaleRead,
     StaleCreation,
     StaleDeletion,
     AnotherAnswer,
@@ -22,6 +23,7 @@ impl Race {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::TwoCreate => "two ask for one session at once",
+            Self::StaleRead => "EC2 answers from before the last change",
             Self::StaleCreation => "a session is made though the tag is gone by now",
             Self::StaleDeletion => "a session is deleted though the tag is there by now",
             Self::AnotherAnswer => "EC2 answers with the session of another invocation",

@@ -22,6 +22,7 @@ use super::scenario::Scenario;
 use super::site::{Site, is_ours};
 use crate::cloud::Cloud;
 use crate::deployment::passes;
+use crate::fault::{Fault, Kind};
 
 pub(super) const CREATE: &str = "CreateTrafficMirrorSession";
 pub(super) const DELETE: &str = "DeleteTrafficMirrorSession";
@@ -42,6 +43,7 @@ pub(super) struct Run {
     pub(super) returned: Vec<Message>,
     pub(super) turns: usize,
     pub(super) kills: usize,
+    pub(super) stale: usize,
     pub(super) minute: u64,
     pub(super) names: Names,
     /// The session that each token made last.
@@ -78,6 +80,7 @@ impl Run {
             returned: Vec::new(),
             turns: scenario.turns,
             kills: scenario.kills,
+            stale: scenario.stale,
             minute: 0,
             names: Names::default(),
             tokens: BTreeMap::new(),
@@ -96,6 +99,12 @@ impl Run {
         match choice {
             Choice::Begin { message, deletions } => self.begin(message, *deletions),
             Choice::Call { message, call, .. } => self.let_through(message, *call, Fate::Answered),
+            Choice::Outdated { message, call, action } => {
+                self.stale -= 1;
+                self.marks.insert(Race::StaleRead);
+                self.cloud.faults().add(Fault::once(action, Kind::StaleRead));
+                self.let_through(message, *call, Fate::Answered);
+            }
             Choice::EndUnanswered { message, call, .. } => {
                 self.let_through(message, *call, Fate::Unanswered);
                 self.end(message);
@@ -116,6 +125,9 @@ impl Run {
     fn let_through(&mut self, message: &str, call: usize, fate: Fate) {
         let held = self.work(message).process.held.clone();
         let request = held.waiting().swap_remove(call);
+        if !request.action().starts_with("Describe") {
+            self.cloud.world().freeze();
+        }
         held.let_through(call, fate);
         self.wait();
         if request.action() == CREATE {
@@ -201,6 +213,7 @@ impl Run {
         self.turns -= 1;
         let mut world = self.cloud.world();
         world.take_events();
+        world.freeze();
         act.perform(&mut world, &self.site);
         let events = world.take_events();
         self.guard.remember_foreign(&world);

@@ -23,6 +23,8 @@ pub struct Scenario {
     pub turns: usize,
     /// How many processes may end at work.
     pub kills: usize,
+    /// How many reads may be answered from before the last change.
+    pub stale: usize,
     /// How often a minute passes: the next client token is another one.
     pub minutes: u64,
     /// Whether EC2 answers a token with a session that is gone.
@@ -66,6 +68,7 @@ const NOTHING: Scenario = Scenario {
     acts: &[],
     turns: 0,
     kills: 0,
+    stale: 0,
     minutes: 0,
     token_outlives_session: true,
     token_is_for_tags: true,
@@ -110,6 +113,14 @@ pub fn everyday() -> Vec<Scenario> {
         reaches: &[Race::StaleDeletion],
         ..NOTHING
     };
+    let outdated = Scenario {
+        name: "an event, an act and an outdated answer",
+        stale: 1,
+        acts: &[Act::Untag, Act::DeleteOurs, Act::LeadElsewhere],
+        reaches: &[Race::StaleRead, Race::LeftToSweep],
+        mirrored: true,
+        ..untagged.clone()
+    };
     let meddled = Scenario {
         name: "an event and an act",
         mirrored: true,
@@ -118,7 +129,7 @@ pub fn everyday() -> Vec<Scenario> {
         turns: 1,
         ..NOTHING
     };
-    let mut all = vec![swept, ended, next_minute, twice, untagged];
+    let mut all = vec![swept, ended, next_minute, twice, untagged, outdated];
     all.push(Scenario {
         name: "the first event and an act",
         mirrored: false,
@@ -134,6 +145,7 @@ pub fn everyday() -> Vec<Scenario> {
 /// What takes too long for that, the smallest first.
 pub fn thorough() -> Vec<Scenario> {
     let reaches = &[Race::StaleCreation, Race::LeftToSweep];
+    let outdated = &[Race::StaleRead, Race::StaleCreation, Race::LeftToSweep];
     let act = Scenario {
         name: "an event, a sweep and an act",
         events: 1,
@@ -149,7 +161,20 @@ pub fn thorough() -> Vec<Scenario> {
     let two_acts = Scenario { name: "two events and two acts", turns: 2, ..two.clone() };
     let two_ended = Scenario { name: "two events, an act and an end", kills: 1, ..two.clone() };
     let all = Scenario { name: "two events, a sweep and an act", events: 2, ..act.clone() };
+    let stale = Scenario {
+        name: "an event, a sweep, an act and an outdated answer",
+        stale: 1,
+        reaches: outdated,
+        ..act.clone()
+    };
+    let two_stale = Scenario {
+        name: "two events, an act and two outdated answers",
+        stale: 2,
+        reaches: outdated,
+        ..two.clone()
+    };
     let mut scenarios = of_every_token(&act);
+    scenarios.extend([stale, two_stale]);
     scenarios.extend([acts, two, two_acts, two_ended, end, all]);
     scenarios
 }
