@@ -5,9 +5,7 @@ use std::{process::ExitCode, time::SystemTime};
 use anyhow::anyhow;
 use config_rule::handler::Handler;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::{
-    client, observe::warm_up, policy::Policy, settings::check_names, surroundings::Memory,
-};
+use shared::{client, observe::connect, policy::Policy, settings::check_names};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -27,8 +25,7 @@ async fn run() -> anyhow::Result<()> {
     Policy::parse(setting)?;
     let config = client::config().await;
     let ec2 = aws_sdk_ec2::Client::new(&config);
-    // What is read is forgotten: verdicts are about what EC2 says when it is asked.
-    warm_up(&ec2, &Memory::default(), now()).await;
+    connect(&ec2).await;
     let handler = Handler { setting, now, ec2, config: aws_sdk_config::Client::new(&config) };
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event)))

@@ -85,14 +85,34 @@ pub struct Observer<'a> {
 const WARM_UP: Duration = Duration::from_secs(3);
 
 /// Reads targets and filters before any event comes. That also makes the connection to EC2 and
-/// everything else that the first event would otherwise wait for. A failure is only said: if it lasts,
-/// the first event fails with it.
+/// everything else that the first event would otherwise wait for.
+///
+/// One after the other, so on one connection: the first event mostly needs no second one.
 pub async fn warm_up(client: &Client, memory: &Memory, now: SystemTime) {
-    match timeout(WARM_UP, read_surroundings(client)).await {
-        Ok(Ok(surroundings)) => memory.keep(surroundings, now),
+    let read = async {
+        let targets = describe::targets(client).await?;
+        let filters = describe::filters(client).await?;
+        Ok(Surroundings { targets, filters })
+    };
+    if let Some(surroundings) = before_any_event(read).await {
+        memory.keep(surroundings, now);
+    }
+}
+
+/// Makes connections to EC2 before any event comes, for events that are read without a memory: that
+/// takes several calls side by side.
+pub async fn connect(client: &Client) {
+    before_any_event(read_surroundings(client)).await;
+}
+
+/// A failure is only said: if it lasts, the first event fails with it.
+async fn before_any_event<T>(read: impl Future<Output = Result<T, ObserveError>>) -> Option<T> {
+    match timeout(WARM_UP, read).await {
+        Ok(Ok(read)) => return Some(read),
         Ok(Err(error)) => debug!("not warmed up: {}", DisplayErrorContext(error)),
         Err(_) => debug!("not warmed up: EC2 took more than {WARM_UP:?}"),
     }
+    None
 }
 
 async fn read_surroundings(client: &Client) -> Result<Surroundings, ObserveError> {

@@ -10,6 +10,7 @@ mod service;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -61,6 +62,7 @@ struct Shared {
     config: Mutex<Config>,
     faults: Faults,
     calls: Mutex<Vec<Call>>,
+    connections: AtomicUsize,
     /// Those with a policy.
     roles: Mutex<BTreeMap<String, Role>>,
     /// None: any number of requests is taken.
@@ -116,6 +118,11 @@ impl Cloud {
         self.shared.world()
     }
 
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
     /// The state of AWS Config. Whoever needs the world too takes the world first, as the requests
     /// do: the other way round, both would wait for ever.
     pub fn config(&self) -> MutexGuard<'_, Config> {
@@ -169,6 +176,7 @@ impl Shared {
             config: Mutex::default(),
             faults: Faults::new(options.seed),
             calls: Mutex::default(),
+            connections: AtomicUsize::default(),
             roles: Mutex::default(),
             rates: Mutex::default(),
             fixed_time: options.fixed_time,

@@ -12,8 +12,13 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Accepts connections, and gives each request the means to cut its own.
-pub(super) struct Lines(pub(super) TcpListener);
+use super::Shared;
+
+/// Accepts connections, counts them, and gives each request the means to cut its own.
+pub(super) struct Lines {
+    pub(super) listener: TcpListener,
+    pub(super) shared: Arc<Shared>,
+}
 
 /// A connection.
 pub(super) struct Line {
@@ -38,7 +43,8 @@ impl Listener for Lines {
 
     async fn accept(&mut self) -> (Line, Cut) {
         // The listener of axum knows what to do about errors.
-        let (stream, _): (TcpStream, SocketAddr) = Listener::accept(&mut self.0).await;
+        let (stream, _): (TcpStream, SocketAddr) = Listener::accept(&mut self.listener).await;
+        self.shared.connections.fetch_add(1, Ordering::Relaxed);
         // Without it, small answers wait for the client's delayed acknowledgement. Where it fails,
         // the connection is gone already, and reading from it will say so.
         stream.set_nodelay(true).ok();

@@ -15,9 +15,10 @@ use super::line::{Cut, Lines};
 use super::reply::{Reply, reply};
 
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let lines = Lines { listener, shared: Arc::clone(&shared) };
     let router = Router::new().fallback(handle).with_state(shared);
     let service = router.into_make_service_with_connect_info::<Cut>();
-    if let Err(err) = axum::serve(Lines(listener), service).await {
+    if let Err(err) = axum::serve(lines, service).await {
         eprintln!("local cloud: {err:#}");
     }
 }

@@ -44,6 +44,16 @@ async fn targets_and_filters_are_read_before_the_first_event() {
 }
 
 #[tokio::test]
+async fn the_first_event_needs_no_second_connection() {
+    let mut stage = stage().await;
+    let before = stage.deployment.cloud.connections();
+    stage.restart().await;
+    assert_eq!(stage.deployment.cloud.connections() - before, 1);
+    stage.mirror_one().await;
+    assert_eq!(stage.deployment.cloud.connections() - before, 1);
+}
+
+#[tokio::test]
 async fn a_process_that_cannot_read_ahead_works_all_the_same() {
     let mut stage = stage().await;
     stage.fault(Fault::new(
