@@ -94,7 +94,7 @@ impl Handler {
         let Some(account) = AccountId::of_arn(arn) else {
             return Work::failed(&format!("the function's ARN {} names no account", quoted(arn)));
         };
-        let read = self.observe(&account, subjects);
+        let read = self.observe(&account, subjects, deleted);
         let observed = match deadline.cut(read).await {
             Some(Ok(observed)) => observed,
             Some(Err(error)) => return Work::failed(&format!("{:#}", anyhow::Error::from(error))),
@@ -150,8 +150,12 @@ impl Handler {
         &self,
         account: &AccountId,
         subjects: &BTreeSet<Subject>,
+        deleted: &BTreeSet<SessionId>,
     ) -> Result<Observed, ObserveError> {
-        self.observer(account).observe(subjects).await
+        let mut observed = self.observer(account).observe(subjects).await?;
+        // EC2's answers may lag behind what CloudTrail tells.
+        observed.sessions.retain(|session| !deleted.contains(&session.id));
+        Ok(observed)
     }
 
     fn observer<'a>(&'a self, account: &'a AccountId) -> Observer<'a> {
@@ -180,7 +184,7 @@ impl Handler {
         if subjects.is_empty() {
             return Carried::default();
         }
-        let read = self.observe(account, &subjects);
+        let read = self.observe(account, &subjects, invocation.deleted);
         let Some(Ok(mut observed)) = invocation.deadline.cut(read).await else {
             // Then the record comes again.
             let left = lost.into_iter().map(|step| (step.clone(), Outcome::OutOfTime));

@@ -1,7 +1,7 @@
 //! Sends verdicts to AWS Config and reads back what it holds: the only module that speaks to it about
 //! a rule.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use anyhow::{Context, bail};
 use aws_sdk_config::{
@@ -31,52 +31,58 @@ pub(crate) async fn send(
     time: DateTime,
     evaluations: &[Evaluation],
 ) -> anyhow::Result<()> {
-    let (mut refused, mut not_stored) = (None, Vec::new());
+    let mut left = Left::default();
     let mut rest = evaluations;
     loop {
         let (now, later) = rest.split_at(rest.len().min(MOST));
-        // What is wrong with some evaluations must not hold up the others.
-        match put(config, token, time, now).await {
-            Ok(failed) => not_stored.extend(failed),
-            Err(error) => refused = refused.or(Some(error)),
-        }
+        let now = now.iter().map(|evaluation| sent(evaluation, time));
+        left.note(put(config, token, now.collect::<Result<_, _>>()?).await);
         rest = later;
         if rest.is_empty() {
             break;
         }
     }
-    if let Some(first) = not_stored.first().map(Sent::compliance_resource_id) {
-        let count = not_stored.len();
-        bail!("AWS Config did not store {count} evaluations, such as that of {first}");
-    }
-    refused.map_or(Ok(()), Err)
-}
-
-/// Sends as many as one call takes. Those that AWS Config did not store are sent again, and are
-/// returned where that does not help.
-async fn put(
-    config: &Client,
-    token: &str,
-    time: DateTime,
-    evaluations: &[Evaluation],
-) -> anyhow::Result<Vec<Sent>> {
-    let waiting = evaluations.iter().map(|evaluation| sent(evaluation, time));
-    let mut waiting = waiting.collect::<Result<Vec<_>, _>>()?;
-    for _ in 0..TRIES {
-        let answer = config
-            .put_evaluations()
-            .result_token(token)
-            .test_mode(token == TEST_TOKEN)
-            .set_evaluations(Some(waiting))
-            .send()
-            .await
-            .context("could not put evaluations")?;
-        waiting = answer.failed_evaluations.unwrap_or_default();
-        if waiting.is_empty() {
-            break;
+    for _ in 1..TRIES {
+        for again in mem::take(&mut left.not_stored).chunks(MOST) {
+            left.note(put(config, token, again.to_vec()).await);
         }
     }
-    Ok(waiting)
+    if let Some(first) = left.not_stored.first().map(Sent::compliance_resource_id) {
+        let count = left.not_stored.len();
+        bail!("AWS Config did not store {count} evaluations, such as that of {first}");
+    }
+    left.refused.map_or(Ok(()), Err)
+}
+
+/// What is left after some calls: what is wrong with some evaluations must not hold up the others.
+#[derive(Default)]
+struct Left {
+    /// Evaluations that AWS Config answered it did not store.
+    not_stored: Vec<Sent>,
+    /// Why the first call failed that did.
+    refused: Option<anyhow::Error>,
+}
+
+impl Left {
+    fn note(&mut self, answer: anyhow::Result<Vec<Sent>>) {
+        match answer {
+            Ok(not_stored) => self.not_stored.extend(not_stored),
+            Err(error) => self.refused = self.refused.take().or(Some(error)),
+        }
+    }
+}
+
+/// Sends as many as one call takes. Those that AWS Config did not store come back.
+async fn put(config: &Client, token: &str, evaluations: Vec<Sent>) -> anyhow::Result<Vec<Sent>> {
+    let answer = config
+        .put_evaluations()
+        .result_token(token)
+        .test_mode(token == TEST_TOKEN)
+        .set_evaluations(Some(evaluations))
+        .send()
+        .await
+        .context("could not put evaluations")?;
+    Ok(answer.failed_evaluations.unwrap_or_default())
 }
 
 fn sent(evaluation: &Evaluation, time: DateTime) -> anyhow::Result<Sent> {

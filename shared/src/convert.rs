@@ -44,40 +44,40 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    fn word(&mut self, word: &str) -> Arc<str> {
-        once(&mut self.words, word.into())
-    }
-
-    fn vpc(&mut self, vpc: VpcId) -> VpcId {
-        once(&mut self.vpcs, vpc)
+    pub(crate) fn share(&mut self, instance: &mut Instance) {
+        let Instance { instance_type, zone, tags, interfaces, .. } = instance;
+        let tags = tags.iter_mut().flat_map(|(key, value)| [key, value]);
+        for word in [instance_type].into_iter().chain(zone).chain(tags) {
+            share(&mut self.words, word);
+        }
+        for Interface { kind, vpc, .. } in interfaces {
+            share(&mut self.words, kind);
+            if let Some(vpc) = vpc {
+                share(&mut self.vpcs, vpc);
+            }
+        }
     }
 }
 
-fn once<T: Clone + Ord>(known: &mut BTreeSet<T>, item: T) -> T {
-    if let Some(known) = known.get(&item) {
-        return known.clone();
+fn share<T: Clone + Ord>(known: &mut BTreeSet<T>, item: &mut T) {
+    if let Some(known) = known.get(item) {
+        item.clone_from(known);
+    } else {
+        known.insert(item.clone());
     }
-    known.insert(item.clone());
-    item
 }
 
 /// An instance with those of its tags whose keys `reads` accepts: of many instances, the others would
 /// be most of what is held in memory.
-pub(crate) fn instance(
-    instance: &ec2::Instance,
-    reads: impl Fn(&str) -> bool,
-    common: &mut Common,
-) -> Option<Instance> {
+pub(crate) fn instance(instance: &ec2::Instance, reads: impl Fn(&str) -> bool) -> Option<Instance> {
     let tags = instance.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value())));
     let tags = tags.filter(|(key, _)| reads(key));
-    let tags = tags.map(|(key, value)| (common.word(key), common.word(value.unwrap_or_default())));
+    let tags = tags.map(|(key, value)| (key.into(), value.unwrap_or_default().into()));
     let mut tags: Vec<_> = tags.collect();
     tags.sort();
     let interfaces = instance.network_interfaces().iter();
     let interfaces = interfaces.filter_map(|item| {
-        readable("network interface", item.network_interface_id(), item, |item| {
-            interface(item, common)
-        })
+        readable("network interface", item.network_interface_id(), item, interface)
     });
     let mut interfaces: Vec<_> = interfaces.collect();
     // Room is made for four of each, and most instances have one.
@@ -87,8 +87,8 @@ pub(crate) fn instance(
     Some(Instance {
         id: parsed(instance.instance_id())?,
         state: state(instance.state()?.name()?)?,
-        instance_type: common.word(instance.instance_type()?.as_str()),
-        zone: zone.map(|zone| common.word(zone)),
+        instance_type: instance.instance_type()?.as_str().into(),
+        zone: zone.map(Into::into),
         tags,
         interfaces,
     })
@@ -106,15 +106,15 @@ fn state(name: &InstanceStateName) -> Option<InstanceState> {
     })
 }
 
-fn interface(interface: &ec2::InstanceNetworkInterface, common: &mut Common) -> Option<Interface> {
+fn interface(interface: &ec2::InstanceNetworkInterface) -> Option<Interface> {
     let attachment = interface.attachment();
     let device = attachment.and_then(ec2::InstanceNetworkInterfaceAttachment::device_index);
     let card = attachment.and_then(ec2::InstanceNetworkInterfaceAttachment::network_card_index);
     let status = attachment.and_then(|attachment| attachment.status());
     Some(Interface {
         id: parsed(interface.network_interface_id())?,
-        kind: common.word(interface.interface_type().unwrap_or("interface")),
-        vpc: parsed(interface.vpc_id()).map(|vpc| common.vpc(vpc)),
+        kind: interface.interface_type().unwrap_or("interface").into(),
+        vpc: parsed(interface.vpc_id()),
         primary: device == Some(0) && card.unwrap_or(0) == 0,
         detaching: matches!(status, Some(AttachmentStatus::Detaching | AttachmentStatus::Detached)),
         ipv6_only: interface.private_ip_address().is_none()
@@ -212,23 +212,47 @@ mod tests {
                 .network_interface_id("eni-1")
                 .attachment(attachment)
                 .build();
-            assert_eq!(
-                interface(&item, &mut Common::default()).unwrap().primary,
-                primary,
-                "{device} {card:?}"
-            );
+            assert_eq!(interface(&item).unwrap().primary, primary, "{device} {card:?}");
         }
     }
 
     #[test]
     fn what_two_instances_have_in_common_is_held_once() {
+        let item = |id: &str, vpc: &str| {
+            let state = ec2::InstanceState::builder().name(InstanceStateName::Running).build();
+            let interface = ec2::InstanceNetworkInterface::builder()
+                .network_interface_id("eni-1")
+                .vpc_id(vpc)
+                .build();
+            ec2::Instance::builder()
+                .instance_id(id)
+                .state(state)
+                .instance_type("m5.large".into())
+                .placement(ec2::Placement::builder().availability_zone("us-east-1a").build())
+                .tags(ec2::Tag::builder().key("Mirror").value("True").build())
+                .network_interfaces(interface)
+                .build()
+        };
         let mut common = Common::default();
-        let mut word = |text| common.word(text);
-        assert!(Arc::ptr_eq(&word("m5.large"), &word("m5.large")));
-        assert_eq!([&*word("m5.large"), &*word("m5.xlarge")], ["m5.large", "m5.xlarge"]);
-        let mut vpc = |text: &str| common.vpc(text.parse().unwrap()).as_str().as_ptr();
-        assert_eq!(vpc("vpc-1"), vpc("vpc-1"));
-        assert_ne!(vpc("vpc-1"), vpc("vpc-2"));
+        let items = [("i-1", "vpc-1"), ("i-2", "vpc-1"), ("i-3", "vpc-2")];
+        let [one, other, third] = items.map(|(id, vpc)| {
+            let mut instance = instance(&item(id, vpc), |_| true).unwrap();
+            let before = instance.clone();
+            common.share(&mut instance);
+            assert_eq!(instance, before);
+            instance
+        });
+        let words = |instance: &Instance| {
+            let (key, value) = instance.tags[0].clone();
+            let kind = instance.interfaces[0].kind.clone();
+            [instance.instance_type.clone(), instance.zone.clone().unwrap(), key, value, kind]
+        };
+        for (one, other) in words(&one).iter().zip(words(&other)) {
+            assert!(Arc::ptr_eq(one, &other), "{one}");
+        }
+        let vpc = |it: &Instance| it.interfaces[0].vpc.as_ref().unwrap().as_str().as_ptr();
+        assert_eq!(vpc(&one), vpc(&other));
+        assert_ne!(vpc(&one), vpc(&third));
     }
 
     #[test]
@@ -245,7 +269,7 @@ mod tests {
             .tags(tag("Owner", Some("me")))
             .tags(tag("Mirror", Some("True")))
             .build();
-        let instance = instance(&item, |key| key != "Owner", &mut Common::default()).unwrap();
+        let instance = instance(&item, |key| key != "Owner").unwrap();
         let tags: Vec<_> = instance.tags.iter().map(|(key, value)| (&**key, &**value)).collect();
         assert_eq!(tags, [("Mirror", "True"), ("mirror", "")]);
     }
@@ -255,6 +279,6 @@ mod tests {
         let item = ec2::TrafficMirrorSession::builder().session_number(1).build();
         assert_eq!(session(&item), None);
         let item = ec2::InstanceNetworkInterface::builder().build();
-        assert_eq!(interface(&item, &mut Common::default()), None);
+        assert_eq!(interface(&item), None);
     }
 }

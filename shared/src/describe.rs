@@ -34,9 +34,11 @@ pub(crate) async fn instances(
     matters: impl Fn(&Instance) -> bool,
 ) -> Result<Vec<Instance>, ObserveError> {
     let instance = |item: &ec2::Instance, common: &mut Common| {
-        let reads = |key: &str| reads_tag(policy, key);
-        let convert = |item: &_| convert::instance(item, reads, common);
-        readable("instance", item.instance_id(), item, convert).filter(&matters)
+        let convert = |item: &_| convert::instance(item, |key| reads_tag(policy, key));
+        let mut instance =
+            readable("instance", item.instance_id(), item, convert).filter(&matters)?;
+        common.share(&mut instance);
+        Some(instance)
     };
     wanted
         .read(|filter| {

@@ -47,7 +47,7 @@ const LOAD_BALANCER_PACKET_LENGTH: i32 = 8500;
 
 /// Decides what should happen to each interface in `observed`.
 ///
-/// The result depends on nothing else, and not on the order of the lists in `observed`.
+/// The result depends on nothing else, and not on the order of the lists in `observed`; tags are by key.
 pub fn plan(policy: &Policy, observed: &Observed) -> Plan {
     let index = Index::new(policy, observed);
     let placement = Placement::new(policy, &index, observed);

@@ -128,6 +128,12 @@ impl World {
         self.frozen = Some(Box::new(self.copy()));
     }
 
+    /// Stale reads answer from this earlier copy.
+    #[cfg(feature = "in-process")]
+    pub(crate) fn freeze_at(&mut self, earlier: Self) {
+        self.frozen = Some(Box::new(earlier));
+    }
+
     /// The copy that [`World::freeze`] kept, if it was called.
     pub fn frozen(&self) -> Option<&World> {
         self.frozen.as_deref()

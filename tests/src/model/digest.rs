@@ -56,7 +56,7 @@ impl Run {
         (self.stale > 0 && shown != self.shown(&world)).then_some(shown)
     }
 
-    fn shown(&self, world: &World) -> String {
+    pub(super) fn shown(&self, world: &World) -> String {
         let sessions = world.sessions().map(|session| {
             let Session { id, target, filter, number, tags, .. } = session;
             format!("{id} to {target} through {filter} as {number} {tags:?}")

@@ -121,7 +121,7 @@ impl Model for Exploration {
         let always = [
             Property::always(SAFE, |_, state: &State| state.broken.is_none()),
             Property::always(MIRRORED, |model: &Self, state: &State| {
-                !state.ending.unmirrored || model.scenario.stale > 0
+                !state.ending.unmirrored || model.scenario.may_miss_acts()
             }),
             Property::always(SETTLED, |model: &Self, state: &State| {
                 state.ending.after_messages.is_none()
@@ -135,8 +135,7 @@ impl Model for Exploration {
 }
 
 const SAFE: &str = "no foreign session is touched, no limit passed, and a token makes one session";
-const MIRRORED: &str =
-    "what is tagged is mirrored when the messages are done, if no answer was outdated";
+const MIRRORED: &str = "what is tagged is mirrored when the messages are done, unless an outdated answer hides what a person did";
 const SETTLED: &str = "all is right when the messages are done";
 const SWEPT: &str = "all is right after a sweep, and another one changes nothing";
 

@@ -125,11 +125,12 @@ impl Run {
     fn let_through(&mut self, message: &str, call: usize, fate: Fate) {
         let held = self.work(message).process.held.clone();
         let request = held.waiting().swap_remove(call);
-        if !request.action().starts_with("Describe") {
-            self.cloud.world().freeze();
-        }
+        let before = self.cloud.world().copy();
         held.let_through(call, fate);
         self.wait();
+        if self.shown(&before) != self.shown(&self.cloud.world()) {
+            self.cloud.world().freeze_at(before);
+        }
         if request.action() == CREATE {
             let token = self.names.named(request.get("ClientToken").to_owned());
             let is_new = self.enter_sessions(&token);

@@ -37,6 +37,15 @@ pub struct Scenario {
     pub reaches: &'static [Race],
 }
 
+impl Scenario {
+    /// Whether an outdated answer may hide what a person did, so that only a sweep puts it right. That a
+    /// session is gone, its event tells.
+    pub(super) fn may_miss_acts(&self) -> bool {
+        let is_told = |act: &Act| matches!(act, Act::DeleteOurs | Act::CreateForeign);
+        self.stale > 0 && !self.acts.iter().all(is_told)
+    }
+}
+
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)?;
@@ -129,7 +138,14 @@ pub fn everyday() -> Vec<Scenario> {
         turns: 1,
         ..NOTHING
     };
-    let mut all = vec![swept, ended, next_minute, twice, untagged, outdated];
+    let told = Scenario {
+        name: "an event, an act that is told of and an outdated answer",
+        stale: 1,
+        acts: &[Act::DeleteOurs, Act::CreateForeign],
+        reaches: &[Race::StaleRead],
+        ..meddled.clone()
+    };
+    let mut all = vec![swept, ended, next_minute, twice, untagged, outdated, told];
     all.push(Scenario {
         name: "the first event and an act",
         mirrored: false,

@@ -99,6 +99,19 @@ async fn a_session_that_was_just_deleted_is_not_believed_to_be_there_still() {
 }
 
 #[tokio::test]
+async fn a_session_that_an_event_says_is_gone_is_not_believed_to_be_there_still() {
+    let mut stage = stage().await;
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    let deleted = stage.session(&instance).id;
+    stage.world().freeze();
+    stage.world().delete_session(&user(), &deleted).unwrap();
+    stage.fault(Fault::new("DescribeTrafficMirrorSessions", Kind::StaleRead));
+    stage.settle().await;
+    assert_ne!(stage.session(&instance).id, deleted);
+}
+
+#[tokio::test]
 async fn a_running_instance_that_is_shown_as_stopped_is_waited_for() {
     let mut stage = stage().await;
     let instance = stage.launch(&tagged());
