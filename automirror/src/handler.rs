@@ -150,11 +150,11 @@ impl Handler {
         &self,
         account: &AccountId,
         subjects: &BTreeSet<Subject>,
-        deleted: &BTreeSet<SessionId>,
+        gone: &BTreeSet<SessionId>,
     ) -> Result<Observed, ObserveError> {
         let mut observed = self.observer(account).observe(subjects).await?;
-        // EC2's answers may lag behind what CloudTrail tells.
-        observed.sessions.retain(|session| !deleted.contains(&session.id));
+        // EC2's answers may lag behind what it has done.
+        observed.sessions.retain(|session| !gone.contains(&session.id));
         Ok(observed)
     }
 
@@ -184,16 +184,16 @@ impl Handler {
         if subjects.is_empty() {
             return Carried::default();
         }
-        let read = self.observe(account, &subjects, invocation.deleted);
-        let Some(Ok(mut observed)) = invocation.deadline.cut(read).await else {
+        let mut gone = invocation.deleted.clone();
+        gone.extend(
+            steps.iter().filter(is_lost).filter_map(|(_, outcome)| outcome.session().cloned()),
+        );
+        let read = self.observe(account, &subjects, &gone);
+        let Some(Ok(observed)) = invocation.deadline.cut(read).await else {
             // Then the record comes again.
             let left = lost.into_iter().map(|step| (step.clone(), Outcome::OutOfTime));
             return Carried { tried: left.collect(), ..Carried::default() };
         };
-        // EC2's answers may lag behind what it has done.
-        let gone: BTreeSet<_> =
-            steps.iter().filter(is_lost).filter_map(|(_, outcome)| outcome.session()).collect();
-        observed.sessions.retain(|session| !gone.contains(&session.id));
         self.executor.execute(invocation, observed).await
     }
 }

@@ -124,12 +124,11 @@ impl Default for World {
 impl World {
     /// Keeps a copy of the world as it is now, for stale reads to answer from.
     pub fn freeze(&mut self) {
-        self.frozen = None;
-        self.frozen = Some(Box::new(self.copy()));
+        let now = self.copy();
+        self.freeze_at(now);
     }
 
     /// Stale reads answer from this earlier copy.
-    #[cfg(feature = "in-process")]
     pub(crate) fn freeze_at(&mut self, earlier: Self) {
         self.frozen = Some(Box::new(earlier));
     }
