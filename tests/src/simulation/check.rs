@@ -86,18 +86,29 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
-    /// The wishes that no session fulfils, each session counting once.
+    /// The wishes that no session fulfils.
     pub(super) fn unserved(&self) -> Vec<&Wish> {
-        let Expected::Sessions(wishes) = &self.expected else { return Vec::new() };
-        let mut free: Vec<_> = self.ours.iter().chain(&self.foreign).collect();
-        let mut unserved = Vec::new();
+        self.matched().1
+    }
+
+    /// The sessions at work, whoever owns them: those that fulfil a wish.
+    pub(super) fn serving(&self) -> Vec<&'a Session> {
+        self.matched().0
+    }
+
+    /// The sessions that fulfil a wish, ours first, and the wishes that none fulfils: one session
+    /// for one wish.
+    fn matched(&self) -> (Vec<&'a Session>, Vec<&Wish>) {
+        let (mut serving, mut unserved) = (Vec::new(), Vec::new());
+        let Expected::Sessions(wishes) = &self.expected else { return (serving, unserved) };
+        let mut free: Vec<_> = self.ours.iter().chain(&self.foreign).copied().collect();
         for wish in wishes {
             match free.iter().position(|session| self.serves(session, wish)) {
-                Some(position) => drop(free.remove(position)),
+                Some(position) => serving.push(free.remove(position)),
                 None => unserved.push(wish),
             }
         }
-        unserved
+        (serving, unserved)
     }
 
     fn serves(&self, session: &Session, wish: &Wish) -> bool {
@@ -115,10 +126,9 @@ impl<'a> Found<'a> {
     /// Whether no session can be made for the wish, nor one of ours be led to its target.
     fn is_prevented(&self, wish: &Wish) -> bool {
         let is_stopped = !matches!(self.state, State::Pending | State::Running);
-        let Expected::Sessions(wishes) = &self.expected else { return false };
-        // One of ours that serves no wish can be changed in place.
-        let at_work = |session: &&&Session| wishes.iter().any(|wish| self.serves(session, wish));
-        let no_slot = self.ours.iter().filter(at_work).count() + self.foreign.len() >= 3;
+        // One of ours that is not at work can be changed in place.
+        let at_work = self.serving().into_iter().filter(|session| is_ours(session)).count();
+        let no_slot = at_work + self.foreign.len() >= 3;
         let is_full = |target: &&String| {
             let sources: BTreeSet<_> = self
                 .world
@@ -145,12 +155,5 @@ impl<'a> Found<'a> {
         };
         let ours = self.ours.iter().filter(|session| wanted.contains(&session.number)).count();
         wanted.count() < ours + self.unserved().len()
-    }
-
-    /// The sessions that serve a wish, whoever owns them.
-    pub(super) fn serving(&self) -> Vec<&Session> {
-        let Expected::Sessions(wishes) = &self.expected else { return Vec::new() };
-        let all = self.ours.iter().chain(&self.foreign).copied();
-        all.filter(|session| wishes.iter().any(|wish| self.serves(session, wish))).collect()
     }
 }
