@@ -187,10 +187,12 @@ async fn play(seed: u64, cloud: &Arc<Cloud>, story: &mut Vec<String>) -> anyhow:
     compliance::judge(cloud, &site).await.context("config-rule before the sweep")?;
     sleep(CALM).await;
     story.push(format!("{:>6} ms  the faults are over", clock::milliseconds()));
+    let before: Vec<_> = cloud.world().sessions().cloned().collect();
     let changed = sweep(cloud, &mut fleet).await?;
     story.push(format!("{:>6} ms  swept: {changed} changes", clock::milliseconds()));
     guard.check(&cloud.world())?;
     check::converged(&cloud.world(), &site).context("after a sweep")?;
+    check::numbered(&before, &cloud.world(), &site)?;
     compliance::agrees(cloud, &site).await.context("config-rule")?;
     let changed = sweep(cloud, &mut fleet).await?;
     ensure!(changed == 0, "a second sweep tried {changed} changes");

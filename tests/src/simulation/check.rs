@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use anyhow::{Context, ensure};
 use shared::policy::Precedence;
@@ -26,6 +27,36 @@ pub(super) fn converged(world: &World, site: &Site) -> anyhow::Result<()> {
         left_over.filter(|session| !looked_at.contains(session.interface.as_str())).collect();
     ensure!(left_over.is_empty(), "left over: {left_over:?}");
     Ok(())
+}
+
+/// What a sweep made has the smallest number that was free beside the foreign sessions.
+pub(super) fn numbered(before: &[Session], world: &World, site: &Site) -> anyhow::Result<()> {
+    let is_new = |session: &&Session| before.iter().all(|it| it.id != session.id);
+    for new in world.sessions().filter(is_new) {
+        let here = world.sessions().filter(|it| it.interface == new.interface);
+        let foreign = here.filter(|session| !is_ours(session));
+        let mut allowed = beside(foreign, site.policy.precedence);
+        ensure!(allowed.contains(&new.number), "the number of {new:?} is beyond {allowed:?}");
+        let is_taken = |number| {
+            let mut all = before.iter().chain(world.sessions());
+            all.any(|it| it.interface == new.interface && it.number == number)
+        };
+        let free = allowed.find(|number| *number == new.number || !is_taken(*number));
+        ensure!(free == Some(new.number), "{free:?} was free for {new:?}");
+    }
+    Ok(())
+}
+
+/// The numbers on the wanted side of the foreign sessions.
+fn beside<'a>(
+    foreign: impl IntoIterator<Item = &'a Session>,
+    precedence: Precedence,
+) -> RangeInclusive<u16> {
+    let theirs = foreign.into_iter().map(|session| session.number);
+    match precedence {
+        Precedence::After => theirs.max().map_or(1, |highest| highest + 1)..=32_766,
+        Precedence::Before => 1..=theirs.min().map_or(32_766, |lowest| lowest - 1),
+    }
 }
 
 /// Whether a session on no instance would have to go.
@@ -148,11 +179,7 @@ impl<'a> Found<'a> {
 
     /// Whether too few numbers are left on the wanted side of the foreign sessions.
     fn no_number(&self) -> bool {
-        let theirs = self.foreign.iter().map(|session| session.number);
-        let wanted = match self.site.policy.precedence {
-            Precedence::After => theirs.max().map_or(1, |highest| highest + 1)..=32_766,
-            Precedence::Before => 1..=theirs.min().map_or(32_766, |lowest| lowest - 1),
-        };
+        let wanted = beside(self.foreign.iter().copied(), self.site.policy.precedence);
         let ours = self.ours.iter().filter(|session| wanted.contains(&session.number)).count();
         wanted.count() < ours + self.unserved().len()
     }

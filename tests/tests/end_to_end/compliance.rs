@@ -371,14 +371,14 @@ async fn a_scheduled_run_of_a_thousand_instances_takes_twelve_reads_and_ten_call
 }
 
 #[tokio::test]
-async fn a_scheduled_run_of_ten_thousand_instances_fits_into_128_megabytes() {
+async fn a_scheduled_run_of_ten_thousand_instances_fits_into_64_megabytes() {
     let mut stage = ruled(&[]).await;
     let instances = stage.launch_many(&RunInstances { count: 10_000, ..tagged() });
     stage.let_run();
     stage.schedule().await;
     assert_eq!(stage.compliances(&instances), [(NonCompliant, 10_000)].into());
     let peak = stage.deployment.rule.as_ref().unwrap().function.peak_memory().unwrap();
-    assert!(peak < 128 << 20, "{peak} bytes");
+    assert!(peak < 64 << 20, "{peak} bytes");
 }
 
 #[tokio::test]

@@ -104,6 +104,26 @@ async fn a_sweep_reads_no_page_of_instances_that_are_not_tagged() {
 }
 
 #[tokio::test]
+async fn a_sweep_of_twenty_thousand_wanted_instances_fits_into_64_megabytes() {
+    const KEYS: [&str; 8] =
+        ["Name", "Owner", "Team", "Cost", "Backup", "Stage", "Service", "Repository"];
+    let stage = stage().await;
+    stage.world().session_limit = 0;
+    // What others say of an instance is more than what is read of it.
+    for instance in stage.launch_many(&RunInstances { count: 20_000, ..tagged() }) {
+        let words = KEYS.map(|key| format!("the {key} of {instance} ").repeat(6));
+        let words = words.iter().map(String::as_str);
+        stage.tag(&instance, &KEYS.into_iter().zip(words).collect::<Vec<_>>());
+    }
+    stage.let_run();
+    let answer = summary(&stage.sweep().await);
+    let found = (&answer["created"], &answer["reasons"]);
+    assert_eq!(found, (&json!(0), &json!({"not-mirrored": 20_000})));
+    let peak = stage.deployment.workers[0].peak_memory().unwrap();
+    assert!(peak < 64 << 20, "{peak} bytes");
+}
+
+#[tokio::test]
 async fn a_sweep_in_scope_all_looks_at_what_is_wanted_or_has_a_session_of_ours() {
     let stage = Stage::new(&[("MIRROR_SCOPE", "all")]).await;
     let wanted = stage.launch(&machine(&[]));
