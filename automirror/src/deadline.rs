@@ -28,9 +28,21 @@ impl Deadline {
         Self { last_start: before(LAST_START), last_call: before(LAST_CALL) }
     }
 
+    /// For what leaves so much time to start other things in, but half of it at the most.
+    pub(crate) fn leaving(self, time: Duration) -> Self {
+        let left = self.last_start.saturating_duration_since(Instant::now());
+        let last_start = self.last_start.checked_sub(time.min(left / 2));
+        Self { last_start: last_start.unwrap_or(self.last_start), ..self }
+    }
+
     /// Whether it is too late to start anything.
     pub(crate) fn is_near(self) -> bool {
         Instant::now() >= self.last_start
+    }
+
+    /// The result of a wait for a start, or nothing if it would be too late.
+    pub(crate) async fn wait<T>(self, turn: impl Future<Output = T>) -> Option<T> {
+        timeout_at(self.last_start, turn).await.ok()
     }
 
     /// The result of `work`, or nothing if it takes too long.
@@ -53,6 +65,7 @@ mod tests {
     async fn a_short_time_out_leaves_time_to_work_and_none_is_left_after_the_end() {
         assert!(!in_(Duration::from_mins(1)).is_near());
         assert!(!in_(Duration::from_secs(2)).is_near(), "the margin is a quarter at most");
+        assert!(!in_(Duration::from_secs(2)).leaving(Duration::MAX).is_near());
         let over = in_(Duration::ZERO);
         assert!(over.is_near());
         assert_eq!(over.cut(std::future::pending::<()>()).await, None);

@@ -2,8 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use aws_sdk_ec2::{
@@ -12,11 +13,12 @@ use aws_sdk_ec2::{
 };
 use futures_util::{StreamExt, stream};
 use shared::{
-    id::{InterfaceId, SessionId, TargetId},
+    id::{InstanceId, InterfaceId, SessionId, TargetId},
     observed::{Observed, Session},
     plan::plan,
     policy::Policy,
     step::{Action, Change, NewSession, PacketLength, Step},
+    subject::Subject,
 };
 
 use crate::{
@@ -29,6 +31,9 @@ use crate::{
 
 /// Changes under way at once. EC2 takes bursts of 50 and then 5 a second, so more would only wait.
 const CONCURRENT: usize = 8;
+
+/// What a change takes at the usual share of EC2's rate, once the burst is used up.
+const A_CHANGE: Duration = Duration::from_millis(250);
 
 /// How often a change is begun that EC2 throttles; each time the SDK tries it several times itself.
 const TURNS: u32 = 3;
@@ -59,6 +64,7 @@ pub(crate) struct Invocation<'a> {
     pub(crate) policy: &'a Policy,
     /// Lambda's request id.
     pub(crate) id: &'a str,
+    pub(crate) subjects: &'a BTreeSet<Subject>,
     /// Sessions that somebody else deleted, as the events tell.
     pub(crate) deleted: &'a BTreeSet<SessionId>,
     pub(crate) deadline: Deadline,
@@ -124,7 +130,7 @@ impl Executor {
     }
 
     /// Takes out what is to be carried out, and does it: deletions first, then changes, then creations,
-    /// since each may need the room the ones before give.
+    /// since each may need the room the ones before give. Each leaves time to those that follow.
     async fn carry_out(
         &self,
         invocation: Invocation<'_>,
@@ -136,10 +142,19 @@ impl Executor {
             &|action| matches!(action, Action::Modify(..)),
             &|action| matches!(action, Action::Create(_)) && room.may_be_there(),
         ];
+        begin_elsewhere(invocation, steps);
         let mut outcomes = Vec::new();
-        for is_due in phases {
+        for (is_due, is_named) in
+            phases.into_iter().flat_map(|phase| [(phase, true), (phase, false)])
+        {
+            let is_due =
+                |step: &Step| is_due(&step.action) && is_named == names(invocation.subjects, step);
+            let follow = steps.iter().filter(|step| step.action.is_change() && !is_due(step));
+            let follow = u32::try_from(follow.count()).unwrap_or(u32::MAX);
+            let deadline = invocation.deadline.leaving(A_CHANGE.saturating_mul(follow));
+            let invocation = Invocation { deadline, ..invocation };
             // One at a time, so that a full account ends it.
-            let due = steps.extract_if(.., |step| is_due(&step.action));
+            let due = steps.extract_if(.., |step| is_due(step));
             let work = due.map(|step| async {
                 let outcome = self.carry_out_one(invocation, &step).await?;
                 room.note(&step.action, &outcome);
@@ -266,7 +281,7 @@ where
 {
     let mut turns = 0;
     loop {
-        if deadline.is_near() || deadline.cut(pace.turn()).await.is_none() {
+        if deadline.is_near() || deadline.wait(pace.turn()).await.is_none() {
             return Outcome::OutOfTime;
         }
         turns += 1;
@@ -277,6 +292,25 @@ where
             None => return Outcome::OutOfTime,
         }
     }
+}
+
+/// Begins with another step in each invocation: what EC2 refuses for good would otherwise keep a sweep
+/// that runs out of time from all that stands behind it, and so would the next sweep.
+fn begin_elsewhere(invocation: Invocation<'_>, steps: &mut [Step]) {
+    let mut hasher = DefaultHasher::new();
+    invocation.id.hash(&mut hasher);
+    let length = u64::try_from(steps.len()).unwrap_or(u64::MAX).max(1);
+    steps.rotate_left(usize::try_from(hasher.finish() % length).unwrap_or_default());
+}
+
+/// Whether an event names what the step is about, which then comes before what only a sweep has found.
+fn names(subjects: &BTreeSet<Subject>, step: &Step) -> bool {
+    let is_named = |instance: &InstanceId| {
+        subjects.contains(&Subject::Instance(instance.clone()))
+            || subjects.contains(&Subject::Started(instance.clone()))
+    };
+    step.instance.as_ref().is_some_and(is_named)
+        || subjects.contains(&Subject::Interface(step.interface.clone()))
 }
 
 /// The id of a session that this invocation made. EC2 answers a client token it knows with the

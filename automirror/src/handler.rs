@@ -104,7 +104,8 @@ impl Handler {
         let carried = match self.policy.mode {
             Mode::Enforce => {
                 let id = &context.request_id;
-                let invocation = Invocation { policy: &self.policy, id, deleted, deadline };
+                let invocation =
+                    Invocation { policy: &self.policy, id, subjects, deleted, deadline };
                 let mut carried = self.executor.execute(invocation, observed).await;
                 let mut looked_after = 0;
                 while looked_after < carried.tried.len() {
@@ -163,10 +164,11 @@ impl Handler {
         Observer { client, policy, account, memory: Some((memory, now())) }
     }
 
-    /// Looks once more at instances that lost a session by the steps from `first` on. What was read
-    /// before may have been out of date by then: a tag set or an instance started in between had its
-    /// event at a time when the session was still there, and nothing else would bring it back before
-    /// the next sweep. The same goes for what this look deletes.
+    /// Looks once more at interfaces that lost a session by the steps from `first` on, and at whatever
+    /// instances they are on by now. What was read before may have been out of date by then: a tag set,
+    /// an instance started or an interface attached in between had its event at a time when the session
+    /// was still there, and nothing else would bring it back before the next sweep. The same goes for
+    /// what this look deletes.
     async fn look_again(
         &self,
         account: &AccountId,
@@ -180,7 +182,7 @@ impl Handler {
         let lost = steps.iter().skip(first).filter(is_lost).map(|(step, _)| step);
         let lost: Vec<&Step> = lost.collect();
         let subjects: BTreeSet<_> =
-            lost.iter().filter_map(|step| step.instance.clone().map(Subject::Instance)).collect();
+            lost.iter().map(|step| Subject::Interface(step.interface.clone())).collect();
         if subjects.is_empty() {
             return Carried::default();
         }

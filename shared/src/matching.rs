@@ -41,26 +41,26 @@ pub(crate) struct Room {
 /// Pairs each wish with a session of ours or a place for a new one. Sessions that are left over
 /// come second: they are duplicates.
 ///
-/// Sessions that are right stay with their wish. Only where that leaves no number for a wish before
-/// them do they move up by one.
+/// Sessions that are right stay with their wish. Only where that leaves a wish without a number that
+/// would have one otherwise do all sessions serve the wishes in their order.
 pub(crate) fn pair<'a>(
     wishes: &[Wish],
     ours: &[&'a Session],
     room: &Room,
     fits: impl Fn(&Wish, &Session) -> bool,
 ) -> (Vec<Pair<'a>>, Vec<&'a Session>) {
-    let (served, surplus) = around(wishes, ours, &longest(wishes, ours, &fits));
-    let pairs = number(&served, room);
-    let squeezed = pairs.iter().enumerate().any(|(position, pair)| {
-        let mut later = pairs.iter().skip(position);
-        pair.service == Service::NoNumber
-            && later.any(|pair| matches!(pair.service, Service::Present(_)))
-    });
-    if !squeezed {
-        return (pairs, surplus);
+    let by = |fixed: &[(usize, usize)]| {
+        let (served, surplus) = around(wishes, ours, fixed);
+        (number(&served, room), surplus)
+    };
+    let numberless =
+        |pairs: &[Pair<'_>]| pairs.iter().filter(|pair| pair.service == Service::NoNumber).count();
+    let staying = by(&longest(wishes, ours, &fits));
+    if numberless(&staying.0) == 0 {
+        return staying;
     }
-    let (served, surplus) = around(wishes, ours, &[]);
-    (number(&served, room), surplus)
+    let moving = by(&[]);
+    if numberless(&moving.0) < numberless(&staying.0) { moving } else { staying }
 }
 
 type Served<'a> = Vec<(Wish, Option<&'a Session>)>;
@@ -148,6 +148,16 @@ mod tests {
 
     /// Pairs wishes for these filters with sessions of ours, as number and filter.
     fn paired(wishes: &[&str], ours: &[(SessionNumber, &str)], slots: usize) -> Vec<String> {
+        paired_up_to(9, wishes, ours, slots)
+    }
+
+    /// The same where no number above `highest` may be given.
+    fn paired_up_to(
+        highest: SessionNumber,
+        wishes: &[&str],
+        ours: &[(SessionNumber, &str)],
+        slots: usize,
+    ) -> Vec<String> {
         let filter = |name: &str| format!("tmf-{name}").parse().unwrap();
         let wishes: Vec<_> =
             wishes.iter().map(|name| Wish { target: None, filter: filter(name) }).collect();
@@ -167,7 +177,7 @@ mod tests {
             .collect();
         let ours: Vec<_> = sessions.iter().collect();
         let taken = ours.iter().map(|session| session.number).collect();
-        let room = Room { slots, numbers: 1..=9, taken };
+        let room = Room { slots, numbers: 1..=highest, taken };
         let (pairs, surplus) =
             pair(&wishes, &ours, &room, |wish, session| wish.filter == session.filter);
         let pairs = pairs.iter().map(|pair| {
@@ -205,6 +215,14 @@ mod tests {
     fn a_wish_in_front_of_one_that_is_served_gets_a_lower_number_or_all_move_up() {
         assert_eq!(paired(&["a", "b"], &[(2, "b")], 3), ["tmf-a new 1", "tmf-b tms-2"]);
         assert_eq!(paired(&["a", "b"], &[(1, "b")], 3), ["tmf-a tms-1", "tmf-b new 2"]);
+    }
+
+    #[test]
+    fn a_wish_behind_one_that_is_served_gets_a_number_though_all_move_down() {
+        let found = paired_up_to(2, &["b", "c"], &[(1, "a"), (2, "b")], 2);
+        assert_eq!(found, ["tmf-b tms-1", "tmf-c tms-2"]);
+        let found = paired_up_to(2, &["a", "b"], &[(2, "a")], 2);
+        assert_eq!(found, ["tmf-a tms-2", "tmf-b no number"], "moving would not help");
     }
 
     #[test]

@@ -229,6 +229,7 @@ impl Observer<'_> {
                 Subject::Sweep => {}
             }
         }
+        let is_session_named = !session_ids.is_empty();
         let named = Wanted::by("traffic-mirror-session-id", session_ids);
         let sessions = describe::sessions(client, &named).await?;
         interface_ids.extend(sessions.iter().map(|session| session.interface.clone()));
@@ -261,7 +262,8 @@ impl Observer<'_> {
         let most_interfaces = wanted.map(|instance| instance.interfaces.len()).max();
         // An instance's own primary interface is never managed by a service; one added later may be.
         let ask_requesters = most_interfaces.is_some_and(|count| count > 1);
-        let is_needed = most_interfaces.is_some() || !sessions.is_empty();
+        // By its id EC2 may not show a session yet that it shows by its interface.
+        let is_needed = most_interfaces.is_some() || is_session_named;
         let (found, (surroundings, is_remembered), requesters, loads) = try_join!(
             describe::sessions(client, &on_these),
             when(is_needed, self.surroundings()),

@@ -29,20 +29,14 @@ pub(super) fn converged(world: &World, site: &Site) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a sweep made has the smallest number that was free beside the foreign sessions.
+/// What a sweep made has a number on the wanted side of the foreign sessions, and the smallest that was
+/// free where there is nothing else to be kept in order.
 pub(super) fn numbered(before: &[Session], world: &World, site: &Site) -> anyhow::Result<()> {
-    let is_new = |session: &&Session| before.iter().all(|it| it.id != session.id);
-    for new in world.sessions().filter(is_new) {
-        let here = world.sessions().filter(|it| it.interface == new.interface);
-        let foreign = here.filter(|session| !is_ours(session));
-        let mut allowed = beside(foreign, site.policy.precedence);
-        ensure!(allowed.contains(&new.number), "the number of {new:?} is beyond {allowed:?}");
-        let is_taken = |number| {
-            let mut all = before.iter().chain(world.sessions());
-            all.any(|it| it.interface == new.interface && it.number == number)
-        };
-        let free = allowed.find(|number| *number == new.number || !is_taken(*number));
-        ensure!(free == Some(new.number), "{free:?} was free for {new:?}");
+    for instance in world.instances() {
+        for id in &instance.interfaces {
+            let Some(found) = Found::on(world, site, instance, id) else { continue };
+            found.check_numbers(before).with_context(|| format!("{found} on {id}"))?;
+        }
     }
     Ok(())
 }
@@ -93,7 +87,10 @@ impl<'a> Found<'a> {
         let interface = world.interface(id)?;
         let expected = expected(world, site, instance, interface);
         let here = world.sessions().filter(|session| session.interface == id);
-        let (ours, foreign) = here.partition(|session| is_ours(session));
+        let (mut ours, mut foreign): (Vec<_>, Vec<_>) = here.partition(|session| is_ours(session));
+        // Of two sessions that fulfil a wish, the packets go to the one with the lower number.
+        ours.sort_by_key(|session| session.number);
+        foreign.sort_by_key(|session| session.number);
         Some(Self { world, site, state: instance.state, expected, ours, foreign })
     }
 
@@ -111,9 +108,29 @@ impl<'a> Found<'a> {
                     unserved.iter().all(|wish| self.is_prevented(wish)),
                     "nothing stands in the way of {unserved:?}"
                 );
+                let ours = self.serving().into_iter().filter(|session| is_ours(session));
+                let is_in_order = ours.map(|session| session.number).is_sorted();
+                ensure!(
+                    self.is_stopped() || is_in_order,
+                    "the numbers are not in the wishes' order"
+                );
             }
         }
         ensure!(self.ours.iter().all(allowed), "a session leads where it must not");
+        Ok(())
+    }
+
+    fn check_numbers(&self, before: &[Session]) -> anyhow::Result<()> {
+        let allowed = beside(self.foreign.iter().copied(), self.site.policy.precedence);
+        let is_alone = matches!(&self.expected, Expected::Sessions(wishes) if wishes.len() == 1);
+        for new in self.ours.iter().filter(|new| before.iter().all(|it| it.id != new.id)) {
+            ensure!(allowed.contains(&new.number), "the number of {new:?} is beyond {allowed:?}");
+            let here = before.iter().filter(|it| it.interface == new.interface);
+            let taken = || here.clone().chain(self.foreign.iter().copied());
+            let is_free = |number: &u16| taken().all(|it| it.number != *number);
+            let smaller = allowed.clone().take_while(|number| *number < new.number).find(is_free);
+            ensure!(!is_alone || smaller.is_none(), "{smaller:?} was free for {new:?}");
+        }
         Ok(())
     }
 
@@ -156,7 +173,6 @@ impl<'a> Found<'a> {
 
     /// Whether no session can be made for the wish, nor one of ours be led to its target.
     fn is_prevented(&self, wish: &Wish) -> bool {
-        let is_stopped = !matches!(self.state, State::Pending | State::Running);
         // One of ours that is not at work can be changed in place.
         let at_work = self.serving().into_iter().filter(|session| is_ours(session)).count();
         let no_slot = at_work + self.foreign.len() >= 3;
@@ -174,13 +190,25 @@ impl<'a> Found<'a> {
             .allowed
             .iter()
             .filter(|target| wish.target.as_ref().is_none_or(|wanted| wanted == *target));
-        is_stopped || no_slot || self.no_number() || candidates.all(|target| is_full(&target))
+        self.is_stopped()
+            || no_slot
+            || self.no_number()
+            || candidates.all(|target| is_full(&target))
     }
 
-    /// Whether too few numbers are left on the wanted side of the foreign sessions.
+    fn is_stopped(&self) -> bool {
+        !matches!(self.state, State::Pending | State::Running)
+    }
+
+    /// Whether too few numbers are left on the wanted side of the foreign sessions, or behind ours that
+    /// stay.
     fn no_number(&self) -> bool {
         let wanted = beside(self.foreign.iter().copied(), self.site.policy.precedence);
         let ours = self.ours.iter().filter(|session| wanted.contains(&session.number)).count();
-        wanted.count() < ours + self.unserved().len()
+        let behind = self.serving().into_iter().filter(|session| is_ours(session));
+        let behind = behind.map(|session| session.number).max().unwrap_or_default();
+        let unserved = self.unserved().len();
+        wanted.clone().count() < ours + unserved
+            || wanted.filter(|number| *number > behind).count() < unserved
     }
 }

@@ -95,17 +95,17 @@ fn check(world: &World, site: &Site, instance: &Instance, said: Compliance) -> a
     let is_unclear = found.iter().any(|it| it.expected == Expected::NothingNew);
     // What is kept on a stopped instance is not made anew there.
     let is_stopped = matches!(instance.state, State::Stopping | State::Stopped);
-    let is_unserved = !is_stopped && found.iter().any(|it| !it.unserved().is_empty());
+    let lacks = found.iter().any(|it| !it.unserved().is_empty());
     let is_shadowed = found.iter().any(|it| is_shadowed(site, it));
     let takes = found.iter().filter(wanted).all(|it| takes(world, it));
     let is_wanted = found.iter().any(|it| wanted(&it));
     match said {
         Compliance::Compliant => {
-            let is_right = is_wanted && !is_unserved && takes;
+            let is_right = is_wanted && (is_stopped || !lacks) && takes;
             ensure!(is_right && !is_shadowed, "it is not mirrored as it should be");
         }
         Compliance::NonCompliant => ensure!(
-            is_unclear || is_unserved || is_shadowed || !takes,
+            is_unclear || lacks || is_shadowed || !takes,
             "it is mirrored as it should be, or nothing is wanted"
         ),
         Compliance::NotApplicable => {

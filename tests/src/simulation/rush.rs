@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::process::Process;
 use super::{clock, still};
 use crate::call::{Call, Outcome};
 use crate::cloud::Cloud;
-use crate::fault::Kind;
+use crate::fault::{Fault, Kind};
 use crate::function::Answer;
 use crate::world::{Caller, Endpoint, RunInstances, Tags};
 
@@ -47,6 +48,66 @@ pub fn rush(instances: usize, shares: &[i32]) -> Rush {
         others_throttled,
         time,
     }
+}
+
+/// Of so many instances that EC2 refuses to mirror, those that were tried after each of so many sweeps.
+///
+/// # Panics
+/// If a process answers what it should not.
+pub fn refused(instances: usize, sweeps: u64) -> Vec<usize> {
+    let cloud = Arc::new(Cloud::in_process(0));
+    let played = async {
+        clock::start();
+        prepare(&cloud, instances);
+        let code = "UnauthorizedOperation".to_owned();
+        let message = "You are not authorized to perform this operation.".to_owned();
+        cloud.faults().add(Fault::new(CREATE, Kind::Refuse { code, message, status: 403 }));
+        let policy = Policy::parse(|_| None).expect("valid settings");
+        let mut tried = Vec::new();
+        for sweep in 0..sweeps {
+            // Each has the whole burst.
+            let process = Process::new(&cloud, &policy, sweep);
+            process.invoke(json!({"sweep": true}), 0).await;
+            let calls = cloud.calls();
+            let creations = calls.iter().filter(|call| call.action == CREATE);
+            let interfaces: BTreeSet<_> =
+                creations.map(|call| call.parameters["NetworkInterfaceId"].clone()).collect();
+            tried.push(interfaces.len());
+        }
+        tried
+    };
+    LocalSet::new().block_on(&still(0), played)
+}
+
+/// Has so many instances mirrored that nobody wants mirrored any more, and launches so many others that
+/// nobody tells of. Returns the deletions and creations of the next sweep.
+///
+/// # Panics
+/// If a process answers what it should not.
+pub fn backlog(unwanted: usize, wanted: usize) -> (usize, usize) {
+    let cloud = Arc::new(Cloud::in_process(0));
+    let played = async {
+        clock::start();
+        let policy = Policy::parse(|_| None).expect("valid settings");
+        let process = |number| Rc::new(Process::new(&cloud, &policy, number));
+        let ids = prepare(&cloud, unwanted);
+        mirror(process(0), ids.clone()).await;
+        let user = Caller::default();
+        for ids in ids.chunks(1000) {
+            let tag = [("Mirror".to_owned(), None)].into();
+            cloud.world().delete_tags(&user, ids, &tag).expect("tags");
+        }
+        launch(&cloud, wanted);
+        let before = cloud.calls().len();
+        process(1).invoke(json!({"sweep": true}), 0).await;
+        let calls = cloud.calls();
+        let done = |action| {
+            let calls = calls.iter().skip(before).filter(|call| call.outcome == Outcome::Done);
+            calls.filter(|call| call.action == action).count()
+        };
+        (done("DeleteTrafficMirrorSession"), done(CREATE))
+    };
+    LocalSet::new().block_on(&still(0), played)
 }
 
 async fn play(cloud: &Arc<Cloud>, instances: usize, shares: &[i32]) -> (Duration, usize, usize) {
@@ -91,6 +152,12 @@ fn prepare(cloud: &Cloud, instances: usize) -> Vec<String> {
     let endpoint = Endpoint::NetworkLoadBalancer(arn.to_owned());
     world.create_target(&user, endpoint, None, Tags::new()).expect("a target");
     world.create_filter(&user, None, Tags::new()).expect("a filter");
+    drop(world);
+    launch(cloud, instances)
+}
+
+fn launch(cloud: &Cloud, instances: usize) -> Vec<String> {
+    let (mut world, user) = (cloud.world(), Caller::default());
     let request = RunInstances {
         count: instances,
         tags: Tags::from([("Mirror".to_owned(), "True".to_owned())]),

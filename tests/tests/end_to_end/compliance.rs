@@ -605,6 +605,18 @@ async fn a_session_that_config_says_is_deleted_counts_no_more_though_ec2_still_s
 }
 
 #[tokio::test]
+async fn a_session_that_ec2_shows_by_its_interface_first_is_judged_by_the_targets_that_are_there() {
+    let mut stage = ruled(&[]).await;
+    let instance = stage.launch(&machine(&[]));
+    stage.deployment.judge().await;
+    stage.world().freeze();
+    let session = stage.foreign(&stage.interface(&instance), 1, &stage.target);
+    stage.fault(Fault::once("DescribeTrafficMirrorSessions", Kind::StaleRead));
+    stage.deployment.judge().await;
+    assert_eq!(stage.said_of(&ResourceKey::session(&session.id)).unwrap().0, Compliant);
+}
+
+#[tokio::test]
 async fn a_scheduled_run_does_not_bury_what_was_judged_a_moment_ago() {
     let mut stage = ruled(&[]).await;
     stage.world().freeze();

@@ -73,6 +73,26 @@ async fn a_session_made_while_the_look_after_a_deletion_deletes_it_comes_back() 
 }
 
 #[tokio::test]
+async fn a_free_interface_that_is_attached_while_a_sweep_cleans_up_on_it_is_mirrored() {
+    let mut stage = stage().await;
+    stage.deployment.add_worker(&[]).await.unwrap();
+    stage.world().token_outlives_session = false;
+    let [before, after] = [stage.launch(&tagged()), stage.launch(&tagged())];
+    stage.let_run();
+    let interface = stage.world().create_interface(&user(), &CreateInterface::default()).unwrap();
+    let attachment = stage.world().attach_interface(&user(), &interface, &before, 1).unwrap();
+    stage.settle().await;
+    stage.world().detach_interface(&user(), &attachment).unwrap();
+    stage.lose_events();
+    stage.fault(Fault::once("DeleteTrafficMirrorSession", Kind::Hold));
+    let attach = || {
+        stage.world().attach_interface(&user(), &interface, &after, 1).unwrap();
+    };
+    interleaved(&stage, &json!({"sweep": true}).to_string(), attach).await;
+    assert_eq!(stage.sessions_on(&interface).len(), 1);
+}
+
+#[tokio::test]
 async fn a_session_that_was_just_deleted_is_not_believed_to_be_there_still() {
     let mut stage = stage().await;
     stage.world().token_outlives_session = false;

@@ -156,9 +156,8 @@ async fn an_instance_that_is_not_wanted_and_named_beside_a_sweep_is_looked_at_al
     }
 }
 
-#[tokio::test]
-async fn a_sweep_that_runs_out_of_time_says_how_much_is_left_and_the_next_one_goes_on() {
-    let mut stage = stage().await;
+/// A process that has time for one change in an invocation.
+async fn slow_worker(stage: &Stage) -> Function {
     let mut options = FunctionOptions::new(binary("automirror"));
     options.timeout = Duration::from_secs(4);
     options.env = vec![
@@ -166,7 +165,32 @@ async fn a_sweep_that_runs_out_of_time_says_how_much_is_left_and_the_next_one_go
         // Of EC2's rate that leaves one change at once and one in ten seconds.
         ("MIRROR_RATE_SHARE".to_owned(), "2".to_owned()),
     ];
-    stage.deployment.workers = vec![Function::start(options).await.unwrap()];
+    Function::start(options).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_an_event_names_comes_before_what_only_a_sweep_finds() {
+    let mut stage = stage().await;
+    stage.deployment.workers = vec![slow_worker(&stage).await];
+    let missed = stage.launch_many(&RunInstances { count: 5, ..tagged() });
+    stage.let_run();
+    stage.lose_events();
+    let schedule = json!({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}});
+    stage.deployment.queue.push_event(&schedule);
+    let named = stage.launch(&tagged());
+    let delivery = stage.deployment.deliver().await;
+    assert_eq!(delivery.batches.len(), 1);
+    let calls = stage.take_calls();
+    let mut creations = calls.iter().filter(|call| call.action == "CreateTrafficMirrorSession");
+    let first = &creations.next().unwrap().parameters["NetworkInterfaceId"];
+    assert_eq!(*first, stage.interface(&named));
+    assert!(creations.count() < missed.len(), "nothing was put to the test");
+}
+
+#[tokio::test]
+async fn a_sweep_that_runs_out_of_time_says_how_much_is_left_and_the_next_one_goes_on() {
+    let mut stage = stage().await;
+    stage.deployment.workers = vec![slow_worker(&stage).await];
     stage.launch_many(&RunInstances { count: 5, ..tagged() });
     stage.let_run();
     let invocation = stage.sweep().await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use local_cloud::simulation::{
     run, run_all,
-    rush::{Rush, rush},
+    rush::{Rush, backlog, refused, rush},
 };
 
 /// As many as `make test` has time for; `make simulate` plays more.
@@ -53,4 +53,21 @@ fn processes_that_want_more_than_ec2_takes_get_there_all_the_same() {
     assert!(throttled > 0, "otherwise nothing was put to the test");
     // 50 at once, then 5 a second, of which somebody else takes one.
     assert!(time < Duration::from_secs((600 - 50) / 4 * 120 / 100), "{time:?}");
+}
+
+#[test]
+fn what_ec2_refuses_for_good_does_not_keep_sweeps_from_what_is_behind_it() {
+    let tried = refused(400, 6);
+    assert!(tried[0] < 300, "one sweep tries {}: nothing was put to the test", tried[0]);
+    assert_eq!(tried.last(), Some(&400), "{tried:?}");
+}
+
+#[test]
+fn deletions_that_take_all_the_time_leave_some_to_creations() {
+    let (deleted, created) = backlog(600, 5);
+    assert_eq!(created, 5);
+    assert!((150..600).contains(&deleted), "{deleted}: nothing was put to the test");
+    let (deleted, created) = backlog(100, 600);
+    assert_eq!(deleted, 100, "what fits into half of the time");
+    assert!((100..600).contains(&created), "{created}: nothing was put to the test");
 }
