@@ -90,8 +90,7 @@ impl Seen {
     fn enter(&mut self, instance: &Instance) {
         let Instance { id, state, interfaces, .. } = instance;
         self.interfaces.extend(interfaces.iter().map(|found| (found.id.clone(), id.clone())));
-        let is_coming = matches!(state, InstanceState::Pending | InstanceState::Running);
-        if !is_coming || !interfaces.is_empty() {
+        if instance.is_whole() {
             self.instances.insert(id.clone());
         }
         if matches!(state, InstanceState::Stopping | InstanceState::Stopped) {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shared::{
     id::{AccountId, InterfaceId, SessionId},
     observe::Observer,
-    observed::Observed,
+    observed::{Instance, Observed},
     plan::plan,
     subject,
     text::{fit, quoted},
@@ -120,10 +120,11 @@ impl Handler {
             Resource::Instance(id) => {
                 let subjects = [subject::Subject::Instance(id.clone())];
                 let observed = self.observe(invocation, judgement, subjects).await?;
+                let is_shown = observed.instances.iter().any(Instance::is_whole);
+                if !is_shown && age(invocation.time, self.now()) < LAG {
+                    bail!("EC2 does not show {id} yet, or no network interface of it");
+                }
                 if observed.instances.is_empty() {
-                    if age(invocation.time, self.now()) < LAG {
-                        bail!("EC2 does not show {id} yet");
-                    }
                     return Ok(vec![Evaluation::gone(Subject::instance(id))]);
                 }
                 Ok(instances(&observed, judgement))

@@ -40,6 +40,15 @@ pub struct Instance {
     pub interfaces: Vec<Interface>,
 }
 
+impl Instance {
+    /// Whether EC2 shows all of it: at first it may show an instance without its interfaces.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let is_coming = matches!(self.state, InstanceState::Pending | InstanceState::Running);
+        !is_coming || !self.interfaces.is_empty()
+    }
+}
+
 /// The state of an instance (EC2 API, `InstanceState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are EC2's")]

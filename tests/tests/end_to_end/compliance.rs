@@ -605,6 +605,24 @@ async fn a_session_that_config_says_is_deleted_counts_no_more_though_ec2_still_s
 }
 
 #[tokio::test]
+async fn an_instance_shown_without_its_interfaces_is_not_judged_yet() {
+    let mut stage = ruled(&[]).await;
+    let instance = stage.launch(&tagged());
+    {
+        let mut world = stage.world();
+        let interfaces = std::mem::take(&mut world.instance_mut(&instance).unwrap().interfaces);
+        world.freeze();
+        world.instance_mut(&instance).unwrap().interfaces = interfaces;
+    }
+    stage.fault(Fault::once("DescribeInstances", Kind::StaleRead));
+    let item = stage.bare_item(ResourceKey::instance(&instance), Status::Ok);
+    let error = stage.tell(&item, false).await.unwrap_err();
+    assert!(error.error_message.contains("or no network interface of it"), "{error:?}");
+    stage.tell(&item, false).await.unwrap();
+    stage.is_said(&instance, NonCompliant, "wanted and not mirrored yet");
+}
+
+#[tokio::test]
 async fn a_session_that_ec2_shows_by_its_interface_first_is_judged_by_the_targets_that_are_there() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&machine(&[]));
