@@ -223,6 +223,8 @@ mod tests {
         assert_eq!(found, ["tmf-b tms-1", "tmf-c tms-2"]);
         let found = paired_up_to(2, &["a", "b"], &[(2, "a")], 2);
         assert_eq!(found, ["tmf-a tms-2", "tmf-b no number"], "moving would not help");
+        let found = paired_up_to(2, &["a", "b", "c"], &[(1, "b"), (2, "c")], 3);
+        assert_eq!(found, ["tmf-a no number", "tmf-b tms-1", "tmf-c tms-2"], "nor would it here");
     }
 
     #[test]
