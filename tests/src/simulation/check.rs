@@ -13,31 +13,21 @@ use super::site::Site;
 use crate::world::{Instance, Session, State, World};
 
 /// Every wanted and possible interface has exactly its sessions, and nothing else of ours is left.
-pub(super) fn converged(world: &World, site: &Site) -> anyhow::Result<()> {
+/// `before` are the sessions from before the last sweep.
+pub(super) fn converged(before: &[Session], world: &World, site: &Site) -> anyhow::Result<()> {
     let mut looked_at = BTreeSet::new();
     for instance in world.instances() {
         for id in &instance.interfaces {
             looked_at.insert(id.as_str());
             let found = Found::on(world, site, instance, id).context("no such interface")?;
-            found.check().with_context(|| format!("{found} on {id} of {instance:?}"))?;
+            let checked = found.check().and_then(|()| found.check_numbers(before));
+            checked.with_context(|| format!("{found} on {id} of {instance:?}"))?;
         }
     }
     let left_over = world.sessions().filter(|it| is_ours(it) && is_elsewhere(world, site, it));
     let left_over: Vec<_> =
         left_over.filter(|session| !looked_at.contains(session.interface.as_str())).collect();
     ensure!(left_over.is_empty(), "left over: {left_over:?}");
-    Ok(())
-}
-
-/// What a sweep made has a number on the wanted side of the foreign sessions, and the smallest that was
-/// free where there is nothing else to be kept in order.
-pub(super) fn numbered(before: &[Session], world: &World, site: &Site) -> anyhow::Result<()> {
-    for instance in world.instances() {
-        for id in &instance.interfaces {
-            let Some(found) = Found::on(world, site, instance, id) else { continue };
-            found.check_numbers(before).with_context(|| format!("{found} on {id}"))?;
-        }
-    }
     Ok(())
 }
 
@@ -108,8 +98,7 @@ impl<'a> Found<'a> {
                     unserved.iter().all(|wish| self.is_prevented(wish)),
                     "nothing stands in the way of {unserved:?}"
                 );
-                let ours = self.serving().into_iter().filter(|session| is_ours(session));
-                let is_in_order = ours.map(|session| session.number).is_sorted();
+                let is_in_order = self.at_work().map(|session| session.number).is_sorted();
                 ensure!(
                     self.is_stopped() || is_in_order,
                     "the numbers are not in the wishes' order"
@@ -120,6 +109,8 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
+    /// What the last sweep made has a number on the wanted side of the foreign sessions, and the smallest
+    /// that was free where there is nothing else to be kept in order.
     fn check_numbers(&self, before: &[Session]) -> anyhow::Result<()> {
         let allowed = beside(self.foreign.iter().copied(), self.site.policy.precedence);
         let is_alone = matches!(&self.expected, Expected::Sessions(wishes) if wishes.len() == 1);
@@ -142,6 +133,11 @@ impl<'a> Found<'a> {
     /// The sessions at work, whoever owns them: those that fulfil a wish.
     pub(super) fn serving(&self) -> Vec<&'a Session> {
         self.matched().0
+    }
+
+    /// Those of ours that fulfil a wish, in the order of the wishes.
+    fn at_work(&self) -> impl Iterator<Item = &'a Session> {
+        self.serving().into_iter().filter(|session| is_ours(session))
     }
 
     /// The sessions that fulfil a wish, ours first, and the wishes that none fulfils: one session
@@ -174,8 +170,7 @@ impl<'a> Found<'a> {
     /// Whether no session can be made for the wish, nor one of ours be led to its target.
     fn is_prevented(&self, wish: &Wish) -> bool {
         // One of ours that is not at work can be changed in place.
-        let at_work = self.serving().into_iter().filter(|session| is_ours(session)).count();
-        let no_slot = at_work + self.foreign.len() >= 3;
+        let no_slot = self.at_work().count() + self.foreign.len() >= 3;
         let is_full = |target: &&String| {
             let sources: BTreeSet<_> = self
                 .world
@@ -205,8 +200,7 @@ impl<'a> Found<'a> {
     fn no_number(&self) -> bool {
         let wanted = beside(self.foreign.iter().copied(), self.site.policy.precedence);
         let ours = self.ours.iter().filter(|session| wanted.contains(&session.number)).count();
-        let behind = self.serving().into_iter().filter(|session| is_ours(session));
-        let behind = behind.map(|session| session.number).max().unwrap_or_default();
+        let behind = self.at_work().map(|session| session.number).max().unwrap_or_default();
         let unserved = self.unserved().len();
         wanted.clone().count() < ours + unserved
             || wanted.filter(|number| *number > behind).count() < unserved

@@ -53,7 +53,7 @@ pub fn rush(instances: usize, shares: &[i32]) -> Rush {
 /// Of so many instances that EC2 refuses to mirror, those that were tried after each of so many sweeps.
 ///
 /// # Panics
-/// If a process answers what it should not.
+/// If the cloud cannot be set up.
 pub fn refused(instances: usize, sweeps: u64) -> Vec<usize> {
     let cloud = Arc::new(Cloud::in_process(0));
     let played = async {
@@ -93,10 +93,8 @@ pub fn backlog(unwanted: usize, wanted: usize) -> (usize, usize) {
         let ids = prepare(&cloud, unwanted);
         mirror(process(0), ids.clone()).await;
         let user = Caller::default();
-        for ids in ids.chunks(1000) {
-            let tag = [("Mirror".to_owned(), None)].into();
-            cloud.world().delete_tags(&user, ids, &tag).expect("tags");
-        }
+        let tag = [("Mirror".to_owned(), None)].into();
+        cloud.world().delete_tags(&user, &ids, &tag).expect("tags");
         launch(&cloud, wanted);
         let before = cloud.calls().len();
         process(1).invoke(json!({"sweep": true}), 0).await;

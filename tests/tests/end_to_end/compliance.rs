@@ -608,12 +608,7 @@ async fn a_session_that_config_says_is_deleted_counts_no_more_though_ec2_still_s
 async fn an_instance_shown_without_its_interfaces_is_not_judged_yet() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&tagged());
-    {
-        let mut world = stage.world();
-        let interfaces = std::mem::take(&mut world.instance_mut(&instance).unwrap().interfaces);
-        world.freeze();
-        world.instance_mut(&instance).unwrap().interfaces = interfaces;
-    }
+    stage.freeze_without_interfaces(&instance);
     stage.fault(Fault::once("DescribeInstances", Kind::StaleRead));
     let item = stage.bare_item(ResourceKey::instance(&instance), Status::Ok);
     let error = stage.tell(&item, false).await.unwrap_err();

@@ -177,14 +177,8 @@ async fn an_instance_shown_without_its_interfaces_is_waited_for() {
     let mut stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.lose_events();
-    {
-        let mut world = stage.world();
-        let row = world.instance_mut(&instance).unwrap();
-        let interfaces = std::mem::take(&mut row.interfaces);
-        world.freeze();
-        world.instance_mut(&instance).unwrap().interfaces = interfaces;
-        world.tick();
-    }
+    stage.freeze_without_interfaces(&instance);
+    stage.world().tick();
     stage.fault(Fault::once("DescribeInstances", Kind::StaleRead));
     stage.settle().await;
     stage.session(&instance);

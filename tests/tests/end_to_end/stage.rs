@@ -60,6 +60,14 @@ impl Stage {
         self.world().run_instances(&user(), request).unwrap()
     }
 
+    /// What EC2 shows where it is out of date: the instance without its interfaces.
+    pub(crate) fn freeze_without_interfaces(&self, instance: &str) {
+        let mut world = self.world();
+        let interfaces = std::mem::take(&mut world.instance_mut(instance).unwrap().interfaces);
+        world.freeze();
+        world.instance_mut(instance).unwrap().interfaces = interfaces;
+    }
+
     pub(crate) fn tag(&self, instance: &str, pairs: &[(&str, &str)]) {
         self.world().create_tags(&user(), &[instance.to_owned()], &tags(pairs)).unwrap();
     }
