@@ -1,22 +1,24 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint package bench fuzz mutants simulate explore nightly fmt cloud tools
 
-# One selection of packages everywhere: any other gives the EC2 SDK other features and builds it anew.
+# Every cargo command selects the same packages. Another selection would give the EC2 SDK other features, and cargo
+# would build it again.
 CARGO_FLAGS := --workspace --locked
 
-help: ## Say what can be made
+help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
 
-demo: ## Watch automirror at work in a local cloud (ARGS=--serve leaves it running)
+demo: ## Show automirror at work in the local cloud (ARGS=--serve keeps it running)
 	@cargo build $(CARGO_FLAGS) --bins
 	@target/debug/demo $(ARGS)
 
 PYTEST := pytest -q -p no:cacheprovider -p say_skipped
 
-# The tests record what the roles are asked, and proof judges it, Terraform's policies too if the tests of
-# deployments left a plan. What could not be tested is said at the very end.
+# The tests record the requests that need permissions. proof checks them against the policies of the roles: those of
+# CloudFormation, and those of Terraform if the tests of the deployments wrote a plan. The last lines say what could
+# not be tested.
 test: export PYTHONPATH := $(CURDIR)/tests/pytest
-test: tools package target/tools/deploy/ready target/tools/templates/ready ## Run every test
+test: tools package target/tools/deploy/ready target/tools/templates/ready ## Run all tests
 	rm -rf target/authorizations target/deploy target/skipped
 	AUTHORIZATIONS=$(CURDIR)/target/authorizations cargo test $(CARGO_FLAGS)
 	@cargo build $(CARGO_FLAGS) --bins --quiet
@@ -35,17 +37,18 @@ lint: target/tools/templates/ready ## Check format, lints, documentation, licenc
 	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE CHECKPOINT_DISABLE=1 terraform fmt -check -recursive terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
 
-package: target/tools/package/ready ## Build the functions' zips for Lambda (ARCHITECTURES=arm64: that one or nothing)
+package: target/tools/package/ready ## Build the zips of the functions (ARCHITECTURES=arm64: only that one, or fail)
 	target/tools/package/bin/python package/package.py $(ARCHITECTURES)
 
-# For this machine, whose figures they are. The local cloud is built without the functions, and so without the SDK.
+# It measures the zips for the architecture of this machine. The local cloud is built without the functions, and so
+# without the SDK.
 bench: ARCHITECTURES := $(if $(filter aarch64,$(shell uname -m)),arm64,x86_64)
-bench: package ## Measure the packages in the local cloud: a table, and target/bench.json
+bench: package ## Measure the functions in the local cloud, print a table and write target/bench.json
 	target/tools/package/bin/python package/yardsticks.py $(ARCHITECTURES)
 	cargo build --release --locked --package tests --no-default-features --bin bench
 	target/release/bench target/package/$(ARCHITECTURES) target/bench.json
 
-nightly: ## What takes too long for every change: simulations, fuzzing, mutants
+nightly: ## Run what takes too long for each change: simulations, fuzzing, mutation tests
 	$(MAKE) simulate RUNS=5000 FROM=$$(date +%s)
 	$(MAKE) fuzz SECONDS=1200
 	$(MAKE) mutants
@@ -53,11 +56,11 @@ nightly: ## What takes too long for every change: simulations, fuzzing, mutants
 fmt: ## Format the code
 	cargo fmt
 
-simulate: ## Play simulations (RUNS=5000 FROM=0; SEED=7: that one, with all that happens in it)
+simulate: ## Run random simulations (RUNS=5000 FROM=0; SEED=7 runs one and prints all its events)
 	@cargo build $(CARGO_FLAGS) --bins --quiet
 	@target/debug/simulate $(if $(SEED),seed $(SEED),runs $(or $(RUNS),1000) from $(or $(FROM),0))
 
-explore: ## Try every order of calls of a few processes and a person (ARGS=thorough: larger ones, in hours)
+explore: ## Try every order of the calls of a few processes and a person (ARGS=thorough takes hours)
 	@cargo build $(CARGO_FLAGS) --bins --quiet
 	@target/debug/explore $(ARGS)
 
@@ -65,16 +68,18 @@ cloud: ## Run the local cloud as a server and print its endpoint (ARGS="--port N
 	@cargo build $(CARGO_FLAGS) --bins
 	@target/debug/cloud $(ARGS)
 
-# Seconds for each target. What is found is kept in target/fuzz; fuzz/keep adds it to the corpus.
+# The time for each fuzz target in seconds. target/fuzz keeps the inputs that a run finds. fuzz/keep adds them to the
+# corpus.
 SECONDS := 600
-fuzz: ## Look for input from outside that breaks something (SECONDS=5 for each target)
+fuzz: ## Search for outside input that breaks something (SECONDS=5 for each fuzz target)
 	fuzz/run $(SECONDS)
 
-mutants: ## Break the decision in every small way, and see whether a test notices
+mutants: ## Make small changes to the crate shared, and check that a test fails for each
 	@command -v cargo-mutants >/dev/null || cargo install --locked --quiet cargo-mutants@27.1.0
 	cargo mutants --package shared --output target
 
-# What the tests compare the local cloud and the binary with: boto3, the AWS CLI, AWS's emulator.
+# The tools that the tests run against the local cloud and the functions: boto3, the AWS CLI and AWS's emulator of the
+# Lambda runtime.
 tools: target/tools/venv/ready target/tools/rie
 
 target/tools/venv/ready: tests/wire/requirements.txt

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Deploys automirror and the AWS Config rule, or updates them.
+# Deploys automirror and the AWS Config rule as two CloudFormation stacks, or updates them.
 #
 #   cloudformation/deploy.sh BUCKET [PARAMETER=VALUE]...
 #
-# BUCKET takes the zips that `make package` built; it must be in the region of the stacks. A parameter goes to
-# each template that has it; an update keeps those that are not given.
+# BUCKET is the S3 bucket to which the script uploads the zips that `make package` built. It must be in the region
+# of the stacks. The script passes each parameter to every template that has it. An update keeps the values of
+# parameters that are not given.
 #
-# NAME (default automirror) names the stacks: NAME and NAME-config-rule.
-# CONFIG_RULE=no leaves the rule out, where AWS Config does not record.
+# Environment variables:
+#   NAME (default automirror) names the stacks: NAME and NAME-config-rule.
+#   CONFIG_RULE=no deploys no AWS Config rule. Use it where AWS Config does not record.
 set -euo pipefail
 
 top=$(realpath "$(dirname "$0")/..")
@@ -27,7 +29,7 @@ exists() {
   fail "$said"
 }
 
-# What the list Outputs or Parameters of a stack says; nothing if there is no such stack or key.
+# Prints the value of a stack's Output or Parameter. Prints nothing if the stack or the key does not exist.
 ask() {
   local stack=$1 list=$2 key=$3
   exists "$stack" || return 0
@@ -35,7 +37,7 @@ ask() {
     --query "not_null(Stacks[0].${list}s, \`[]\`)[?${list}Key=='$key'].${list}Value"
 }
 
-# What the deployment was told so far, for a rule that comes later.
+# Collects the parameters of the existing stack of automirror, for a rule that is added later.
 inherit() {
   local parameters topic parameter value
   parameters=$(aws cloudformation describe-stacks --stack-name "$name" --output text \
@@ -51,11 +53,11 @@ inherit() {
   inherited+=("AlarmTopicArn=$topic")
 }
 
-# A packaged template, with the zip for the right processor.
+# Uploads the zip for the chosen architecture, and writes the template that refers to it.
 package() {
   local template=$1 folder=$top/target/cloudformation
   local zip=$top/target/package/$template-$architecture.zip
-  [ -f "$zip" ] || fail "there is no $zip: run make package"
+  [ -f "$zip" ] || fail "cannot find $zip: run make package"
   mkdir -p "$folder"
   sed "s|\.\./target/package/$template-.*\.zip|$zip|" "$top/cloudformation/$template.yaml" >"$folder/$template.yaml"
   aws cloudformation package --template-file "$folder/$template.yaml" --s3-bucket "$bucket" \
@@ -71,17 +73,17 @@ deploy() {
     --parameter-overrides "Architecture=$architecture" "$@"
 }
 
-[ $# -gt 0 ] || fail "which bucket takes the zips? The first lines of this file say more"
+[ $# -gt 0 ] || fail "BUCKET is missing: which bucket takes the zips? Run $0 BUCKET [PARAMETER=VALUE]..."
 bucket=$1
 shift
 
 architecture=
 for pair in "$@"; do
   parameter=${pair%%=*}
-  [ "$parameter" != "$pair" ] || fail "$pair is not PARAMETER=VALUE"
-  # The CLI says nothing of a parameter that a template does not have.
+  [ "$parameter" != "$pair" ] || fail "$pair is not PARAMETER=VALUE, such as CreateTopic=true"
+  # The AWS CLI silently ignores a parameter that a template does not have.
   grep -qx "  $parameter:" "$top"/cloudformation/{automirror,config-rule}.yaml ||
-    fail "there is no parameter $parameter: cloudformation/README.md has them all"
+    fail "there is no parameter $parameter. cloudformation/README.md lists the parameters"
   [ "$parameter" != Architecture ] || architecture=${pair#*=}
 done
 if [ -z "$architecture" ]; then
@@ -103,7 +105,7 @@ else
   if [ "$own_topic" = true ]; then
     deploy "$name" automirror "$@" "ConfigRuleName=$rule_name"
   else
-    # The rule's stack makes the topic, so that both can use it.
+    # The stack of the rule is deployed first and creates the topic, so that both stacks can use it.
     deploy "$name" automirror "$@" CreateTopic=false "AlarmTopicArn=$topic" "ConfigRuleName=$rule_name"
   fi
 fi

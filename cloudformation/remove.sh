@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Removes what deploy.sh made: first our sessions, by automirror itself, then the stacks.
+# Removes what deploy.sh created. First automirror deletes the sessions of this installation, then CloudFormation
+# deletes the stacks.
 #
 #   cloudformation/remove.sh
 #
-# NAME (default automirror) is that of the deployment. Targets, given filters and the bucket stay.
+# The environment variable NAME (default automirror) must be the one given to deploy.sh. The script does not remove
+# mirror targets, filters of yours or the bucket.
 set -euo pipefail
 
 name=${NAME:-automirror}
@@ -26,7 +28,7 @@ ask() {
     --query "Stacks[0].${list}s[?${list}Key=='$key'].${list}Value"
 }
 
-# Nothing is selected any more: each session of ours is one too many.
+# Updates the stack so that no instance is selected. The next sweep then deletes all sessions of this installation.
 select_nothing() {
   local keys parameters=()
   keys=$(aws cloudformation describe-stacks --stack-name "$name" --output text --query 'Stacks[0].Parameters[].ParameterKey')
@@ -48,20 +50,21 @@ select_nothing() {
   fi
 }
 
-# The ids of our sessions. EC2 documents no filter by tag for them, and the CLI queries each page for itself.
+# Prints the ids of the sessions of this installation. EC2 documents no filter by tag for sessions, so --query selects
+# them. The AWS CLI applies --query to each page, so the query works for any number of sessions.
 list() {
   aws ec2 describe-traffic-mirror-sessions --filters "Name=owner-id,Values=$account" --output text \
     --query "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$owner']].[TrafficMirrorSessionId]"
 }
 
-# How many there are.
+# Prints the number of sessions of this installation.
 ours() {
   local ids
   ids=$(list) || exit 1
   grep -c '^tms-' <<<"$ids" || true
 }
 
-# Prints None, or what kind of error the function ended with.
+# Runs a sweep. Prints None, or the type of the error with which the function ended.
 sweep() {
   printf '{"sweep":true}' |
     aws lambda invoke --function-name "$function" --payload fileb:///dev/stdin --cli-read-timeout 0 \
@@ -73,27 +76,28 @@ remove_sessions() {
   status=$(aws cloudformation describe-stacks --stack-name "$name" --output text --query 'Stacks[0].StackStatus')
   left=$(ours)
   if [ "$status" = DELETE_FAILED ]; then
-    [ "$left" = 0 ] || fail "automirror is gone already: delete these sessions yourself and run this again:" $(list)
+    [ "$left" = 0 ] ||
+      fail "the stack $name is partly deleted. Delete these sessions yourself, then run this script again:" $(list)
     return
   fi
-  # Even where there is none: an instance may start before the function is gone.
+  # This is needed even if there are no sessions: an instance may start before the function is deleted.
   select_nothing
   while [ "$left" != 0 ]; do
     echo "$left sessions of ours are left"
     before=$left
     error=$(sweep)
     left=$(ours)
-    # A sweep that runs out of time ends with an error too, though it got on.
+    # A sweep that runs out of time also ends with an error, although it deleted sessions.
     [ "$left" -ge "$before" ] || continue
-    [ "$error" = None ] || fail "automirror failed ($error); its log says why: $(ask Output LogGroupName)"
-    fail "automirror deletes no more of them; its log says why: $(ask Output LogGroupName)"
+    [ "$error" = None ] || fail "automirror failed ($error). Its log group says why: $(ask Output LogGroupName)"
+    fail "automirror deletes no more of them. Its log group says why: $(ask Output LogGroupName)"
   done
 }
 
 delete() {
   aws cloudformation delete-stack --stack-name "$1"
   aws cloudformation wait stack-delete-complete --stack-name "$1" ||
-    fail "the stack $1 could not be deleted; its events say what is in the way"
+    fail "CloudFormation could not delete the stack $1. The events of the stack say which resource failed and why"
 }
 
 if exists "$name"; then

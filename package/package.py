@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Builds the functions as packages for Lambda's runtime provided.al2023, and checks them.
+"""Builds the zips of the functions for Lambda's runtime provided.al2023, and checks them.
 
     package.py [ARCHITECTURE...]
 
-The architectures are arm64 and x86_64. Without one, all are built that the Rust toolchain can build,
-and it is said what is missing for the others. The packages are target/package/FUNCTION-ARCHITECTURE.zip.
+The architectures are arm64 and x86_64. Without an argument, the script builds for each that the
+Rust toolchain supports, and prints what is missing for the others. The zips are
+target/package/FUNCTION-ARCHITECTURE.zip.
 
 The same source, Rust, requirements.txt and zlib give the same bytes on every machine.
 """
@@ -23,13 +24,13 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "target"
 PACKAGES = TARGET / "package"
 FUNCTIONS = ["automirror", "config-rule"]
-# Lambda's names, with Rust's and ELF's.
+# The architectures as Lambda names them, with the names that Rust and ELF use.
 TARGETS = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux-gnu"}
 MACHINES = {"arm64": "EM_AARCH64", "x86_64": "EM_X86_64"}
-# What Amazon Linux 2023 has: https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html
+# The version in Amazon Linux 2023: https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html
 GLIBC = (2, 34)
 MAX_ZIP_SIZE = 5_000_000
-# The first date that a zip can hold.
+# The earliest date that a zip can contain.
 DATE = (1980, 1, 1, 0, 0, 0)
 EXECUTABLE_FILE = 0o100755
 
@@ -43,7 +44,7 @@ def package(function: str, architecture: str) -> Path:
 
 
 def missing(architecture: str) -> str | None:
-    """What keeps this machine from building for the architecture, and how to get it."""
+    """Returns what this machine lacks to build for the architecture, and how to install it."""
     target = TARGETS[architecture]
     where = ["rustc", "--print", "target-libdir", "--target", target]
     folder = subprocess.check_output(where, cwd=ROOT, text=True).strip()
@@ -53,10 +54,11 @@ def missing(architecture: str) -> str | None:
 
 
 def build(architecture: str, crates: list[str]) -> Path:
-    """The folder with the crates' binaries, as CRATE/bootstrap."""
+    """Builds the crates and returns the folder with their binaries, CRATE/bootstrap."""
     folder = PACKAGES / architecture
-    # One run for all crates, so that the EC2 SDK is built once. The profile of Cargo.toml counts,
-    # not cargo-lambda's idea of it; nor its zip, which has the time of the build in it.
+    # One command builds all crates, so that the EC2 SDK is built once. --disable-optimizations
+    # keeps the profile of Cargo.toml. cargo-lambda's own zip is not used, because it contains the
+    # time of the build.
     command = ["cargo-lambda", "lambda", "build", "--release", "--locked"]
     command += ["--disable-optimizations", "--lambda-dir", str(folder)]
     command += ["--target", f"{TARGETS[architecture]}.{GLIBC[0]}.{GLIBC[1]}"]
@@ -71,34 +73,34 @@ def build_environment() -> dict[str, str]:
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         "CARGO_ZIGBUILD_PYTHON_PATH": sys.executable,
         "CARGO_TARGET_DIR": str(TARGET),
-        # The first random number would take 40 ms of CPU, in which AWS-LC, before it asks the kernel,
-        # makes a seed of its own from the processor's jitter. The kernel's is what TLS needs.
+        # Otherwise AWS-LC seeds itself from CPU jitter before it asks the kernel, and the first
+        # random number takes 40 ms of CPU time. The kernel's random numbers are enough for TLS.
         "AWS_LC_SYS_NO_JITTER_ENTROPY": "1",
         "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(nothing_of_this_machine()),
     }
 
 
 def nothing_of_this_machine() -> list[str]:
-    """Flags that keep this machine's folders out of the binaries: panics name their source."""
+    """Returns flags that keep this machine's folders out of the binaries: panics name files."""
     subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=ROOT, check=True)
     home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")).absolute()
     prefixes = [(home, "/cargo"), (ROOT, "/automirror")]
-    # A registry's folder is named after its address, which may be that of a mirror.
+    # cargo names the folder of a registry after its address, which differs if a mirror is used.
     prefixes += [(registry, "/crates") for registry in sorted(home.glob("registry/src/*"))]
-    # Of several prefixes that fit, rustc takes the last.
+    # If several prefixes match, rustc uses the last.
     return [f"--remap-path-prefix={folder}={name}" for folder, name in prefixes]
 
 
 def write_zip(binary: Path, path: Path) -> None:
     bootstrap = zipfile.ZipInfo("bootstrap", DATE)
-    bootstrap.create_system = 3  # Unix: the mode counts.
+    bootstrap.create_system = 3  # Unix, so that the file mode is kept.
     bootstrap.external_attr = EXECUTABLE_FILE << 16
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(bootstrap, binary.read_bytes(), zipfile.ZIP_DEFLATED, 9)
 
 
 def check_binary(binary: Path, architecture: str, glibc: tuple[int, ...] = GLIBC) -> None:
-    """That the binary runs on Amazon Linux 2023 on this processor."""
+    """Checks that the binary runs on Amazon Linux 2023 with this architecture."""
     with binary.open("rb") as file:
         elf = ELFFile(file)
         if elf["e_machine"] != MACHINES[architecture]:
@@ -106,7 +108,7 @@ def check_binary(binary: Path, architecture: str, glibc: tuple[int, ...] = GLIBC
         needed = needed_versions(elf)
     if not needed:
         raise Refused(f"{binary} does not say which versions of glibc it needs")
-    # A name without a number, such as GLIBC_ABI_DT_RELR, asks for something newer or private.
+    # A name without a number, such as GLIBC_ABI_DT_RELR, stands for a newer or private feature.
     allowed = {name for name in needed if (number := glibc_version(name)) and number <= glibc}
     if needed != allowed:
         wanted = ", ".join(sorted(needed - allowed))
@@ -114,7 +116,7 @@ def check_binary(binary: Path, architecture: str, glibc: tuple[int, ...] = GLIBC
 
 
 def needed_versions(elf: ELFFile) -> set[str]:
-    """The versions of libraries' symbols that the binary asks for, such as GLIBC_2.34."""
+    """Returns the symbol versions that the binary needs, such as GLIBC_2.34."""
     sections = [
         section for section in elf.iter_sections() if isinstance(section, GNUVerNeedSection)
     ]
@@ -155,12 +157,12 @@ def make(architecture: str) -> None:
 
 
 def main(asked: list[str]) -> str | None:
-    """Returns what went wrong, if something did."""
+    """Returns an error message, or None if everything was built."""
     if unknown := set(asked) - set(TARGETS):
         return f"{' '.join(unknown)}: no such architecture; there are {' and '.join(TARGETS)}"
     built = []
     for architecture in asked or TARGETS:
-        # A package of an earlier build would look like one of this.
+        # Otherwise the zip of an earlier build would look like one of this build.
         for function in FUNCTIONS:
             package(function, architecture).unlink(missing_ok=True)
         if lack := missing(architecture):

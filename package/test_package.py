@@ -1,4 +1,4 @@
-"""What `make package` built is right for Lambda, and what is not right is refused."""
+"""Tests that the zips from `make package` suit Lambda, and that package.py refuses others."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ import pytest
 
 import package
 
-# As Python names the machines that Lambda calls so.
+# The architectures as Lambda names them, with the names that Python uses.
 HOSTS = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 LACKS = {architecture: package.missing(architecture) for architecture in package.TARGETS}
@@ -29,19 +29,19 @@ each_package = pytest.mark.parametrize(
 @pytest.mark.parametrize("architecture", package.TARGETS)
 def test_each_architecture_is_built(architecture):
     if lack := LACKS[architecture]:
-        pytest.skip(f"the packages for {architecture} were neither built nor checked: {lack}")
+        pytest.skip(f"the zips for {architecture} were neither built nor tested: {lack}")
     assert all(package.package(function, architecture).is_file() for function in package.FUNCTIONS)
 
 
 @pytest.fixture
 def packaged(function, architecture):
-    """The zip, from `make package`."""
+    """The zip that `make package` built."""
     return package.package(function, architecture)
 
 
 @pytest.fixture
 def bootstrap(packaged, tmp_path):
-    """What Lambda unpacks from the zip."""
+    """The binary that Lambda unpacks from the zip."""
     with zipfile.ZipFile(packaged) as archive:
         path = Path(archive.extract("bootstrap", tmp_path))
         path.chmod(archive.getinfo("bootstrap").external_attr >> 16)
@@ -83,7 +83,7 @@ def test_nothing_of_the_machine_is_in_the_binary(bootstrap):
 def test_the_binary_starts_and_asks_lambda_for_an_event(bootstrap, architecture, runtime_api):
     if platform.system() != "Linux" or platform.machine() != HOSTS[architecture]:
         pytest.skip(
-            f"the binary was not started: that takes a Linux machine with {HOSTS[architecture]}"
+            f"the binary was not started: it needs a Linux machine with {HOSTS[architecture]}"
         )
     environment = {
         "AWS_LAMBDA_RUNTIME_API": runtime_api.address,
@@ -95,7 +95,7 @@ def test_the_binary_starts_and_asks_lambda_for_an_event(bootstrap, architecture,
         "AWS_SECRET_ACCESS_KEY": "secret",
     }
     process = subprocess.Popen([bootstrap], env=environment, cwd=bootstrap.parent)
-    # So that a process that ends is not waited for.
+    # If the process ends early, the test fails at once and does not wait.
     threading.Thread(target=lambda: runtime_api.seen.put(f"it ended: {process.wait()}")).start()
     try:
         assert runtime_api.seen.get(timeout=60) == "GET /2018-06-01/runtime/invocation/next"
@@ -105,7 +105,7 @@ def test_the_binary_starts_and_asks_lambda_for_an_event(bootstrap, architecture,
 
 @pytest.fixture
 def runtime_api():
-    """Lambda's Runtime API with no event to give: it notes what is asked, and does not answer well."""
+    """A fake of Lambda's Runtime API that records the request and answers with the error 503."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -121,7 +121,7 @@ def runtime_api():
 
 
 def compiled(folder, target, *flags):
-    """A program that calls `strlcpy`, which glibc has since 2.38."""
+    """Compiles a program that calls `strlcpy`, which glibc has since version 2.38."""
     source, binary = folder / "main.c", folder / "main"
     source.write_text(
         '#include <string.h>\nint main(void) { char a[2]; return strlcpy(a, "a", 2) != 1; }\n'
@@ -153,7 +153,7 @@ def test_a_symbol_newer_than_the_machine_has_is_refused(tmp_path):
 
 @each_package
 def test_the_limit_is_the_functions_own(bootstrap, architecture):
-    """The binaries do use the newest allowed version, so that the check has something to find."""
+    """The binaries need the newest allowed version, so the check must fail with an older one."""
     with pytest.raises(
         package.Refused, match=r"needs GLIBC_2\.34; the newest there is GLIBC_2\.33"
     ):
@@ -162,7 +162,7 @@ def test_the_limit_is_the_functions_own(bootstrap, architecture):
 
 def test_a_version_without_a_number_is_refused():
     assert package.glibc_version("GLIBC_2.2.5") == (2, 2, 5)
-    # Packed relocations, since 2.36; an internal symbol; another library.
+    # Packed relocations (since 2.36), an internal symbol, and another library.
     for name in ("GLIBC_ABI_DT_RELR", "GLIBC_PRIVATE", "GCC_3.0"):
         assert package.glibc_version(name) is None
 
@@ -204,7 +204,7 @@ def test_a_zip_with_other_contents_is_refused(entries, tmp_path):
 
 @pytest.mark.parametrize("asked", [["arm64"], []])
 def test_what_cannot_be_built_is_said_and_leaves_nothing_old(asked, tmp_path, monkeypatch, capsys):
-    # A target of Rust that nobody installs to work on this.
+    # A Rust target that no developer of this project installs.
     for architecture in package.TARGETS:
         monkeypatch.setitem(package.TARGETS, architecture, "sparc64-unknown-linux-gnu")
     monkeypatch.setattr(package, "PACKAGES", tmp_path)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds what `make bench` measures beside the functions, in the way that these are built.
+"""Builds the programs that `make bench` compares the functions with, in the same way.
 
     yardsticks.py ARCHITECTURE
 """
@@ -11,7 +11,7 @@ from package import FUNCTIONS, build
 
 def main(architecture: str) -> None:
     build(architecture, ["hello"])
-    # Without the functions beside it, the EC2 SDK would get other features and be built anew.
+    # Without the functions, the EC2 SDK would get other features and be built again.
     build(architecture, [*FUNCTIONS, "planner"])
 
 

@@ -1,10 +1,10 @@
 output "automirror_function_name" {
-  description = "Name of the function automirror."
+  description = "Name of automirror's function."
   value       = module.automirror.function_name
 }
 
 output "automirror_function_arn" {
-  description = "ARN of the function automirror."
+  description = "ARN of automirror's function."
   value       = module.automirror.function_arn
 }
 
@@ -14,7 +14,7 @@ output "automirror_role_arn" {
 }
 
 output "automirror_log_group_name" {
-  description = "Log group of automirror."
+  description = "Name of automirror's log group."
   value       = module.automirror.log_group_name
 }
 
@@ -29,22 +29,22 @@ output "queue_arn" {
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of the queue of events that could not be worked on."
+  description = "URL of the dead-letter queue, which keeps events that could not be delivered or processed."
   value       = module.automirror.dead_letter_queue_url
 }
 
 output "dead_letter_queue_arn" {
-  description = "ARN of the queue of events that could not be worked on."
+  description = "ARN of the dead-letter queue, which keeps events that could not be delivered or processed."
   value       = module.automirror.dead_letter_queue_arn
 }
 
 output "filter_id" {
-  description = "The default filter, made here or given."
+  description = "Id of the default mirror filter."
   value       = module.automirror.filter_id
 }
 
 output "topic_arn" {
-  description = "The topic for alarms and compliance changes, made here or given; null without one."
+  description = "ARN of the topic for alarms and compliance changes. Null if there is none."
   value       = module.automirror.topic_arn
 }
 
@@ -54,31 +54,31 @@ output "dashboard_name" {
 }
 
 output "config_rule_name" {
-  description = "Name of the Config rule; null without it."
+  description = "Name of the AWS Config rule. Null if `create_config_rule` is false."
   value       = one(module.config_rule[*].rule_name)
 }
 
 output "config_rule_arn" {
-  description = "ARN of the Config rule; null without it."
+  description = "ARN of the AWS Config rule. Null if `create_config_rule` is false."
   value       = one(module.config_rule[*].rule_arn)
 }
 
 output "config_rule_function_name" {
-  description = "Name of the function config-rule; null without it."
+  description = "Name of config-rule's function. Null if `create_config_rule` is false."
   value       = one(module.config_rule[*].function_name)
 }
 
 output "config_rule_function_arn" {
-  description = "ARN of the function config-rule; null without it."
+  description = "ARN of config-rule's function. Null if `create_config_rule` is false."
   value       = one(module.config_rule[*].function_arn)
 }
 
 output "config_rule_role_arn" {
-  description = "ARN of config-rule's role; null without it."
+  description = "ARN of config-rule's role. Null if `create_config_rule` is false."
   value       = one(module.config_rule[*].role_arn)
 }
 
 output "config_rule_log_group_name" {
-  description = "Log group of config-rule; null without it."
+  description = "Name of config-rule's log group. Null if `create_config_rule` is false."
   value       = one(module.config_rule[*].log_group_name)
 }

@@ -1,57 +1,57 @@
-# Code and names
+# Zips and names
 
 variable "automirror_zip" {
-  description = "Path of the package of automirror, as `make package` builds it."
+  description = "Path of the zip of automirror, which `make package` builds."
   type        = string
   nullable    = false
 }
 
 variable "config_rule_zip" {
-  description = "Path of the package of config-rule; needed with `create_config_rule`."
+  description = "Path of the zip of config-rule, which `make package` builds. Required if `create_config_rule` is true."
   type        = string
   default     = null
 }
 
 variable "name" {
-  description = "Beginning of all names, as a stack's name is in CloudFormation; two deployments in one account and region need two."
+  description = "Prefix of the names of all resources. Two installations in one account and region need different values."
   type        = string
   default     = "automirror"
   nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{0,31}$", var.name))
-    error_message = "It must be at most 32 letters, digits and hyphens, and start with a letter."
+    error_message = "It must be 1 to 32 letters, digits and hyphens, and must start with a letter."
   }
 }
 
-# What is mirrored, and to where
+# Settings of automirror
 
 variable "mirror_tag_key" {
-  description = "Key of the tag that selects an instance."
+  description = "Key of the tag that selects an instance for mirroring. Case is ignored."
   type        = string
   default     = "Mirror"
   nullable    = false
 
   validation {
     condition     = can(regex("^[\\p{L}\\p{N} +=._:/@-]{1,128}$", var.mirror_tag_key)) && trimspace(var.mirror_tag_key) == var.mirror_tag_key && !startswith(lower(var.mirror_tag_key), "aws:") && !contains(["mirror-target", "mirror-filter", "mirror-interfaces"], lower(var.mirror_tag_key))
-    error_message = "It must be a tag key of at most 128 characters, not starting with aws: and none of Mirror-Target, Mirror-Filter and Mirror-Interfaces."
+    error_message = "It must be a tag key of at most 128 characters with no space at either end. It must not start with aws: and must not be Mirror-Target, Mirror-Filter or Mirror-Interfaces."
   }
 }
 
 variable "mirror_tag_value" {
-  description = "Value of the tag that selects an instance."
+  description = "Value of the tag that selects an instance for mirroring. Case is ignored."
   type        = string
   default     = "True"
   nullable    = false
 
   validation {
     condition     = can(regex("^[\\p{L}\\p{N} +=._:/@-]{1,256}$", var.mirror_tag_value)) && trimspace(var.mirror_tag_value) == var.mirror_tag_value && !startswith(lower(var.mirror_tag_value), "aws:") && lower(var.mirror_tag_value) != "false"
-    error_message = "It must be a tag value of at most 256 characters, not starting with aws: and not False, which opts an instance out."
+    error_message = "It must be a tag value of at most 256 characters with no space at either end. It must not start with aws: and must not be False, which opts an instance out."
   }
 }
 
 variable "mirror_scope" {
-  description = "`tagged` mirrors only what is tagged, `all` everything but what is tagged `False`."
+  description = "With `tagged`, only instances with the selecting tag are mirrored. With `all`, every instance is mirrored unless the value of that tag is `False`."
   type        = string
   default     = "tagged"
   nullable    = false
@@ -63,43 +63,43 @@ variable "mirror_scope" {
 }
 
 variable "mirror_vpc_ids" {
-  description = "The VPCs to look after; none means all."
+  description = "VPCs whose instances are mirrored. An empty list means all VPCs. Sessions in other VPCs stay as they are."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for id in var.mirror_vpc_ids : can(regex("^vpc-[0-9a-f]{8,17}$", id))])
-    error_message = "Each must be an id that starts with vpc-, such as vpc-0123456789abcdef0."
+    error_message = "Each item must be an id that starts with vpc-, such as vpc-0123456789abcdef0."
   }
 }
 
 variable "mirror_target_ids" {
-  description = "The allowed targets; none means every target of this account and those of `mirror_target_owners`."
+  description = "Allowed mirror targets. An empty list allows all targets that this account owns and those that the accounts in `mirror_target_owners` share with it."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for id in var.mirror_target_ids : can(regex("^tmt-[0-9a-f]{8,17}$", id))])
-    error_message = "Each must be an id that starts with tmt-, such as tmt-0123456789abcdef0."
+    error_message = "Each item must be an id that starts with tmt-, such as tmt-0123456789abcdef0."
   }
 }
 
 variable "mirror_target_owners" {
-  description = "Accounts whose shared targets are allowed too; of no effect with `mirror_target_ids`."
+  description = "Other accounts whose shared mirror targets are allowed. Ignored if `mirror_target_ids` is set."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for account in var.mirror_target_owners : can(regex("^[0-9]{12}$", account))])
-    error_message = "Each must be an account id of 12 digits."
+    error_message = "Each item must be an account id of 12 digits."
   }
 }
 
 variable "mirror_filter_id" {
-  description = "The default filter; null makes one for IPv4, IPv6 and Amazon DNS."
+  description = "Id of the default mirror filter. If it is set, automirror has no permission to use another filter. If it is null, the module creates a filter for IPv4, IPv6 and Amazon DNS."
   type        = string
   default     = null
 
@@ -110,13 +110,13 @@ variable "mirror_filter_id" {
 }
 
 variable "create_filter" {
-  description = "Whether to make the default filter; null makes it when `mirror_filter_id` is null. Set it to false when that id is known only after the apply."
+  description = "Whether to create the default mirror filter. If this is null, the module creates it if `mirror_filter_id` is null. Set this to false if `mirror_filter_id` is known only after apply."
   type        = bool
   default     = null
 }
 
 variable "mirror_interfaces" {
-  description = "Which interfaces of an instance are mirrored: `all`, or `primary` for device index 0 only."
+  description = "With `all`, every network interface of an instance is mirrored. With `primary`, only the one with device index 0 is."
   type        = string
   default     = "all"
   nullable    = false
@@ -128,7 +128,7 @@ variable "mirror_interfaces" {
 }
 
 variable "mirror_packet_length" {
-  description = "Bytes kept of each packet; null is EC2's default."
+  description = "Number of bytes of each packet that are mirrored. Null means EC2's default, the whole packet."
   type        = number
   default     = null
 
@@ -139,7 +139,7 @@ variable "mirror_packet_length" {
 }
 
 variable "mirror_vni" {
-  description = "VXLAN network identifier; null lets EC2 choose."
+  description = "VXLAN network identifier (VNI) of the sessions. If it is null, EC2 chooses one."
   type        = number
   default     = null
 
@@ -150,7 +150,7 @@ variable "mirror_vni" {
 }
 
 variable "mirror_precedence" {
-  description = "Session numbers beside foreign sessions: `after` all of them, or `before`."
+  description = "Whether the session numbers of this installation are higher than those of all other sessions on the interface (`after`), or lower (`before`)."
   type        = string
   default     = "after"
   nullable    = false
@@ -162,14 +162,14 @@ variable "mirror_precedence" {
 }
 
 variable "mirror_keep_stopped" {
-  description = "Keep the sessions of stopped instances; AWS bills them."
+  description = "Whether stopped instances keep their sessions, which AWS bills."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "mirror_mode" {
-  description = "`enforce` carries the plan out, `detect` logs it and changes nothing."
+  description = "With `enforce`, automirror creates, modifies and deletes sessions. With `detect`, it only logs what it would do."
   type        = string
   default     = "enforce"
   nullable    = false
@@ -181,7 +181,7 @@ variable "mirror_mode" {
 }
 
 variable "mirror_rate_share" {
-  description = "How much of the rate at which EC2 takes changes one process of automirror uses, in percent."
+  description = "Percentage of EC2's request rate limits for changes that one execution environment of automirror uses."
   type        = number
   default     = 80
   nullable    = false
@@ -193,45 +193,45 @@ variable "mirror_rate_share" {
 }
 
 variable "mirror_owner" {
-  description = "Value of the tag `ManagedBy` on our sessions; two deployments in one account and region need two."
+  description = "Value of the tag `ManagedBy` on the sessions of this installation. Two installations in one account and region need different values."
   type        = string
   default     = "automirror"
   nullable    = false
 
   validation {
     condition     = can(regex("^[\\p{L}\\p{N} +=._:/@-]{1,256}$", var.mirror_owner)) && trimspace(var.mirror_owner) == var.mirror_owner && !startswith(lower(var.mirror_owner), "aws:")
-    error_message = "It must be a tag value of at most 256 characters, not starting with aws:."
+    error_message = "It must be a tag value of at most 256 characters with no space at either end. It must not start with aws:."
   }
 }
 
 variable "mirror_supported_types" {
-  description = "Instance families and types to add to what can be mirrored."
+  description = "Instance families (`m8g`) or types (`m7i.metal-24xl`) that support mirroring, in addition to the built-in list."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for type in var.mirror_supported_types : can(regex("^[A-Za-z0-9-]+([.][A-Za-z0-9-]+)?$", type))])
-    error_message = "Each must be a family such as m8g or a type such as m7i.metal-24xl."
+    error_message = "Each item must be an instance family such as m8g or an instance type such as m7i.metal-24xl."
   }
 }
 
 variable "mirror_unsupported_types" {
-  description = "Instance families and types that are not to be tried."
+  description = "Instance families (`t3`) or types (`t3.micro`) that automirror does not try to mirror."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for type in var.mirror_unsupported_types : can(regex("^[A-Za-z0-9-]+([.][A-Za-z0-9-]+)?$", type))])
-    error_message = "Each must be a family such as m8g or a type such as m7i.metal-24xl."
+    error_message = "Each item must be an instance family such as m8g or an instance type such as m7i.metal-24xl."
   }
 }
 
 # Events and queue
 
 variable "maximum_concurrency" {
-  description = "How many batches of the queue are worked on at a time."
+  description = "Maximum number of concurrent invocations that Lambda starts for the queue."
   type        = number
   default     = 2
   nullable    = false
@@ -243,28 +243,28 @@ variable "maximum_concurrency" {
 }
 
 variable "sweep_schedule" {
-  description = "When everything is looked at, as a `rate(…)` or `cron(…)` of EventBridge."
+  description = "Schedule of the sweep, as an EventBridge `rate(…)` or `cron(…)` expression. The sweep checks all interfaces and sessions and repairs what events missed."
   type        = string
   default     = "rate(15 minutes)"
   nullable    = false
 
   validation {
     condition     = can(regex("^(rate|cron)[(][^()]+[)]$", var.sweep_schedule))
-    error_message = "It must be rate(…) or cron(…), such as rate(15 minutes)."
+    error_message = "It must be an EventBridge rate(…) or cron(…) expression, such as rate(15 minutes)."
   }
 }
 
-# The Config rule
+# AWS Config
 
 variable "create_config_rule" {
-  description = "Deploy the Config rule and its function too."
+  description = "Whether to create the AWS Config rule and its function."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "config_rule_interval" {
-  description = "How often the Config rule judges everything, besides at each change."
+  description = "How often config-rule evaluates all instances and sessions. It also evaluates each change that AWS Config records."
   type        = string
   default     = "TwentyFour_Hours"
   nullable    = false
@@ -276,7 +276,7 @@ variable "config_rule_interval" {
 }
 
 variable "unsupported_compliance" {
-  description = "The verdict on instances that cannot be mirrored."
+  description = "Compliance type of instances that cannot be mirrored."
   type        = string
   default     = "NOT_APPLICABLE"
   nullable    = false
@@ -302,7 +302,7 @@ variable "config_rule_memory_size" {
 # Functions
 
 variable "architecture" {
-  description = "Processor of the functions: that of the packages."
+  description = "Processor architecture of the functions. The zips must be built for it."
   type        = string
   default     = "arm64"
   nullable    = false
@@ -326,7 +326,7 @@ variable "memory_size" {
 }
 
 variable "timeout" {
-  description = "Seconds automirror may take for a batch or a sweep."
+  description = "Timeout of automirror in seconds. The visibility timeout of the queue is six times as long."
   type        = number
   default     = 60
   nullable    = false
@@ -338,7 +338,7 @@ variable "timeout" {
 }
 
 variable "log_level" {
-  description = "The least level of what the functions log."
+  description = "Lowest level of the log lines that Lambda keeps."
   type        = string
   default     = "INFO"
   nullable    = false
@@ -350,7 +350,7 @@ variable "log_level" {
 }
 
 variable "log_retention_days" {
-  description = "Days the log is kept."
+  description = "Number of days that CloudWatch Logs keeps the logs."
   type        = number
   default     = 30
   nullable    = false
@@ -362,66 +362,66 @@ variable "log_retention_days" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "Policy that bounds the roles."
+  description = "ARN of the IAM policy that is the permissions boundary of the functions' roles."
   type        = string
   default     = null
 
   validation {
     condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-z-]*:iam:[^:]*:[^:]+:policy/", var.permissions_boundary_arn))
-    error_message = "It must be the ARN of a policy."
+    error_message = "It must be the ARN of an IAM policy."
   }
 }
 
 variable "kms_key_arn" {
-  description = "Key that encrypts queues, logs, topic and settings; its policy must admit the services (see README)."
+  description = "ARN of the KMS key that encrypts the queues, the logs, the topic and the functions' settings. The README says what its key policy must allow."
   type        = string
   default     = null
 
   validation {
     condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[^:]+:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "It must be the ARN of a key, not of an alias."
+    error_message = "It must be the ARN of a KMS key, not of an alias."
   }
 }
 
 variable "subnet_ids" {
-  description = "Subnets the functions run in, with a way to the endpoints of EC2 and AWS Config; none is outside any VPC."
+  description = "Subnets that the functions run in. They must reach the APIs of EC2 and AWS Config. An empty list means that the functions are not connected to a VPC."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for id in var.subnet_ids : can(regex("^subnet-[0-9a-f]{8,17}$", id))])
-    error_message = "Each must be an id that starts with subnet-, such as subnet-0123456789abcdef0."
+    error_message = "Each item must be an id that starts with subnet-, such as subnet-0123456789abcdef0."
   }
 }
 
 variable "security_group_ids" {
-  description = "Security groups of the functions in these subnets."
+  description = "Security groups of the functions. Set them if `subnet_ids` is set, and only then."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for id in var.security_group_ids : can(regex("^sg-[0-9a-f]{8,17}$", id))])
-    error_message = "Each must be an id that starts with sg-, such as sg-0123456789abcdef0."
+    error_message = "Each item must be an id that starts with sg-, such as sg-0123456789abcdef0."
   }
 }
 
 variable "code_signing_config_arn" {
-  description = "Code signing configuration of the functions."
+  description = "ARN of the code signing configuration of the functions."
   type        = string
   default     = null
 
   validation {
     condition     = var.code_signing_config_arn == null || can(regex("^arn:aws[a-z-]*:lambda:[^:]+:[0-9]{12}:code-signing-config:", var.code_signing_config_arn))
-    error_message = "It must be the ARN of a code signing configuration."
+    error_message = "It must be the ARN of a Lambda code signing configuration."
   }
 }
 
-# Alarms and messages
+# Alarms and notifications
 
 variable "alarm_topic_arn" {
-  description = "SNS topic for alarms and compliance changes; its policy must admit CloudWatch and EventBridge (see README)."
+  description = "ARN of an SNS topic of yours for alarms and compliance changes. Its policy must allow CloudWatch and EventBridge to publish (see README)."
   type        = string
   default     = null
 
@@ -432,14 +432,14 @@ variable "alarm_topic_arn" {
 }
 
 variable "create_topic" {
-  description = "Make an SNS topic for alarms and compliance changes."
+  description = "Whether to create an SNS topic for alarms and compliance changes. It must be false if `alarm_topic_arn` is set."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "create_compliance_messages" {
-  description = "Whether compliance changes go to the topic; null sends them when there is one. Set it to true when `alarm_topic_arn` is known only after the apply."
+  description = "Whether to send compliance changes to the topic. If this is null, they are sent if there is a topic. Set this to true if `alarm_topic_arn` is known only after apply."
   type        = bool
   default     = null
 }

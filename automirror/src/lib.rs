@@ -1,18 +1,16 @@
-//! automirror: a Lambda function that keeps Traffic Mirror sessions as the instances' tags ask.
+//! automirror: a Lambda function that keeps the Traffic Mirror sessions of EC2 instances as their tags
+//! ask.
 //!
-//! An event says where to look (`event`), `shared` reads EC2 there and decides, `execute` carries
-//! the plan out, and the answer names what must come again (`handler`).
+//! In reading order, each floor over the ones before it: `event` turns what Lambda hands over into what
+//! to read; `shared-ec2` reads it and `shared` decides; `act` executes the plan; `answer` logs what
+//! happened and names what must be retried; `reconcile` and `handler` put it all together.
 
 #![deny(missing_docs)]
 
-pub mod cloudtrail;
-mod deadline;
+mod act;
+mod answer;
 pub mod event;
-mod execute;
-pub mod failure;
 pub mod handler;
-mod outcome;
-mod pace;
-mod report;
-mod token;
-mod work;
+mod reconcile;
+
+pub use act::failure;

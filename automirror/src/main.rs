@@ -1,11 +1,12 @@
-//! The function as a program: settings, clock and client, and Lambda's loop.
+//! The function as a program: settings, clock and clients, and Lambda's loop.
 
 use std::{process::ExitCode, time::SystemTime};
 
 use anyhow::anyhow;
-use automirror::{cloudtrail::Identity, handler::Handler};
+use automirror::{event::cloudtrail::Identity, handler::Handler};
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::{client, policy::Policy, settings::check_names};
+use shared::policy::{Policy, run::RunSettings, setting::check_names};
+use shared_ec2::client::{self, Ec2, own_retries};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -22,12 +23,17 @@ async fn main() -> ExitCode {
 async fn run() -> anyhow::Result<()> {
     check_names(names())?;
     let policy = Policy::parse(setting)?;
-    let us = Identity {
+    let settings = RunSettings::parse(setting)?;
+    let own = Identity {
         function_name: setting("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
         access_key: setting("AWS_ACCESS_KEY_ID").unwrap_or_default(),
     };
-    let ec2 = aws_sdk_ec2::Client::new(&client::config().await);
-    let handler = Handler::new(policy, us, ec2, now);
+    let config = client::config().await;
+    let writes = aws_sdk_ec2::config::Builder::from(&config)
+        .retry_partition(own_retries("ec2-writes"))
+        .build();
+    let writes = aws_sdk_ec2::Client::from_conf(writes);
+    let handler = Handler::new(policy, settings, own, Ec2::new(&config), writes, now);
     handler.warm_up().await;
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event)))

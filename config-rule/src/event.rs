@@ -1,16 +1,13 @@
-//! From what AWS Config hands over to what is to be judged.
+//! From what AWS Config hands over to what to evaluate.
 
 use anyhow::{Context, anyhow, bail};
 use aws_lambda_events::config::ConfigEvent;
 use aws_sdk_config::primitives::{DateTime, DateTimeFormat};
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{
-    id::{AccountId, InstanceId, InterfaceId, SessionId},
-    text::quoted,
-};
+use shared::{id::AccountId, text::quote};
 
-use crate::verdict::Subject;
+use crate::resource::{INSTANCE, Resource, SESSION, interface};
 
 /// One invocation of a rule.
 #[derive(Debug, PartialEq)]
@@ -21,50 +18,28 @@ pub struct Invocation {
     pub rule: String,
     /// The rule's parameters, as JSON.
     pub parameters: Option<String>,
-    /// What every answer must carry.
+    /// The token that every answer must carry.
     pub token: String,
-    /// What is to be judged.
+    /// What to evaluate.
     pub task: Task,
-    /// When the item was captured, or the schedule struck.
+    /// When AWS Config captured the item, or started the scheduled evaluation.
     pub time: DateTime,
 }
 
-/// What is to be judged.
+/// What to evaluate.
 #[derive(Debug, PartialEq)]
 pub enum Task {
     /// The whole account and region.
     Everything,
-    /// It has changed.
+    /// A resource that has changed.
     Changed(Resource),
-    /// It is gone.
+    /// A resource that was deleted.
     Deleted(Resource),
-    /// Not recorded any more, or out of the rule's scope.
+    /// A resource that AWS Config no longer records, or that left the rule's scope.
     OutOfScope(Resource),
 }
 
-/// A resource the rule judges.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Resource {
-    /// An instance.
-    Instance(InstanceId),
-    /// A session, with the interface it was on, where the item shows it.
-    Session(SessionId, Option<InterfaceId>),
-}
-
-impl Resource {
-    pub(crate) fn subject(&self) -> Subject {
-        match self {
-            Self::Instance(id) => Subject::instance(id),
-            Self::Session(id, _) => Subject::session(id),
-        }
-    }
-}
-
-/// AWS Config's names for the resources the rule judges.
-pub(crate) const INSTANCE: &str = "AWS::EC2::Instance";
-pub(crate) const SESSION: &str = "AWS::EC2::TrafficMirrorSession";
-
-/// The token of an invocation that is only a test, by AWS's own samples.
+/// The token of an invocation that is only a test, as in AWS's own samples.
 pub(crate) const TEST_TOKEN: &str = "TESTMODE";
 
 #[derive(Deserialize)]
@@ -92,11 +67,11 @@ struct Item {
 }
 
 impl Invocation {
-    /// Reads any payload.
+    /// Parses any payload.
     ///
     /// # Errors
     /// What is wrong with it, in words for whoever set the rule up.
-    pub fn read(payload: Value) -> anyhow::Result<Self> {
+    pub fn parse(payload: Value) -> anyhow::Result<Self> {
         let event: ConfigEvent =
             serde_json::from_value(payload).context("not an event of an AWS Config rule")?;
         let needed = |value: Option<String>, name: &str| {
@@ -107,7 +82,7 @@ impl Invocation {
         let account = needed(event.account_id, "accountId")?;
         let account = account
             .parse()
-            .map_err(|error| anyhow!("`accountId` is {}: accepted is {error}", quoted(&account)))?;
+            .map_err(|error| anyhow!("`accountId` is {}: accepted is {error}", quote(&account)))?;
         let message = needed(event.invoking_event, "invokingEvent")?;
         let message: Message =
             serde_json::from_str(&message).context("`invokingEvent` cannot be read")?;
@@ -119,7 +94,7 @@ impl Invocation {
             token: needed(event.result_token, "resultToken")?,
             task,
             time: DateTime::from_str(&time, DateTimeFormat::DateTime)
-                .with_context(|| format!("{} is not a time", quoted(&time)))?,
+                .with_context(|| format!("{} is not a time", quote(&time)))?,
         })
     }
 }
@@ -131,7 +106,7 @@ impl Message {
                 let item = self.configuration_item.context("no `configurationItem`")?;
                 item.task(left_scope)
             }
-            // The item itself is too large to be sent; what it says is read live anyway.
+            // AWS Config does not send an item that is too large. EC2 is read live anyway.
             "OversizedConfigurationItemChangeNotification" => {
                 let item = self.configuration_item_summary;
                 item.context("no `configurationItemSummary`")?.task(left_scope)
@@ -143,7 +118,7 @@ impl Message {
             other => bail!(
                 "messages of type {} are not for this rule: trigger it by configuration changes \
                  or periodically",
-                quoted(other)
+                quote(other)
             ),
         }
     }
@@ -156,14 +131,14 @@ impl Item {
             "OK" | "ResourceDiscovered" if !left_scope => Task::Changed(resource),
             "OK" | "ResourceDiscovered" | "ResourceNotRecorded" => Task::OutOfScope(resource),
             "ResourceDeleted" | "ResourceDeletedNotRecorded" => Task::Deleted(resource),
-            other => bail!("the item's status {} is unknown", quoted(other)),
+            other => bail!("the item's status {} is unknown", quote(other)),
         };
         Ok((task, self.configuration_item_capture_time))
     }
 
     fn resource(&self) -> anyhow::Result<Resource> {
         let bad_id =
-            |error| anyhow!("`resourceId` is {}: accepted is {error}", quoted(&self.resource_id));
+            |error| anyhow!("`resourceId` is {}: accepted is {error}", quote(&self.resource_id));
         match self.resource_type.as_str() {
             INSTANCE => self.resource_id.parse().map(Resource::Instance).map_err(bad_id),
             SESSION => {
@@ -171,14 +146,9 @@ impl Item {
                 Ok(Resource::Session(session, interface(&self.configuration)))
             }
             other => bail!(
-                "this rule judges {INSTANCE} and {SESSION}, not {}: narrow its scope",
-                quoted(other)
+                "this rule evaluates {INSTANCE} and {SESSION}, not {}: narrow its scope",
+                quote(other)
             ),
         }
     }
-}
-
-/// The interface in a session's configuration.
-pub(crate) fn interface(configuration: &Value) -> Option<InterfaceId> {
-    configuration.get("NetworkInterfaceId")?.as_str()?.parse().ok()
 }

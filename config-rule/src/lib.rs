@@ -1,14 +1,17 @@
 //! config-rule: the Lambda function of an AWS Config custom rule. It reports the plan that automirror
-//! carries out, so an instance is COMPLIANT exactly when there is nothing left to do for it.
+//! executes, so an instance is COMPLIANT exactly when there is nothing left to do for it.
 //!
-//! An event says what to judge (`event`), `shared` reads EC2 and decides, `verdict` turns the plan into
-//! evaluations, `report` sends them. Nothing here changes EC2.
+//! In reading order, each floor over the ones before it: `resource` is what the rule evaluates; `event`
+//! says which resources to evaluate, `parameters` by which policy; `shared-ec2` reads EC2 and `shared`
+//! decides; `verdict` turns the plan into evaluations, `news` leaves out what AWS Config holds already,
+//! `report` sends them; `handler` puts it all together. Nothing here can change EC2.
 
 #![deny(missing_docs)]
 
 pub mod event;
 pub mod handler;
-mod history;
+mod news;
 pub mod parameters;
 mod report;
+pub mod resource;
 mod verdict;

@@ -5,7 +5,11 @@ use std::{process::ExitCode, time::SystemTime};
 use anyhow::anyhow;
 use config_rule::handler::Handler;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::{client, observe::connect, policy::Policy, settings::check_names};
+use shared::policy::{Policy, run::RunSettings, setting::check_names};
+use shared_ec2::{
+    client::{self, Ec2},
+    warm_up::connect,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -21,10 +25,11 @@ async fn main() -> ExitCode {
 
 async fn run() -> anyhow::Result<()> {
     check_names(names())?;
-    // The rule's parameters go over the settings, but a bad setting is to be seen at once.
+    // The rule's parameters override the settings, but a bad setting must be seen at once.
     Policy::parse(setting)?;
+    RunSettings::parse(setting)?;
     let config = client::config().await;
-    let ec2 = aws_sdk_ec2::Client::new(&config);
+    let ec2 = Ec2::new(&config);
     connect(&ec2).await;
     let handler = Handler { setting, now, ec2, config: aws_sdk_config::Client::new(&config) };
     let handler = &handler;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{anyhow, bail};
 use serde_json::Value;
-use shared::{policy::Policy, verdict::Unsupported};
+use shared::{plan::verdict::Unsupported, policy::Policy};
 
-/// A parameter and the setting it goes over.
+/// A parameter and the setting that it overrides.
 const PARAMETERS: [(&str, &str); 8] = [
     ("tagKey", "MIRROR_TAG_KEY"),
     ("tagValue", "MIRROR_TAG_VALUE"),
@@ -18,19 +18,19 @@ const PARAMETERS: [(&str, &str); 8] = [
     ("interfaces", "MIRROR_INTERFACES"),
 ];
 
-/// The parameter that is no setting.
+/// The parameter that is not a setting.
 const UNSUPPORTED: &str = "unsupported";
 
-/// What a rule judges by.
-pub struct Judgement {
+/// What a rule evaluates by.
+pub struct RuleSettings {
     /// What the operator wants, with the rule's parameters.
     pub policy: Policy,
-    /// What is said of interfaces that cannot be mirrored.
+    /// The verdict on interfaces that EC2 cannot mirror.
     pub unsupported: Unsupported,
 }
 
-impl Judgement {
-    /// Reads a rule's parameters, a JSON object of strings; each goes over the setting of its name.
+impl RuleSettings {
+    /// Parses a rule's parameters, a JSON object of strings; each overrides one setting.
     ///
     /// # Errors
     /// The first parameter or setting that cannot be used.
@@ -86,24 +86,24 @@ mod tests {
 
     use super::*;
 
-    fn parse(parameters: &str) -> anyhow::Result<Judgement> {
+    fn parse(parameters: &str) -> anyhow::Result<RuleSettings> {
         let setting = |name: &str| match name {
             "MIRROR_SCOPE" => Some("all".to_owned()),
             "MIRROR_OWNER" => Some("blue".to_owned()),
             _ => None,
         };
-        Judgement::parse(Some(parameters), setting)
+        RuleSettings::parse(Some(parameters), setting)
     }
 
     #[test]
-    fn a_parameter_goes_over_its_setting_and_the_others_stay() {
-        let judgement = parse(
+    fn a_parameter_overrides_its_setting_and_the_others_stay() {
+        let settings = parse(
             r#"{"tagKey":"Watch","tagValue":"yes","scope":"tagged","vpcIds":"vpc-1",
                 "targetIds":"tmt-1","targetOwners":"123456789012","filterId":"tmf-1",
                 "interfaces":"primary","unsupported":"NON_COMPLIANT"}"#,
         )
         .unwrap();
-        let policy = judgement.policy;
+        let policy = settings.policy;
         assert_eq!((policy.tag_key.as_str(), policy.tag_value.as_str()), ("Watch", "yes"));
         assert_eq!((policy.scope, policy.interfaces), (Scope::Tagged, Interfaces::Primary));
         assert_eq!(
@@ -112,11 +112,11 @@ mod tests {
         );
         assert_eq!(policy.filter, "tmf-1".parse().ok());
         assert_eq!(policy.owner, "blue");
-        assert_eq!(judgement.unsupported, Unsupported::NonCompliant);
+        assert_eq!(settings.unsupported, Unsupported::NonCompliant);
 
-        let judgement = parse(r#"{"scope":""}"#).unwrap();
-        assert_eq!(judgement.policy.scope, Scope::All);
-        assert_eq!(judgement.unsupported, Unsupported::NotApplicable);
+        let settings = parse(r#"{"scope":""}"#).unwrap();
+        assert_eq!(settings.policy.scope, Scope::All);
+        assert_eq!(settings.unsupported, Unsupported::NotApplicable);
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! Sends verdicts to AWS Config and reads back what it holds: the only module that speaks to it about
-//! a rule.
+//! Sends evaluations to AWS Config and reads back what it holds: the only module that calls AWS Config
+//! about a rule.
+
+pub(crate) mod history;
 
 use std::{collections::BTreeMap, mem};
 
@@ -9,22 +11,24 @@ use aws_sdk_config::{
     primitives::DateTime,
     types::{ComplianceType, Evaluation as Sent},
 };
-use shared::{text::quoted, verdict::Verdict};
+use shared::{plan::verdict::Verdict, text::quote};
 
 use crate::{
     event::TEST_TOKEN,
-    verdict::{Evaluation, Subject},
+    news::Recorded,
+    resource::ResourceKey,
+    verdict::Evaluation,
 };
 
-/// The most evaluations one call takes (`PutEvaluations`).
-const MOST: usize = 100;
-/// How often evaluations that AWS Config did not store are sent.
-const TRIES: usize = 3;
+/// The most evaluations that one call accepts (`PutEvaluations`).
+const MAX_EVALUATIONS: usize = 100;
+/// How often to send evaluations that AWS Config does not store.
+const MAX_ATTEMPTS: usize = 3;
 /// The largest page of results (`GetComplianceDetailsByConfigRule`).
-const PAGE: i32 = 100;
+const PAGE_SIZE: i32 = 100;
 
-/// Sends the evaluations, all with the token of the invocation. Without any, the token alone is
-/// sent: AWS Config waits for it.
+/// Sends the evaluations, all with the token of the invocation. Without any, it sends the token alone:
+/// AWS Config waits for it.
 pub(crate) async fn send(
     config: &Client,
     token: &str,
@@ -34,7 +38,7 @@ pub(crate) async fn send(
     let mut left = Left::default();
     let mut rest = evaluations;
     loop {
-        let (now, later) = rest.split_at(rest.len().min(MOST));
+        let (now, later) = rest.split_at(rest.len().min(MAX_EVALUATIONS));
         let now = now.iter().map(|evaluation| sent(evaluation, time));
         left.note(put(config, token, now.collect::<Result<_, _>>()?).await);
         rest = later;
@@ -42,8 +46,8 @@ pub(crate) async fn send(
             break;
         }
     }
-    for _ in 1..TRIES {
-        for again in mem::take(&mut left.not_stored).chunks(MOST) {
+    for _ in 1..MAX_ATTEMPTS {
+        for again in mem::take(&mut left.not_stored).chunks(MAX_EVALUATIONS) {
             left.note(put(config, token, again.to_vec()).await);
         }
     }
@@ -54,7 +58,7 @@ pub(crate) async fn send(
     left.refused.map_or(Ok(()), Err)
 }
 
-/// What is left after some calls: what is wrong with some evaluations must not hold up the others.
+/// What is left after some calls: an error about some evaluations must not hold up the others.
 #[derive(Default)]
 struct Left {
     /// Evaluations that AWS Config answered it did not store.
@@ -72,7 +76,7 @@ impl Left {
     }
 }
 
-/// Sends as many as one call takes. Those that AWS Config did not store come back.
+/// Sends as many as one call accepts. Returns those that AWS Config did not store.
 async fn put(config: &Client, token: &str, evaluations: Vec<Sent>) -> anyhow::Result<Vec<Sent>> {
     let answer = config
         .put_evaluations()
@@ -86,10 +90,10 @@ async fn put(config: &Client, token: &str, evaluations: Vec<Sent>) -> anyhow::Re
 }
 
 fn sent(evaluation: &Evaluation, time: DateTime) -> anyhow::Result<Sent> {
-    let Evaluation { subject, verdict, annotation } = evaluation;
+    let Evaluation { resource, verdict, annotation } = evaluation;
     Sent::builder()
-        .compliance_resource_type(&subject.resource_type)
-        .compliance_resource_id(&subject.id)
+        .compliance_resource_type(&resource.resource_type)
+        .compliance_resource_id(&resource.id)
         .compliance_type(compliance_type(*verdict))
         .annotation(annotation)
         .ordering_timestamp(time)
@@ -97,32 +101,24 @@ fn sent(evaluation: &Evaluation, time: DateTime) -> anyhow::Result<Sent> {
         .context("an evaluation is incomplete")
 }
 
-/// A verdict that AWS Config holds.
-pub(crate) struct Recorded {
-    pub(crate) verdict: Verdict,
-    pub(crate) annotation: String,
-    /// When it was handed in.
-    pub(crate) time: Option<DateTime>,
-}
-
-/// The verdicts that AWS Config holds for a rule, those that say `NOT_APPLICABLE` aside.
+/// The verdicts that AWS Config holds for a rule, but for `NOT_APPLICABLE`.
 pub(crate) async fn recorded(
     config: &Client,
     rule: &str,
-) -> anyhow::Result<BTreeMap<Subject, Recorded>> {
+) -> anyhow::Result<BTreeMap<ResourceKey, Recorded>> {
     let mut results = config
         .get_compliance_details_by_config_rule()
         .config_rule_name(rule)
         .compliance_types(ComplianceType::Compliant)
         .compliance_types(ComplianceType::NonCompliant)
-        .limit(PAGE)
+        .limit(PAGE_SIZE)
         .into_paginator()
         .items()
         .send();
     let mut recorded = BTreeMap::new();
     while let Some(result) = results.next().await {
         let result = result
-            .with_context(|| format!("could not read the verdicts of rule {}", quoted(rule)))?;
+            .with_context(|| format!("could not read the compliance details of rule {}", quote(rule)))?;
         let verdict = match result.compliance_type() {
             Some(ComplianceType::Compliant) => Verdict::Compliant,
             Some(ComplianceType::NonCompliant) => Verdict::NonCompliant,
@@ -132,10 +128,10 @@ pub(crate) async fn recorded(
             result.evaluation_result_identifier().and_then(|id| id.evaluation_result_qualifier());
         let resource = qualifier.and_then(|it| Some((it.resource_type()?, it.resource_id()?)));
         let Some((resource_type, id)) = resource else { continue };
-        let subject = Subject { resource_type: resource_type.to_owned(), id: id.to_owned() };
+        let resource = ResourceKey { resource_type: resource_type.to_owned(), id: id.to_owned() };
         let annotation = result.annotation().unwrap_or_default().to_owned();
         let time = result.result_recorded_time().copied();
-        recorded.insert(subject, Recorded { verdict, annotation, time });
+        recorded.insert(resource, Recorded { verdict, annotation, time });
     }
     Ok(recorded)
 }

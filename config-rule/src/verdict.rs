@@ -1,55 +1,40 @@
-//! From the plan to evaluations: each instance's verdict with its reasons, and each session's.
+//! From the plan to evaluations: the verdict on each instance and each session, with the reasons.
 
 use std::collections::BTreeMap;
 
 use shared::{
     id::InstanceId,
     observed::{Observed, Session},
+    plan::{
+        reason::Reason,
+        step::{Action, ActionOf, Plan, Step},
+        verdict::{Unsupported, Verdict},
+    },
     policy::Policy,
-    reason::Reason,
-    step::{Action, Plan, Step},
-    verdict::{Unsupported, Verdict},
 };
 
-use crate::event::{INSTANCE, SESSION};
+use crate::resource::ResourceKey;
 
-/// A verdict about a resource.
+/// A verdict on a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Evaluation {
-    pub(crate) subject: Subject,
+    pub(crate) resource: ResourceKey,
     pub(crate) verdict: Verdict,
     /// Why, at most 256 characters.
     pub(crate) annotation: String,
 }
 
-/// The resource, as AWS Config names it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Subject {
-    pub(crate) resource_type: String,
-    pub(crate) id: String,
-}
-
-/// The longest annotation AWS Config takes, in characters (`PutEvaluations`).
-const LONGEST: usize = 256;
+/// The longest annotation AWS Config accepts, in characters (`PutEvaluations`).
+const MAX_ANNOTATION: usize = 256;
 
 impl Evaluation {
-    pub(crate) fn gone(subject: Subject) -> Self {
+    pub(crate) fn gone(resource: ResourceKey) -> Self {
         let annotation = "it no longer exists, or is out of the rule's scope".to_owned();
-        Self { subject, verdict: Verdict::NotApplicable, annotation }
+        Self { resource, verdict: Verdict::NotApplicable, annotation }
     }
 }
 
-impl Subject {
-    pub(crate) fn instance(id: &InstanceId) -> Self {
-        Self { resource_type: INSTANCE.to_owned(), id: id.to_string() }
-    }
-
-    pub(crate) fn session(id: &shared::id::SessionId) -> Self {
-        Self { resource_type: SESSION.to_owned(), id: id.to_string() }
-    }
-}
-
-/// A verdict about each instance looked at: the worst of its steps, with the reasons for it.
+/// The verdict on each instance that was read: the worst of its steps', with the reasons for it.
 pub(crate) fn instances(
     observed: &Observed,
     plan: &Plan,
@@ -64,28 +49,28 @@ pub(crate) fn instances(
 }
 
 fn instance(id: &InstanceId, steps: &[Step], unsupported: Unsupported) -> Evaluation {
-    let subject = Subject::instance(id);
+    let resource = ResourceKey::instance(id);
     let Some(verdict) = steps.iter().map(|step| step.verdict(unsupported)).max() else {
         let annotation = "the instance has no network interface".to_owned();
-        return Evaluation { subject, verdict: Verdict::NotApplicable, annotation };
+        return Evaluation { resource, verdict: Verdict::NotApplicable, annotation };
     };
     let decisive = steps.iter().filter(|step| step.verdict(unsupported) == verdict);
     let reasons: Vec<_> = decisive.map(reason).collect();
-    Evaluation { subject, verdict, annotation: cut(&reasons.join("; ")) }
+    Evaluation { resource, verdict, annotation: cut(&reasons.join("; ")) }
 }
 
-/// Which interface, what is wrong, and what is about to be done.
+/// Which source, what is wrong, and what automirror is about to do.
 fn reason(step: &Step) -> String {
-    let Step { interface, action, reason, .. } = step;
+    let Step { source, action, reason, .. } = step;
     match action {
-        Action::Modify(..) | Action::Delete(_) => format!("{interface}: {reason} ({action})"),
+        Action::Modify(..) | Action::Delete(_) => format!("{source}: {reason} ({})", ActionOf(step)),
         Action::Create(_) | Action::Keep(_) | Action::Block | Action::Ignore => {
-            format!("{interface}: {reason}")
+            format!("{source}: {reason}")
         }
     }
 }
 
-/// A verdict about a session, whoever made it: does it lead where packets may go?
+/// The verdict on a session, whoever created it: does it lead to an allowed target?
 pub(crate) fn session(policy: &Policy, observed: &Observed, session: &Session) -> Evaluation {
     let target = observed.targets.iter().find(|target| target.id == session.target);
     let owner = target.map(|target| &target.account);
@@ -101,18 +86,18 @@ pub(crate) fn session(policy: &Policy, observed: &Observed, session: &Session) -
             (Verdict::NonCompliant, reason.to_string())
         }
     };
-    Evaluation { subject: Subject::session(&session.id), verdict, annotation: cut(&annotation) }
+    Evaluation { resource: ResourceKey::session(&session.id), verdict, annotation: cut(&annotation) }
 }
 
-/// Cut between characters. AWS does not say how it counts those beyond the first 65,536, so each
-/// counts for the two units it takes in UTF-16, the most there is.
+/// The text, cut between characters to the longest annotation. AWS does not say how it counts characters
+/// beyond the first 65,536, so each counts for the two units it takes in UTF-16, the most possible.
 fn cut(text: &str) -> String {
     let mut units = 0;
     let fits = |c: &char| {
         units += c.len_utf16();
-        units < LONGEST
+        units < MAX_ANNOTATION
     };
-    if text.encode_utf16().count() <= LONGEST {
+    if text.encode_utf16().count() <= MAX_ANNOTATION {
         return text.to_owned();
     }
     text.chars().take_while(fits).chain(['…']).collect()
@@ -127,10 +112,10 @@ mod tests {
         assert_eq!(cut("short"), "short");
         for text in ["a".repeat(300), "é".repeat(300), "🦀".repeat(300)] {
             let cut = cut(&text);
-            assert!(cut.encode_utf16().count() <= LONGEST && cut.ends_with('…'), "{cut}");
-            assert!(cut.encode_utf16().count() >= LONGEST - 1);
+            assert!(cut.encode_utf16().count() <= MAX_ANNOTATION && cut.ends_with('…'), "{cut}");
+            assert!(cut.encode_utf16().count() >= MAX_ANNOTATION - 1);
         }
-        let exact = "a".repeat(LONGEST);
+        let exact = "a".repeat(MAX_ANNOTATION);
         assert_eq!(cut(&exact), exact);
     }
 }

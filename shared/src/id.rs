@@ -1,4 +1,4 @@
-//! The names EC2 gives to things, as types, so that one cannot be passed for another.
+//! AWS's ids as types, so that one kind cannot be passed for another.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -9,8 +9,8 @@ pub struct IdError {
     prefix: &'static str,
 }
 
-/// The longest text after the prefix; EC2 uses 8 or 17 characters today.
-const LONGEST: usize = 64;
+/// The most characters after the prefix; EC2 uses 8 or 17 today.
+const MAX_LENGTH: usize = 64;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
@@ -31,7 +31,7 @@ macro_rules! ids {
 
             fn from_str(text: &str) -> Result<Self, IdError> {
                 let fits = |rest: &str| {
-                    (1..=LONGEST).contains(&rest.len())
+                    (1..=MAX_LENGTH).contains(&rest.len())
                         && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
                 };
                 match text.strip_prefix($prefix) {
@@ -58,7 +58,7 @@ macro_rules! ids {
 ids! {
     /// An EC2 instance, `i-…`.
     InstanceId = "i-";
-    /// A network interface, `eni-…`: the source of a session, or what stands behind a target.
+    /// A network interface, `eni-…`: a mirror source, or the interface behind a mirror target.
     InterfaceId = "eni-";
     /// A Traffic Mirror session, `tms-…`.
     SessionId = "tms-";
@@ -116,12 +116,6 @@ impl fmt::Debug for AccountId {
         f.write_str(&self.0)
     }
 }
-
-/// A session number: 1 to 32766, evaluated lowest first (EC2 API, `CreateTrafficMirrorSession`).
-pub type SessionNumber = i32;
-
-/// The session numbers EC2 accepts.
-pub const SESSION_NUMBERS: std::ops::RangeInclusive<SessionNumber> = 1..=32766;
 
 #[cfg(test)]
 mod tests {

@@ -1,39 +1,16 @@
 //! The core of automirror and config-rule: one pure function, [`plan`](plan::plan), decides what
-//! should happen to each network interface, and why. automirror obeys it, config-rule reports it.
+//! should happen to each mirror source, and why. automirror obeys the plan, config-rule reports it.
 //!
-//! In reading order: [`policy`] is what the operator wants, [`observed`] what EC2 says now,
-//! [`plan`] the decision, [`step`] and [`reason`] what it consists of, and [`observe`] the one
-//! place that reads EC2.
+//! In reading order, each floor over the ones before it: [`id`], [`number`] and [`text`] are the
+//! ground; [`policy`] is what the operator wants; [`observed`] is what EC2 says, as plain data;
+//! [`plan`] is the decision. Reading EC2 is a crate of its own, `shared-ec2`, so nothing here can
+//! look around: no SDK, no clock, no environment.
 
 #![deny(missing_docs)]
-#![cfg_attr(not(feature = "ec2"), allow(dead_code, reason = "some of it is for reading EC2 only"))]
 
-#[cfg(feature = "ec2")]
-pub mod client;
-#[cfg(feature = "ec2")]
-mod convert;
-#[cfg(feature = "ec2")]
-mod describe;
-mod eligibility;
 pub mod id;
-mod index;
-#[cfg(feature = "ec2")]
-mod loads;
-mod matching;
-#[cfg(feature = "ec2")]
-pub mod observe;
+pub mod number;
 pub mod observed;
-mod placement;
 pub mod plan;
 pub mod policy;
-pub mod reason;
-pub mod settings;
-pub mod spelling;
-pub mod step;
-pub mod subject;
-pub mod surroundings;
 pub mod text;
-pub mod verdict;
-mod wish;
-
-pub use wish::{reads_tag, selected};

@@ -1,26 +1,34 @@
-//! What the operator wants, parsed and checked once. A `Policy` that exists is valid.
+//! What the operator wants, parsed and checked once. A [`Policy`] that exists is valid.
+
+pub mod key_pattern;
+pub mod run;
+pub mod setting;
+pub mod tag;
 
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use crate::{
     id::{AccountId, FilterId, TargetId, VpcId},
-    observed::Session,
-    settings::{SettingError, Settings},
-    wish::{FILTER_TAG, INTERFACES_TAG, TARGET_TAG},
+    number::{PacketLength, Vni},
 };
 
-/// The operator's settings.
+use setting::{MAX_TAG_KEY, MAX_TAG_VALUE, SettingError, Settings};
+use tag::{FILTER_TAG, INTERFACES_TAG, TARGET_TAG, eq_ignore_case, is_false};
+
+/// What the operator wants: everything that decides which sessions there should be.
+///
+/// How the functions act on the decision is in [`RunSettings`](run::RunSettings).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// The key of the tag that selects an instance.
     pub tag_key: String,
     /// The value of the tag that selects an instance.
     pub tag_value: String,
-    /// Which instances are wanted at all.
+    /// Which instances are selected.
     pub scope: Scope,
-    /// The VPCs that are looked after; empty means all.
+    /// The VPCs whose instances are mirrored; empty means all.
     pub vpcs: BTreeSet<VpcId>,
-    /// The allowed targets; empty means those this account owns, and those of `target_owners`.
+    /// The allowed targets; empty means the targets this account owns, and those of `target_owners`.
     pub targets: BTreeSet<TargetId>,
     /// Other accounts whose shared targets are allowed.
     pub target_owners: BTreeSet<AccountId>,
@@ -28,23 +36,19 @@ pub struct Policy {
     pub filter: Option<FilterId>,
     /// Which interfaces of an instance are mirrored.
     pub interfaces: Interfaces,
-    /// Bytes kept of each packet, 1 to 8500; none is EC2's default.
-    pub packet_length: Option<i32>,
-    /// The VXLAN network identifier, 1 to 16777215; none lets EC2 choose.
-    pub vni: Option<i32>,
-    /// Which session numbers ours take beside foreign sessions.
+    /// Bytes mirrored of each packet; none is EC2's default.
+    pub packet_length: Option<PacketLength>,
+    /// The VXLAN network identifier; none lets EC2 choose.
+    pub vni: Option<Vni>,
+    /// Which session numbers owned sessions take beside foreign sessions.
     pub precedence: Precedence,
-    /// Sessions on stopped instances stay. They are billed.
+    /// Sessions on stopped instances stay. AWS bills them.
     pub keep_stopped: bool,
-    /// Whether the plan is carried out.
-    pub mode: Mode,
-    /// Percent of EC2's rate of changes that one process takes, 1 to 100.
-    pub rate_share: i32,
-    /// The value of the `ManagedBy` tag on our sessions.
+    /// The value of the `ManagedBy` tag on the sessions of this installation.
     pub owner: String,
-    /// Families (`m8g`) and types (`m7i.metal-24xl`) to add to what can be mirrored.
+    /// Instance families (`m8g`) and types (`m7i.metal-24xl`) to add to those that can be mirrored.
     pub supported_types: BTreeSet<String>,
-    /// Families and types that are not to be tried.
+    /// Instance families and types to leave out.
     pub unsupported_types: BTreeSet<String>,
 }
 
@@ -69,31 +73,25 @@ pub enum Interfaces {
 /// `MIRROR_PRECEDENCE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precedence {
-    /// A higher number than every foreign session: never takes packets from somebody else's sensor.
+    /// A higher number than every foreign session: never takes packets from another owner's sensor.
     After,
     /// A lower number than every foreign session.
     Before,
 }
 
-/// `MIRROR_MODE`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Plan and act.
-    Enforce,
-    /// Plan and log, change nothing.
-    Detect,
+impl Precedence {
+    /// The word of the setting.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::After => "after",
+            Self::Before => "before",
+        }
+    }
 }
 
-/// Bytes EC2 can keep of a packet (EC2 API, `CreateTrafficMirrorSession`).
-const PACKET_LENGTHS: RangeInclusive<i32> = 1..=8500;
-/// A VXLAN network identifier has 24 bits.
-const VNIS: RangeInclusive<i32> = 1..=16_777_215;
-const PERCENT: RangeInclusive<i32> = 1..=100;
-/// What is left is for whoever else makes sessions, such as another process of the function.
-const RATE_SHARE: i32 = 80;
-/// The longest tag key and tag value EC2 accepts, in characters.
-const LONGEST_KEY: usize = 128;
-const LONGEST_VALUE: usize = 256;
+/// The packet lengths that a request may ask for.
+const PACKET_LENGTHS: RangeInclusive<i32> = 1..=8_500;
 
 impl Policy {
     /// Reads every setting through `lookup`, which gives a setting's value by its name.
@@ -105,8 +103,8 @@ impl Policy {
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         let settings = Settings { lookup };
         let policy = Self {
-            tag_key: settings.tag_text("MIRROR_TAG_KEY", "Mirror", LONGEST_KEY)?,
-            tag_value: settings.tag_text("MIRROR_TAG_VALUE", "True", LONGEST_VALUE)?,
+            tag_key: settings.tag_text("MIRROR_TAG_KEY", "Mirror", MAX_TAG_KEY)?,
+            tag_value: settings.tag_text("MIRROR_TAG_VALUE", "True", MAX_TAG_VALUE)?,
             scope: settings
                 .one_of("MIRROR_SCOPE", &[("tagged", Scope::Tagged), ("all", Scope::All)])?,
             vpcs: settings.list("MIRROR_VPC_IDS")?,
@@ -118,41 +116,51 @@ impl Policy {
                 &[("all", Interfaces::All), ("primary", Interfaces::Primary)],
             )?,
             packet_length: settings.number("MIRROR_PACKET_LENGTH", PACKET_LENGTHS)?,
-            vni: settings.number("MIRROR_VNI", VNIS)?,
+            vni: settings.number("MIRROR_VNI", Vni::RANGE)?,
             precedence: settings.one_of(
                 "MIRROR_PRECEDENCE",
                 &[("after", Precedence::After), ("before", Precedence::Before)],
             )?,
             keep_stopped: settings
                 .one_of("MIRROR_KEEP_STOPPED", &[("false", false), ("true", true)])?,
-            mode: settings
-                .one_of("MIRROR_MODE", &[("enforce", Mode::Enforce), ("detect", Mode::Detect)])?,
-            rate_share: settings.number("MIRROR_RATE_SHARE", PERCENT)?.unwrap_or(RATE_SHARE),
-            owner: settings.tag_text("MIRROR_OWNER", "automirror", LONGEST_VALUE)?,
+            owner: settings.tag_text("MIRROR_OWNER", "automirror", MAX_TAG_VALUE)?,
             supported_types: settings.instance_types("MIRROR_SUPPORTED_TYPES")?,
             unsupported_types: settings.instance_types("MIRROR_UNSUPPORTED_TYPES")?,
         };
+        policy.check_tag()?;
+        Ok(policy)
+    }
+
+    /// The selecting tag must not be one of the other tags, nor mean its opposite.
+    fn check_tag(&self) -> Result<(), SettingError> {
         let other_tags = [TARGET_TAG, FILTER_TAG, INTERFACES_TAG];
-        if other_tags.iter().any(|tag| tag.eq_ignore_ascii_case(&policy.tag_key)) {
+        if other_tags.iter().any(|tag| tag.eq_ignore_ascii_case(&self.tag_key)) {
             return Err(SettingError {
                 name: "MIRROR_TAG_KEY",
-                value: policy.tag_key,
+                value: self.tag_key.clone(),
                 accepted: format!("any key but {}", other_tags.join(", ")),
             });
         }
-        if is_false(&policy.tag_value) {
+        if is_false(&self.tag_value) {
             return Err(SettingError {
                 name: "MIRROR_TAG_VALUE",
-                value: policy.tag_value,
+                value: self.tag_value.clone(),
                 accepted: "any value but False, which opts an instance out".to_owned(),
             });
         }
-        Ok(policy)
+        Ok(())
+    }
+
+    /// Whether the decision reads tags with this key.
+    #[must_use]
+    pub fn reads_tag(&self, key: &str) -> bool {
+        let tags = [&self.tag_key, TARGET_TAG, FILTER_TAG, INTERFACES_TAG];
+        tags.iter().any(|tag| eq_ignore_case(tag, key))
     }
 
     /// Whether sessions may lead to this target.
     ///
-    /// `owner` is the target's owner where EC2 shows it, `account` the account we work for.
+    /// `owner` is the target's owner where EC2 shows it, `account` the account of this installation.
     #[must_use]
     pub fn allows(
         &self,
@@ -166,18 +174,6 @@ impl Policy {
             self.targets.contains(target)
         }
     }
-
-    /// Whether this installation, working for `account`, made the session. Another account's is
-    /// never ours, whatever its tags: who shares a target sees the sessions of others on it.
-    #[must_use]
-    pub fn owns(&self, account: &AccountId, session: &Session) -> bool {
-        session.account == *account && session.managed_by.as_ref() == Some(&self.owner)
-    }
-}
-
-/// The value of the selecting tag that opts an instance out.
-pub(crate) fn is_false(value: &str) -> bool {
-    value.eq_ignore_ascii_case("false")
 }
 
 #[cfg(test)]
@@ -207,13 +203,16 @@ mod tests {
             vni: None,
             precedence: Precedence::After,
             keep_stopped: false,
-            mode: Mode::Enforce,
-            rate_share: 80,
             owner: "automirror".to_owned(),
             supported_types: BTreeSet::new(),
             unsupported_types: BTreeSet::new(),
         };
         assert_eq!(policy, expected);
+    }
+
+    #[test]
+    fn the_longest_packet_that_can_be_asked_for_is_the_longest_that_is_accepted() {
+        assert_eq!(*PACKET_LENGTHS.end(), PacketLength::MAX_REQUESTED.into());
     }
 
     #[test]
@@ -223,13 +222,13 @@ mod tests {
 
     #[test]
     fn a_default_may_be_said_in_so_many_words() {
-        let said = [("MIRROR_SCOPE", "tagged"), ("MIRROR_MODE", "Enforce")];
+        let said = [("MIRROR_SCOPE", "tagged"), ("MIRROR_INTERFACES", "All")];
         assert_eq!(parse(&said), parse(&[]));
     }
 
     #[test]
     fn a_tag_may_be_as_long_as_ec2_takes_and_a_bad_setting_has_its_name() {
-        let key = "k".repeat(LONGEST_KEY);
+        let key = "k".repeat(MAX_TAG_KEY);
         assert_eq!(parse(&[("MIRROR_TAG_KEY", &key)]).unwrap().tag_key, key);
         let error = Policy::parse(|name| (name == "MIRROR_TAG_KEY").then(|| format!("{key}k")));
         assert_eq!(error.unwrap_err().name(), "MIRROR_TAG_KEY");
@@ -250,8 +249,6 @@ mod tests {
             ("MIRROR_VNI", "16777215"),
             ("MIRROR_PRECEDENCE", "before"),
             ("MIRROR_KEEP_STOPPED", "true"),
-            ("MIRROR_MODE", "detect"),
-            ("MIRROR_RATE_SHARE", "25"),
             ("MIRROR_OWNER", "team-blue"),
             ("MIRROR_SUPPORTED_TYPES", "M8g,m7i.metal-24xl"),
             ("MIRROR_UNSUPPORTED_TYPES", "t3"),
@@ -266,12 +263,10 @@ mod tests {
             target_owners: ["123456789012".parse().unwrap()].into(),
             filter: "tmf-1".parse().ok(),
             interfaces: Interfaces::Primary,
-            packet_length: Some(8500),
-            vni: Some(16_777_215),
+            packet_length: Some(PacketLength::MAX_REQUESTED),
+            vni: 16_777_215.try_into().ok(),
             precedence: Precedence::Before,
             keep_stopped: true,
-            mode: Mode::Detect,
-            rate_share: 25,
             owner: "team-blue".to_owned(),
             supported_types: ["m7i.metal-24xl", "m8g"].map(str::to_owned).into(),
             unsupported_types: ["t3".to_owned()].into(),
@@ -301,9 +296,6 @@ mod tests {
             ("MIRROR_VNI", "-1", "from 1 to 16777215"),
             ("MIRROR_PRECEDENCE", "first", "`after` or `before`"),
             ("MIRROR_KEEP_STOPPED", "yes", "`false` or `true`"),
-            ("MIRROR_MODE", "dry", "`enforce` or `detect`"),
-            ("MIRROR_RATE_SHARE", "0", "from 1 to 100"),
-            ("MIRROR_RATE_SHARE", "101", "from 1 to 100"),
             ("MIRROR_OWNER", "a\nb", "at most 256 characters"),
             ("MIRROR_SUPPORTED_TYPES", "m8g.large.x", "an instance family"),
             ("MIRROR_UNSUPPORTED_TYPES", "m8g.", "an instance family"),
@@ -338,5 +330,23 @@ mod tests {
             assert_eq!(policy.allows(&target, owner.parse().ok().as_ref(), &us), allowed);
         }
         assert!(!policy.allows(&target, None, &us));
+    }
+
+    #[test]
+    fn the_decision_reads_four_tags_and_no_other() {
+        let policy = Policy::parse(|_| None).unwrap();
+        for key in ["mirror", "MIRROR-TARGET", "Mirror-Filter", "mirror-interfaces"] {
+            assert!(policy.reads_tag(key), "{key}");
+        }
+        assert!(!policy.reads_tag("Owner") && !policy.reads_tag("Mirrored"));
+    }
+
+    #[test]
+    fn whether_a_tag_is_read_does_not_depend_on_which_of_two_keys_has_other_letters() {
+        let kelvin = "Trac\u{212a}";
+        for (own, other) in [("Track", kelvin), (kelvin, "track")] {
+            let setting = |name: &str| (name == "MIRROR_TAG_KEY").then(|| own.to_owned());
+            assert!(Policy::parse(setting).unwrap().reads_tag(other), "{own} {other}");
+        }
     }
 }

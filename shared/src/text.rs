@@ -1,30 +1,30 @@
-//! Text from outside, made fit for a log line or an annotation.
+//! Text from outside, made safe for a log line or an annotation.
 
-/// The most characters of a foreign text that are shown.
-const LONGEST: usize = 64;
+/// The most characters of a quoted text.
+const MAX_QUOTED: usize = 64;
 
-/// The text in backquotes, made fit and cut short.
+/// The text in backquotes: sanitized, and cut after 64 characters.
 #[must_use]
-pub fn quoted(text: &str) -> String {
-    format!("`{}`", fit(text, LONGEST))
+pub fn quote(text: &str) -> String {
+    format!("`{}`", sanitize(text, MAX_QUOTED))
 }
 
-/// The text on one line, without characters that could steer a terminal, cut after `longest`
+/// The text on one line, without characters that could steer a terminal, cut after `max_chars`
 /// characters.
 #[must_use]
-pub fn fit(text: &str, longest: usize) -> String {
-    let mut shown: String = text
+pub fn sanitize(text: &str, max_chars: usize) -> String {
+    let mut sanitized: String = text
         .chars()
-        .take(longest)
+        .take(max_chars)
         .map(|c| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c })
         .collect();
-    if text.chars().nth(longest).is_some() {
-        shown.push('…');
+    if text.chars().nth(max_chars).is_some() {
+        sanitized.push('…');
     }
-    shown
+    sanitized
 }
 
-/// Marks that reorder or hide text (Unicode bidirectional and zero-width characters).
+/// Characters that reorder or hide text (Unicode bidirectional and zero-width characters).
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
@@ -35,9 +35,9 @@ mod tests {
 
     #[test]
     fn foreign_text_stays_on_one_line_and_is_cut_between_characters() {
-        assert_eq!(quoted("tmt-1"), "`tmt-1`");
-        assert_eq!(quoted("a\nb\u{1b}[31m\u{202e}"), "`a\u{fffd}b\u{fffd}[31m\u{fffd}`");
+        assert_eq!(quote("tmt-1"), "`tmt-1`");
+        assert_eq!(quote("a\nb\u{1b}[31m\u{202e}"), "`a\u{fffd}b\u{fffd}[31m\u{fffd}`");
         let long = "é".repeat(200);
-        assert_eq!(quoted(&long).chars().count(), LONGEST + 3);
+        assert_eq!(quote(&long).chars().count(), MAX_QUOTED + 3);
     }
 }

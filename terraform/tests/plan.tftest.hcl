@@ -1,10 +1,10 @@
-# What a plan holds: with the defaults, and with each switch.
+# Checks what a plan contains: with the defaults, and with each option.
 
 mock_provider "aws" {
   source = "./tests/aws"
 }
 
-# Any file does for a package here: nothing opens it.
+# These tests accept any file as a zip, because nothing opens it.
 variables {
   automirror_zip  = "README.md"
   config_rule_zip = "README.md"
@@ -15,17 +15,17 @@ run "defaults" {
 
   assert {
     condition     = output.automirror_function_name == "automirror" && output.config_rule_name == "automirror-config-rule"
-    error_message = "Names begin with var.name."
+    error_message = "Names must begin with var.name."
   }
 
   assert {
     condition     = output.topic_arn == null
-    error_message = "No topic unless asked for."
+    error_message = "There must be no topic by default."
   }
 
   assert {
     condition     = output.dashboard_name == "automirror-eu-central-1"
-    error_message = "Names of dashboards are one space for all regions: the region is in them."
+    error_message = "The name of the dashboard must contain the region: it must be unique across all regions."
   }
 }
 
@@ -40,7 +40,7 @@ run "the_config_rule_is_optional" {
 
   assert {
     condition     = output.config_rule_name == null && output.config_rule_function_name == null
-    error_message = "No Config rule unless asked for."
+    error_message = "There must be no AWS Config rule if create_config_rule is false."
   }
 }
 
@@ -51,7 +51,7 @@ run "applies" {
 
   assert {
     condition     = output.filter_id == "tmf-0123456789abcdef0" && output.topic_arn == "arn:aws:sns:eu-central-1:123456789012:mock"
-    error_message = "The default filter and the topic are made."
+    error_message = "The default filter and the topic must be created."
   }
 }
 
@@ -71,7 +71,7 @@ run "rights_by_default" {
       for statement in jsondecode(aws_iam_role_policy.this.policy).Statement :
       statement.Sid == "ReadEc2" || !contains(flatten([statement.Resource]), "*")
     ])
-    error_message = "Only what reads may name all resources."
+    error_message = "Only the statement that reads EC2 may name all resources."
   }
 
   assert {
@@ -83,17 +83,17 @@ run "rights_by_default" {
       UseAllowedTargets = ["arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-target/*"]
       UseAllowedFilters = ["arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/*"]
     }
-    error_message = "Sources, filters and targets are those of this account."
+    error_message = "Sources, targets and filters must be limited to this account."
   }
 
   assert {
     condition     = length(aws_ec2_traffic_mirror_filter.default) == 1 && length(aws_ec2_traffic_mirror_filter_rule.default) == 4
-    error_message = "The default filter has a rule for each direction and family."
+    error_message = "The default filter must have a rule for each direction and IP version."
   }
 
   assert {
     condition     = keys(aws_cloudwatch_event_rule.this) == ["api_call", "instance_state", "sweep", "tag"] && length(aws_sns_topic.this) == 0
-    error_message = "Alone there is no Config rule to hear from and nobody to tell."
+    error_message = "Without an AWS Config rule and a topic there must be no event rules for compliance."
   }
 }
 
@@ -119,12 +119,12 @@ run "rights_with_given_targets_and_filter" {
       UseAllowedTargets = ["arn:aws:ec2:eu-central-1:*:traffic-mirror-target/tmt-0123456789abcdef0"]
       UseAllowedFilters = ["arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/tmf-0123456789abcdef0"]
     }
-    error_message = "Given ids are the only ones, whoever owns the target."
+    error_message = "Only the given target, whoever owns it, and the given filter may be used."
   }
 
   assert {
     condition     = length(aws_ec2_traffic_mirror_filter.default) == 0
-    error_message = "A given filter is the default one."
+    error_message = "There must be no new filter if mirror_filter_id is set."
   }
 }
 
@@ -148,7 +148,7 @@ run "rights_with_target_owners" {
       "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-target/*",
       "arn:aws:ec2:eu-central-1:210987654321:traffic-mirror-target/*",
     ]
-    error_message = "Targets are those of this account and of the given ones."
+    error_message = "Targets must be limited to this account and the given accounts."
   }
 }
 
@@ -170,7 +170,7 @@ run "only_our_rules_may_send" {
       for role in ["api-call", "compliance", "instance-state", "sweep", "tag"] :
       "arn:aws:events:eu-central-1:123456789012:rule/automirror-${role}"
     ]
-    error_message = "The queue takes from the five rules only."
+    error_message = "Only the five event rules may send to the queue."
   }
 
   assert {
@@ -178,12 +178,12 @@ run "only_our_rules_may_send" {
       jsondecode(aws_sqs_queue.dead_letters.policy).Statement[1].Condition.ArnEquals["aws:SourceArn"],
       "arn:aws:events:eu-central-1:123456789012:rule/automirror-compliance-message",
     )
-    error_message = "The dead-letter queue takes what could not be told."
+    error_message = "The rule for compliance messages must be able to send to the dead-letter queue."
   }
 
   assert {
     condition     = jsondecode(aws_cloudwatch_event_rule.compliance_message[0].event_pattern).detail.configRuleName == ["automirror-config-rule"]
-    error_message = "The verdicts of our rule only are told."
+    error_message = "Only compliance changes of our AWS Config rule may be sent."
   }
 }
 
@@ -206,12 +206,12 @@ run "options_of_the_functions" {
 
   assert {
     condition     = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid] == ["ReadEc2", "ReportAndReadHistory", "ReadVerdicts", "WriteLog", "ReadSubnets", "ConnectToVpc", "DisconnectFromVpc"]
-    error_message = "In a VPC Lambda needs rights, which the code has not."
+    error_message = "In a VPC, the role must have the permissions that Lambda needs."
   }
 
   assert {
     condition     = jsondecode(aws_config_config_rule.this.input_parameters) == { unsupported = "NOT_APPLICABLE" }
-    error_message = "The settings are in the environment, the rest is a parameter of the rule."
+    error_message = "The rule must have one parameter, unsupported. The settings are environment variables."
   }
 }
 
@@ -234,12 +234,12 @@ run "alarms_of_the_config_rule" {
       automirror-config-rule-errors    = "Errors"
       automirror-config-rule-throttles = "Throttles"
     }
-    error_message = "A function that fails and one that cannot start are told apart."
+    error_message = "There must be one alarm for errors and one for throttles."
   }
 
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:123456789012:given"])])
-    error_message = "Alarms go to the topic."
+    error_message = "Alarms must go to the topic."
   }
 }
 

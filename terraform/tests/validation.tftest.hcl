@@ -1,11 +1,11 @@
-# Each input refuses what the functions or AWS would refuse, before anything is made. Each is judged by
-# itself, so that one run tries many: it passes only if every input listed is refused, and no other.
+# Each input rejects, before anything is created, what the functions or AWS would reject. Terraform validates each
+# input by itself, so one run can test many: it passes only if exactly the listed inputs are rejected.
 
 mock_provider "aws" {
   source = "./tests/aws"
 }
 
-# Any file does for a package here: nothing opens it.
+# These tests accept any file as a zip, because nothing opens it.
 variables {
   automirror_zip  = "README.md"
   config_rule_zip = "README.md"
@@ -165,7 +165,7 @@ run "rejects_empty" {
   ]
 }
 
-# The modules can be used alone, and refuse the same.
+# The modules can also be used alone. They reject the same values.
 
 run "module_automirror_rejects" {
   command = plan

@@ -1,4 +1,4 @@
-"""What the linters find and we accept, with the reason. test_findings.py fails where this list and they differ."""
+"""The findings of linters that we accept, each with the reason. test_findings.py fails if the linters find others."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ class Accepted(NamedTuple):
     tool: str
     finding: str
     reason: str
-    # File and resource, or role and statement.
+    # The file and the resource, or the role and the statement.
     where: tuple[str, ...]
 
 
@@ -30,74 +30,74 @@ ACCEPTED = (
     Accepted(
         "checkov",
         "CKV_AWS_116",
-        "A dead-letter queue of a function is for calls that nobody waits for. automirror is called through its queue, "
-        "which has one; AWS Config judges again by itself, and the alarm tells of errors.",
+        "A function's own dead-letter queue is for asynchronous invocations. Lambda invokes automirror from its queue, "
+        "which has a dead-letter queue. AWS Config evaluates again by itself, and an alarm reports errors.",
         FUNCTIONS,
     ),
     Accepted(
         "checkov",
         "CKV_AWS_115",
-        "The event source mapping limits how often automirror runs at once; reserving concurrency would take it from "
-        "the account's other functions.",
+        "The event source mapping limits the concurrency of automirror. Reserved concurrency would take it from the "
+        "account's other functions.",
         FUNCTIONS,
     ),
     Accepted(
         "checkov",
         "CKV_AWS_50",
-        "Tracing asks for two rights on everything and costs by the call; each invocation's log line says what took "
-        "how long.",
+        "Tracing needs two permissions on all resources and costs money for each call. The log line of an invocation "
+        "already says what took how long.",
         FUNCTIONS[2:],
     ),
     Accepted(
         "checkov",
         "CKV_AWS_338",
-        "How long a log is kept is a parameter, 30 days by default: keeping it for a year is for the operator to pay.",
+        "The retention of the log is a parameter, 30 days by default. The operator decides whether to pay for a year.",
         LOG_GROUPS,
     ),
-    Accepted("checkov", "CKV_AWS_135", "The types of the example are always optimised for EBS.", INSTANCES),
-    Accepted("checkov", "CKV_AWS_126", "An example that stands for minutes needs no detailed monitoring.", INSTANCES),
-    Accepted("checkov", "CKV2_AWS_41", "The instances of the example call nothing of AWS.", INSTANCES),
+    Accepted("checkov", "CKV_AWS_135", "The instance types of the example are always EBS-optimized.", INSTANCES),
+    Accepted("checkov", "CKV_AWS_126", "The example runs for minutes and needs no detailed monitoring.", INSTANCES),
+    Accepted("checkov", "CKV2_AWS_41", "The instances of the example call no AWS API.", INSTANCES),
     Accepted(
         "checkov",
         "CKV_AWS_150",
-        "The example is there to be destroyed after a look.",
+        "The example is meant to be destroyed soon, so it has no deletion protection.",
         (f"{EXAMPLE} aws_lb.sensor",),
     ),
     Accepted(
         "checkov",
         "CKV_AWS_91",
-        "A Network Load Balancer logs TLS connections only; there are none.",
+        "A Network Load Balancer logs only TLS connections, and the example has none.",
         (f"{EXAMPLE} aws_lb.sensor",),
     ),
     Accepted(
         "checkov",
         "CKV_AWS_394",
-        "Any two zones do for the example, and an account that sees others gets others.",
+        "The example works in any two Availability Zones, and accounts may see different ones.",
         (f"{EXAMPLE} aws_availability_zones.available",),
     ),
     Accepted(
         "checkov",
         "CKV2_AWS_11",
-        "Flow logs show no mirrored packets, and the VPC of the example has no way out.",
+        "Flow logs show no mirrored packets, and the VPC of the example has no internet access.",
         (f"{EXAMPLE} aws_vpc.this",),
     ),
     Accepted(
         "cfn-lint",
         "W3002",
-        "The code is a local file: the templates are for `aws cloudformation package`.",
+        "Code is a local path. `aws cloudformation package` uploads the zip and replaces the path.",
         tuple(f"{template} Function" for template in TEMPLATES),
     ),
     Accepted(
         "cfn-lint",
         "E3002",
-        "Its schema takes the blocks of a filter rule for IPv4 only; EC2 takes both.",
+        "The schema of cfn-lint accepts only IPv4 blocks in a filter rule. EC2 accepts IPv4 and IPv6.",
         (f"{TEMPLATES[0]} DefaultFilterIngressIpv6", f"{TEMPLATES[0]} DefaultFilterEgressIpv6"),
     ),
     Accepted(
         "parliament",
         "RESOURCE_MISMATCH",
-        "It judges statements one at a time. What a create needs (a right on interface, target, filter and session) is "
-        "in four, each with its own limits; what a change needs is in three.",
+        "parliament checks each statement by itself. The permissions to create a session (on interface, target, filter "
+        "and session) are in four statements with different limits. Those to modify one are in three.",
         tuple(
             f"{way} automirror {sid}"
             for way in WAYS
@@ -107,14 +107,14 @@ ACCEPTED = (
     Accepted(
         "parliament",
         "RESOURCE_MISMATCH",
-        "With subnets only: Lambda's guide asks for this form, and our code may not use it.",
+        "Only with subnets. The Lambda developer guide asks for this form, and our code has no permission to use it.",
         tuple(f"{way} {role} DisconnectFromVpc" for way in WAYS for role in ("automirror", "config-rule")),
     ),
 )
 
 
 def accepted(tool, folder):
-    """The findings of a tool in a folder, as (finding, where)."""
+    """Returns the accepted findings of a tool in a folder, as (finding, where)."""
     return sorted(
         (entry.finding, where)
         for entry in ACCEPTED

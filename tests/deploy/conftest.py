@@ -1,4 +1,4 @@
-"""What the tests of a deployment share: a fake of AWS, Terraform, and where things are."""
+"""What the tests of the deployments share: moto as a fake of AWS, Terraform, and the paths."""
 
 import io
 import json
@@ -24,7 +24,7 @@ UNTESTED = "the Terraform modules were neither validated, planned, applied nor c
 
 @pytest.fixture(scope="session")
 def aws_server():
-    """The address of moto's server, which lives as long as the tests."""
+    """Runs moto's server until the tests end, and returns its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -51,7 +51,7 @@ def is_up(address):
 
 @pytest.fixture(scope="module")
 def aws(aws_server):
-    """An account without anything in it."""
+    """An empty account."""
     reset = urllib.request.Request(f"{aws_server}/moto-api/reset", method="POST")
     urllib.request.urlopen(reset, timeout=60).close()
     return Aws(aws_server)
@@ -71,7 +71,7 @@ class Aws:
         )
 
     def environment(self):
-        """For programs that call AWS: nothing of this machine's own reaches them."""
+        """Returns the environment for programs that call AWS, without any settings of this machine."""
         return {
             "PATH": os.environ["PATH"],
             "AWS_ENDPOINT_URL": self.address,
@@ -84,7 +84,7 @@ class Aws:
 
 
 class Terraform:
-    """A copy of the modules, set up with the provider that is at hand."""
+    """A copy of the modules, initialized with the provider in the folder `plugins`."""
 
     def __init__(self, aws, folder, plugins):
         self.folder = folder
@@ -118,10 +118,10 @@ class Terraform:
 
 @pytest.fixture(scope="session")
 def plugins():
-    """The folder with the AWS provider, or a skip that says what is missing."""
+    """Returns the folder with the AWS provider. Without one, skips the test and says what is missing."""
     provider = (
         "set TF_PLUGIN_DIR to a folder with the AWS provider, "
-        "as `terraform -chdir=terraform providers mirror FOLDER` makes it"
+        "which `terraform -chdir=terraform providers mirror FOLDER` creates"
     )
     if not shutil.which("terraform"):
         pytest.skip(f"{UNTESTED}: install terraform 1.5 or newer, and {provider}")
@@ -142,7 +142,7 @@ def terraform(aws, plugins, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def zips(tmp_path_factory):
-    """Packages by function; package/test_package.py tests the real ones."""
+    """Returns a folder with a stand-in zip for each function. package/test_package.py tests the real zips."""
     folder = tmp_path_factory.mktemp("zips")
     for name in ("automirror", "config-rule"):
         (folder / f"{name}.zip").write_bytes(zipped(f"#!/bin/sh\nexec {TOP / 'target/debug' / name}\n"))
@@ -150,7 +150,7 @@ def zips(tmp_path_factory):
 
 
 def zipped(bootstrap):
-    """A package for Lambda whose program is a script."""
+    """Returns a zip for Lambda whose program is a script."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("bootstrap", bootstrap)

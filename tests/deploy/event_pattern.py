@@ -1,6 +1,6 @@
-"""Whether EventBridge's pattern takes an event, for the operators that ours use. Any other is an error.
+"""Tells whether an event matches an EventBridge pattern. It knows the operators of our patterns, others are errors.
 
-moto takes an operator that it does not know for one that matches, so it cannot be the judge of patterns.
+In moto, an operator that moto does not know matches every event. So moto alone cannot test our patterns.
 """
 
 ABSENT = object()
@@ -21,7 +21,7 @@ def takes(pattern, event):
 
 
 def fits(condition, value):
-    """Whether a field's value, or one of its values, is as a condition says. Nothing but `exists` fits no field."""
+    """Tells whether a field's value, or one of its values, meets a condition. Without the field, only `exists` can."""
     if isinstance(value, dict):
         raise ValueError(f"{condition} is said of an object, not of a value")
     if not isinstance(condition, dict):
@@ -47,7 +47,7 @@ def values(value):
 
 
 def weaker(pattern):
-    """The pattern without one of its clauses, or without one of a clause's alternatives, each in turn."""
+    """Yields the pattern without one clause, or without one alternative of a clause, for each of them."""
     for key, wanted in pattern.items():
         rest = {name: clause for name, clause in pattern.items() if name != key}
         yield rest

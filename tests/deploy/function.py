@@ -1,4 +1,4 @@
-"""Runs a function's real binary once, with the environment it was deployed with."""
+"""Runs the real binary of a function for one invocation, with the environment of the deployed function."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ TIMEOUT = 60
 
 
 class RuntimeApi(ThreadingHTTPServer):
-    """Lambda's Runtime API for one invocation; whoever asks for a second waits for ever."""
+    """Lambda's Runtime API for one invocation. A request for a second one is never answered."""
 
     def __init__(self, name, event):
         super().__init__(("127.0.0.1", 0), Calls)
@@ -51,14 +51,14 @@ class Calls(BaseHTTPRequestHandler):
 
 
 def invoke(aws, binary, name, settings, event):
-    """What the function answers: its body, where it is a response and no error."""
+    """Returns the response of the function and its log. Fails if the function answers with an error."""
     kind, answer, log = run(aws, TOP / "target" / "debug" / binary, name, settings, event)
     assert kind == "response", f"{answer} {log}"
     return answer, log
 
 
 def run(aws, program, name, settings, event):
-    """Whether the program answers with a response or an error, and what; and its log."""
+    """Runs the program. Returns whether it answers with `response` or `error`, the answer, and the log."""
     api = RuntimeApi(name, event)
     threading.Thread(target=api.serve_forever, daemon=True).start()
     environment = settings | aws.environment() | {

@@ -1,17 +1,17 @@
-"""moto's server with what a deployment of automirror needs and moto 5.2.1 lacks.
+"""Runs moto's server, with what a deployment of automirror needs and moto 5.2.1 lacks.
 
     python moto_mirror.py -H 127.0.0.1 -p 5000
 
 It adds, in the form of AWS's API models:
 
-- traffic mirroring: the rules and network services of filters, sessions, deleting, and ids that look like AWS's;
-- the logging configuration and the key of a function;
-- which queues may use a queue for dead letters, a redrive policy as it was given, and a queue's policy that
-  stays when something else is set;
-- topics as targets of event rules, rules that have a schedule and no pattern, and keys of log groups.
+- traffic mirroring: filter rules and network services of filters, sessions, deletion, and ids that look like AWS's;
+- the logging configuration and the KMS key of a function;
+- the redrive allow policy of a queue, a redrive policy that is returned as it was set, and a queue policy that
+  stays when another attribute is set;
+- topics as targets of event rules, rules with a schedule and without a pattern, and KMS keys of log groups.
 
-And it does not poll queues: moto would start a container for each message in a queue with an event source
-mapping. Messages stay in their queue, for a test to take. What it does for CloudFormation is in moto_stacks.py.
+It does not poll queues. moto would start a container for each message in a queue with an event source mapping. Here
+messages stay in their queue until a test receives them. moto_stacks.py adds what CloudFormation needs.
 """
 
 import json
@@ -41,7 +41,7 @@ utils.EC2_RESOURCE_TO_PREFIX.update(
         "traffic-mirror-target": "tmt",
     }
 )
-# Tags are looked up by the kind of a resource, which moto tells from its id.
+# moto looks tags up by the type of a resource, which it derives from the id.
 utils.EC2_PREFIX_TO_RESOURCE.update({v: k for k, v in utils.EC2_RESOURCE_TO_PREFIX.items()})
 
 RULE_FIELDS = (
@@ -65,7 +65,7 @@ SESSION_FIELDS = (
 )
 NUMBERS = {"RuleNumber", "Protocol", "SessionNumber", "PacketLength", "VirtualNetworkId"}
 PAGE = 2
-# What ModifyTrafficMirrorFilterRule and ModifyTrafficMirrorSession call the fields to remove.
+# The names that ModifyTrafficMirrorFilterRule and ModifyTrafficMirrorSession use for fields to remove.
 REMOVABLE = {
     "destination-port-range": "DestinationPortRange",
     "source-port-range": "SourcePortRange",
@@ -117,7 +117,7 @@ def tags_of(response: TrafficMirrors, name: str) -> list[dict[str, str]]:
 
 
 def selected(response: TrafficMirrors, items: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    """Those with the ids asked for, which must exist, and that every filter takes."""
+    """Returns the items with the requested ids, which must exist, that match all filters."""
     key = f"TrafficMirror{kind}Id"
     ids = response._get_param(f"{key}s") or []
     for name in ids:
@@ -252,7 +252,7 @@ def sessions_of(response: TrafficMirrors) -> dict[str, dict[str, Any]]:
     if not hasattr(backend, "traffic_mirror_sessions"):
         backend.traffic_mirror_sessions = {}
     sessions = backend.traffic_mirror_sessions
-    # They go with their interface.
+    # EC2 deletes the sessions of an interface with the interface.
     for name in [name for name, item in sessions.items() if item["NetworkInterfaceId"] not in backend.enis]:
         del sessions[name]
     return sessions
@@ -305,7 +305,7 @@ def create_traffic_mirror_session(self: TrafficMirrors) -> ActionResult:
 
 
 def describe_traffic_mirror_sessions(self: TrafficMirrors) -> ActionResult:
-    """Page by page, and the pages are small: who reads one only is found out."""
+    """Returns small pages, so that a test fails if a program reads only the first page."""
     items = [session_dict(session, self) for session in sessions_of(self).values()]
     first = int(self._get_param("NextToken") or 0)
     rest = selected(self, items, "Session")[first:]
@@ -391,7 +391,7 @@ plain_send = Rule.send_to_targets
 
 
 def send_to_targets(self: Rule, original_event: Any, transform_input: bool = True) -> None:
-    # moto takes a rule without a pattern for one that matches everything; it has a schedule instead.
+    # In moto, a rule without a pattern matches every event. Such a rule has a schedule instead.
     if not self.event_pattern.get_pattern() or not self.event_pattern.matches_event(original_event):
         return
     topics = [target for target in self.targets if target["Arn"].split(":")[2] == "sns"]
@@ -442,7 +442,7 @@ def extend() -> None:
     Queue.redrive_allow_policy = None
     Queue._set_attributes = queue_set_attributes
     Queue.attributes = property(queue_attributes)
-    # A queue that knows of no mapping invokes nothing.
+    # moto does not poll a queue that has no event source mappings.
     Queue.lambda_event_source_mappings = property(lambda _: {}, lambda *_: None)
 
 

@@ -1,14 +1,15 @@
-"""CloudFormation in moto's server, with what our templates need and moto 5.2.1 lacks.
+"""Adds to CloudFormation in moto's server what our templates need and moto 5.2.1 lacks.
 
-moto says that a stack is complete although it skipped each resource whose type it does not know. Here such a type
-is made by the calls of its own service, on this very server, from the properties that the template came to. And:
+moto skips resources of unknown types and still reports that the stack is complete. This module creates such a
+resource through the API of its own service, on the same server, from its resolved properties. It also changes moto:
 
-- a reference to AWS::NoValue leaves an item out of a list, as it leaves a property out;
-- a stack made by a change set has outputs, and an update keeps the parameters that have their defaults;
-- an update makes and deletes what a condition says, and changes whatever comes out otherwise than before;
-- resources are deleted in the order that CloudFormation deletes them in;
-- a function has all the properties that the template gives it, keeps its code when the template does, and runs
-  when it is called: the bootstrap of its zip.
+- A reference to AWS::NoValue removes an item from a list, as it removes a property.
+- A stack that a change set creates has outputs. An update keeps parameters that have their defaults.
+- An update creates and deletes resources as their conditions say, and updates each resource whose resolved
+  properties have changed.
+- Resources are deleted in the order in which CloudFormation deletes them.
+- A function has all the properties that the template gives it, and keeps its code if the template does. To invoke
+  it, moto runs the bootstrap of its zip.
 """
 
 import io
@@ -28,7 +29,7 @@ from moto.cloudformation.responses import CloudFormationResponse
 
 
 class Type(NamedTuple):
-    """How a resource is made from a new name and its properties, giving its physical id; and how it is deleted."""
+    """How to create a resource from a new name and its properties, which returns its physical id, and to delete it."""
 
     service: str
     create: Callable[[Any, str, dict[str, Any]], str]
@@ -77,7 +78,7 @@ def goes_with_its_owner(*_: Any) -> None:
     pass
 
 
-# What moto lacks.
+# The resource types that moto lacks.
 TYPES = {
     "AWS::CloudWatch::Alarm": Type(
         "cloudwatch", alarm_created, lambda cloudwatch, name, _: cloudwatch.delete_alarms(AlarmNames=[name])
@@ -101,7 +102,7 @@ TYPES = {
 
 
 class Resource:
-    """One of a type that moto lacks; what moto asks of a resource."""
+    """A resource of a type that moto lacks, with the methods that moto calls."""
 
     kind: Type
 
@@ -162,13 +163,13 @@ def with_all_properties(made: LambdaFunction, properties: dict[str, Any]) -> Lam
     made.code_of_template = properties["Code"]
     made.architectures = properties["Architectures"]
     made.more = {ours: properties[theirs] for theirs, ours in FUNCTION_FIELDS.items() if theirs in properties}
-    # A parameter of the type Number is one for moto; in an environment it is text.
+    # moto passes a parameter of the type Number as a number. Environment variables must be text.
     made.environment_vars = {name: str(value) for name, value in properties["Environment"]["Variables"].items()}
     return made
 
 
 def run_function(self: LambdaFunction, event: dict[str, Any]) -> tuple[str, bool, str]:
-    """What moto needs containers for."""
+    """Runs the function without a container, which moto would use."""
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(io.BytesIO(self.code_bytes)) as package:
             bootstrap = Path(package.extract("bootstrap", folder))
@@ -201,7 +202,7 @@ def update(self: parsing.ResourceMap, template: dict[str, Any], parameters: dict
         for name, resource in template["Resources"].items()
         if "Condition" not in resource or self.lazy_condition_map[resource["Condition"]]
     }
-    # A resource that is replaced changes those that refer to it.
+    # If a resource is replaced, the resources that refer to it change too.
     while changed := [name for name in wanted if clean_json(wanted[name], self) != done.get(name)]:
         for name in changed:
             if name in made:
@@ -213,7 +214,7 @@ def update(self: parsing.ResourceMap, template: dict[str, Any], parameters: dict
 
 
 def deleted(resources: parsing.ResourceMap, names: list[str], made: dict[str, Any]) -> None:
-    """Last made, first deleted: what others refer to goes after them."""
+    """Deletes the newest resource first, so that a resource is deleted after those that refer to it."""
     for name in [name for name in reversed(resources._parsed_resources) if name in names]:
         resources._delete_resource(resources._parsed_resources[name], made[name])
         del resources._parsed_resources[name]
@@ -242,7 +243,7 @@ plain_validate = CloudFormationResponse._validate_different_update
 
 
 def validate_different_update(self: CloudFormationResponse, *given: Any) -> None:
-    """CloudFormation refuses an update without changes, but makes a change set without any, which says so."""
+    """CloudFormation rejects an update without changes, but creates a change set without changes, and reports that."""
     if self._get_action() == "UpdateStack":
         plain_validate(self, *given)
 

@@ -1,4 +1,4 @@
-"""What Terraform made, in CloudFormation's words; and what both call the same, written the same."""
+"""Brings the resources of CloudFormation and of Terraform into one form, so that tests can compare them."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 from conftest import ACCOUNT, REGION
 
 NAME = "zq"
-# What Terraform calls the resources of the template automirror.yaml; each ends the name of the deployment.
+# The suffix that Terraform's names have, for each resource of automirror.yaml. The prefix is the input `name`.
 AUTOMIRROR = {
     "ApiCallRule": "-api-call",
     "ComplianceMessageRule": "-compliance-message",
@@ -37,7 +37,7 @@ def camel(snake):
 
 
 def canonical(value):
-    """Without what is empty, the order of lists, and the difference of a list of one and its only item."""
+    """Removes empty values and sorts lists. Replaces a list of one item by the item."""
     if isinstance(value, dict):
         members = {name: canonical(member) for name, member in sorted(value.items())}
         return {name: member for name, member in members.items() if member not in ("", {}, [])}
@@ -55,14 +55,14 @@ def canonical(value):
 
 
 def from_template(resolved, stack, names):
-    """The resources of a resolved template by logical id, with Terraform's names."""
+    """Returns the resources of a resolved template by logical id, with the names that Terraform uses."""
     text = json.dumps(resolved["Resources"])
-    # The name of a log group is a path in Terraform.
+    # In Terraform, the name of a log group is a path.
     text = re.sub(rf"{stack}-LogGroup-[0-9A-F]{{12}}", f"/aws/lambda/{stack}", text)
     text = re.sub(rf"{stack}-([A-Za-z0-9]+)-[0-9A-F]{{12}}", lambda found: stack + names[found[1]], text)
     text = re.sub(r"automirror-[0-9a-f-]{36}", stack, text)
     text = re.sub(r"tmf-[0-9a-f]{17}", "the default filter", text)
-    # Delimiters of lists take no references in a template, so it names partition and region by a condition only.
+    # The delimiter of Fn::Join cannot contain references, so the template has wildcards for partition and region.
     text = text.replace("arn:*:ec2:*:", f"arn:aws:ec2:{REGION}:")
     resources = {}
     for logical, resource in json.loads(text).items():
@@ -85,7 +85,7 @@ def role_shape(properties):
     return properties | {"Policies": policy}
 
 
-# What the two say in different forms, or what is the one's own way to say where something belongs.
+# Properties that the two write in different forms, and references that only one of them has.
 SHAPES = {
     "AWS::CloudWatch::Dashboard": dashboard_shape,
     "AWS::EC2::TrafficMirrorFilterRule": without("TrafficMirrorFilterId"),
@@ -101,7 +101,7 @@ SHAPES = {
 
 
 def resources(state):
-    """Each resource of a module and its modules: address without indices of modules, and values."""
+    """Yields each resource of a module and of its child modules: the address without indices, and the values."""
     for resource in state.get("resources", []):
         if resource["mode"] == "managed":
             yield resource["address"].replace("[0]", ""), resource["values"]
@@ -110,7 +110,7 @@ def resources(state):
 
 
 def from_state(state, module):
-    """The resources of a module by the logical id that the template has for them."""
+    """Returns the resources of a module, by the logical ids that the template uses."""
     text = json.dumps(dict(resources(state)))
     text = re.sub(r"tmf-[0-9a-f]{17}", "the default filter", text)
     made = {}
@@ -136,7 +136,7 @@ def translated(address, values, everything):
         case "aws_cloudwatch_event_rule":
             yield camel(key) + "Rule", rule(values, everything)
         case "aws_cloudwatch_event_target" | "aws_iam_role_policy":
-            pass  # Part of its rule, or role.
+            pass  # `rule` and `role` include them.
         case "aws_cloudwatch_log_group":
             yield "LogGroup", {"RetentionInDays": values["retention_in_days"], "KmsKeyId": values["kms_key_id"]}
         case "aws_cloudwatch_metric_alarm":
@@ -149,7 +149,7 @@ def translated(address, values, everything):
             yield "DefaultFilter", chosen | {"Tags": tags}
         case "aws_ec2_traffic_mirror_filter_rule":
             direction, family = key.split("_")
-            # The provider reads 0 where there is no protocol.
+            # The provider returns 0 if no protocol is set.
             known = {name: value or None for name, value in values.items()}
             fields = [name for name in known if name not in ("arn", "id", "traffic_mirror_filter_id")]
             yield f"DefaultFilter{camel(direction)}{camel(family)}", take(known, *fields)

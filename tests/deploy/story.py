@@ -1,4 +1,4 @@
-"""What a deployed stack must do: an event comes to its queue, and makes the function mirror."""
+"""What a deployed stack must do: an event reaches its queue, and the function creates a session."""
 
 import json
 
@@ -18,7 +18,7 @@ def put(aws, source, detail_type, detail, resources=()):
 
 
 def take(aws, queue):
-    """The messages in a queue, as Lambda takes them. They are not deleted."""
+    """Receives all messages of a queue, as Lambda does. Does not delete them."""
     messages = []
     while more := aws.client("sqs").receive_message(
         QueueUrl=queue, MaxNumberOfMessages=10, AttributeNames=["All"]
@@ -33,7 +33,7 @@ def drop(aws, queue, messages):
 
 
 def batch(queue_arn, messages):
-    """The event that Lambda makes of messages."""
+    """Returns the event with which Lambda invokes a function for these messages."""
     records = [
         {
             "messageId": message["MessageId"],
@@ -67,7 +67,7 @@ def make_target(aws):
 
 
 def an_event_makes_a_session(aws, stack):
-    """`stack` names the parts: function, queue (its URL), filter, target, owner, rule (of AWS Config, or none)."""
+    """`stack` has the function, the queue (its URL), its ARN, the filter, the target and the owner."""
     ec2 = aws.client("ec2")
     function = aws.client("lambda").get_function_configuration(FunctionName=stack["function"])
     settings = function["Environment"]["Variables"]
@@ -118,7 +118,7 @@ def an_event_makes_a_session(aws, stack):
     tags = {tag["Key"]: tag["Value"] for tag in session["Tags"]}
     assert (tags["ManagedBy"], tags["Name"]) == (stack["owner"], name)
 
-    # The tag goes, and so does the session: a filter in use could not be deleted with the stack.
+    # Without the tag, automirror deletes the session. Otherwise the filter could not be deleted with the stack.
     ec2.delete_tags(Resources=[name], Tags=[{"Key": "Mirror"}])
     put(aws, "aws.tag", "Tag Change on Resource", tag_change("Mirror"), [arn])
     messages = take(aws, stack["queue"])
@@ -147,7 +147,7 @@ def call(name, parameters):
 
 
 def remains(aws):
-    """What is in the account, by kind."""
+    """Returns the resources in the account, by kind."""
     return {
         "queues": aws.client("sqs").list_queues().get("QueueUrls", []),
         "rules": aws.client("events").list_rules()["Rules"],

@@ -1,4 +1,4 @@
-"""The CloudFormation templates, resolved as `target/debug/template` does it."""
+"""Resolves the CloudFormation templates with `target/debug/template`."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from conftest import ACCOUNT, REGION, TOP
 
 
 def template(path, stack, values):
-    """A template of the repository, resolved in the account and region that moto has."""
+    """Resolves a template of this repository in moto's account and region."""
     place = {
         "AWS::AccountId": ACCOUNT,
         "AWS::Region": REGION,

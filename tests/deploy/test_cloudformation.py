@@ -1,4 +1,4 @@
-"""The CloudFormation templates: deployed by one command in moto's fake of AWS, at work there, removed by another."""
+"""deploy.sh deploys the CloudFormation templates in moto's fake of AWS, they work there, and remove.sh removes them."""
 
 import json
 import re
@@ -13,10 +13,10 @@ import story
 from conftest import ACCOUNT, REGION, TOP, zipped
 from moto.cloudformation import parsing
 
-# moto makes it and gives it no physical id.
+# moto creates it without a physical id.
 WITHOUT_ID = {"Permission"}
 TEMPLATES = {"automirror": "automirror.yaml", "automirror-config-rule": "config-rule.yaml"}
-# The topic is made by the rule's stack.
+# The stack of the AWS Config rule creates the topic.
 NOT_ASKED_FOR = {"automirror": {"Topic", "TopicPolicy"}}
 BUCKET = "zips"
 FAILS = "#!/bin/sh\nexit 1\n"
@@ -26,7 +26,7 @@ api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/in
 name = urllib.request.urlopen(api + "next").headers["Lambda-Runtime-Aws-Request-Id"]
 urllib.request.urlopen(api + name + "/response", data=b"{{}}")
 """
-# Of three sessions it deletes one and runs out of time; then it is automirror.
+# While there are three sessions, it deletes one and reports that it ran out of time. After that it runs automirror.
 PARTLY = f"""#!{sys.executable}
 import boto3, os, urllib.request
 ec2 = boto3.client("ec2")
@@ -44,7 +44,7 @@ urllib.request.urlopen(api + name + "/error", data=b'{{"errorType": "Unfinished"
 
 
 class Toolkit:
-    """A copy of the scripts and templates, with packages that start the binaries of this build."""
+    """A copy of the scripts and templates, with zips that start the binaries of this build."""
 
     def __init__(self, aws, folder, zips):
         self.folder = folder
@@ -73,9 +73,9 @@ def toolkit(aws, tmp_path, zips):
 
 
 def made(aws, stack):
-    """The physical ids of a stack's resources: what moto says of its status means nothing."""
+    """Returns the physical ids of a stack's resources. The status that moto reports is not reliable."""
     listed = aws.client("cloudformation").list_stack_resources(StackName=stack)["StackResourceSummaries"]
-    # One without a name has a condition that does not hold.
+    # A resource whose condition is false has no name.
     named = [resource for resource in listed if resource["LogicalResourceId"]]
     return {resource["LogicalResourceId"]: resource.get("PhysicalResourceId") for resource in named}
 
@@ -93,7 +93,7 @@ def assert_all_is_made(aws):
 
 
 def assert_the_services_have_it(aws, ids, rule_ids):
-    """Each thing as its own service shows it, by its physical id."""
+    """Checks each resource through the API of its own service, by its physical id."""
     for own in (ids, rule_ids):
         assert_function(aws, own)
         assert_alarms(aws, own, rule_ids["Topic"])
@@ -244,7 +244,7 @@ def an_update_changes_what_it_should(aws, toolkit, ids, rule_ids):
     assert_all_is_made(aws)
     assert deployed(aws)[1] == rule_ids
     again = made(aws, "automirror")
-    # moto gives a rule that changes a new name; so what names it changes too.
+    # moto gives a changed rule a new name, so the resources that refer to it change too.
     assert {logical for logical in ids if ids[logical] != again[logical]} == {
         "TagRule",
         "QueuePolicy",
@@ -267,7 +267,7 @@ def removing_takes_our_sessions_first(aws, toolkit, function, target):
         assert said in toolkit.run("remove.sh", fails=True)
         assert len(sessions(aws)) == 4 and all(deployed(aws))
     aws.client("lambda").update_function_code(FunctionName=function, ZipFile=zipped(PARTLY))
-    # They are on two pages, with that of somebody else.
+    # These sessions and the one of somebody else are on two pages.
     assert toolkit.run("remove.sh") == "3 sessions of ours are left\n2 sessions of ours are left\n"
     assert sessions(aws) == {theirs}
 

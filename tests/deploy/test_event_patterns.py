@@ -1,6 +1,6 @@
-"""The event rules take what they should and nothing else: their patterns, against events as AWS sends them.
+"""Tests that the patterns of the event rules match the right events, in the form in which AWS sends them.
 
-The patterns are the template's; that Terraform's are the same is tested in test_parity.py.
+The patterns are those of the template. test_parity.py tests that Terraform has the same.
 """
 
 import copy
@@ -146,7 +146,7 @@ def compliance(verdict, rule=CONFIG_RULE, **detail):
 
 
 def but(sample, **fields):
-    """The sample with another field of its envelope."""
+    """Returns the sample with other values for fields of its envelope."""
     return copy.deepcopy(sample) | {name.replace("_", "-"): value for name, value in fields.items()}
 
 
@@ -161,7 +161,8 @@ API_CALLS = (
 STATES = ("pending", "running", "stopping", "stopped", "shutting-down", "terminated")
 FAILED = {"errorCode": "Client.UnauthorizedOperation", "errorMessage": "not authorized", "responseElements": None}
 
-# What must take each event; anything else must not. Most of those that nothing takes are one step from one that is.
+# Events, each with the rules that must match it. No other rule may match. Most events that no rule matches differ in
+# only one field from an event that a rule matches.
 SAMPLES = {
     **{f"an instance is {name}": (state(name), {"InstanceStateRule"}) for name in STATES},
     "a state from an application": (but(state("running"), source="my.application"), set()),
@@ -182,7 +183,7 @@ SAMPLES = {
     "our tag on another service's instance": (tags("Mirror", service="opsworks"), set()),
     "tags from an application": (but(tags("Mirror"), source="my.application"), set()),
     "another kind of event about tags": (but(tags("Mirror"), detail_type="Tag Policy Compliance Change"), set()),
-    # Calls
+    # API calls
     **{f"{name} by a user": (call(name), {"ApiCallRule"}) for name in API_CALLS},
     **{f"{name} by another role": (call(name, OTHER_ROLE), {"ApiCallRule"}) for name in API_CALLS},
     **{f"{name} by our role": (call(name, OURS), set()) for name in API_CALLS},
@@ -205,7 +206,7 @@ SAMPLES = {
     ),
     "a call from an application": (but(call("DeleteTrafficMirrorSession"), source="my.application"), set()),
     "a call of another service": (call("AttachNetworkInterface", eventSource="outposts.amazonaws.com"), set()),
-    # Verdicts
+    # Compliance changes
     "an instance is not mirrored": (compliance("NON_COMPLIANT"), {"ComplianceRule", "ComplianceMessageRule"}),
     "a session leads elsewhere": (
         compliance("NON_COMPLIANT", resourceType="AWS::EC2::TrafficMirrorSession", resourceId="tms-0123456789abcdef0"),
@@ -221,7 +222,7 @@ SAMPLES = {
         set(),
     ),
     "a verdict from an application": (but(compliance("NON_COMPLIANT"), source="my.application"), set()),
-    # The schedule brings its own event to its own target.
+    # The schedule sends this event to its own target, so no pattern may match it.
     "the schedule": (SCHEDULED, set()),
 }
 

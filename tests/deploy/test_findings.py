@@ -1,4 +1,4 @@
-"""What checkov, parliament and cfn-lint find in both ways of deploying is just what accepted.py has a reason for."""
+"""checkov, parliament and cfn-lint find exactly what accepted.py lists, in the templates and in the modules."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from conftest import REGION, ACCOUNT, TOP
 from templates import template
 
 TOOLS = TOP / "target/tools/templates/bin"
-# What a role has besides the defaults is there with these.
+# Inputs that add optional statements to the roles.
 OPTIONS = {
     "kms_key_arn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d",
     "subnet_ids": ["subnet-11111111"],
@@ -37,7 +37,7 @@ def test_checkov_finds_what_is_accepted(way):
     report = json.loads(said)
     assert report["summary"]["parsing_errors"] == 0 and report["summary"]["passed"] > 0
     found = {
-        # A resource with a count is one, however many there are.
+        # A resource with a count is one resource here.
         (check["check_id"], re.sub(r"\[\d+\]", "", f"{way}{check['file_path']} {check['resource']}"))
         for check in report["results"]["failed_checks"]
     }
@@ -60,9 +60,9 @@ def test_cfn_lint_finds_what_the_templates_tell_it_to_ignore(tmp_path):
 
 
 def found_by_parliament(policies, way, folder):
-    """Its findings in the policies of roles, with the statement each is in."""
+    """Returns what parliament finds in the policies of the roles, with the statement of each finding."""
     for role, policy in policies.items():
-        # A line for each statement: a finding names the line.
+        # A finding names a line, so each statement is on a line of its own.
         lines = ",\n".join(json.dumps(statement) for statement in policy["Statement"])
         (folder / f"{role}.json").write_text(f'{{"Version": "{policy["Version"]}", "Statement": [\n{lines}\n]}}')
     said = ran("parliament", "--directory", str(folder), "--include_policy_extension", "json", "--json")

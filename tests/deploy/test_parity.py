@@ -1,4 +1,4 @@
-"""The templates and the modules make the same: resource by resource, with the same inputs."""
+"""The templates and the modules create the same resources from the same inputs."""
 
 import json
 import re
@@ -41,16 +41,16 @@ OPTIONS = {
     "kms_key_arn": KEY,
     "alarm_topic_arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:given",
 }
-# Inputs that one way of deploying has and the other needs not.
+# Inputs that only Terraform, or only CloudFormation, needs.
 TERRAFORM_ONLY = {
-    "automirror_zip": "a template names its zip, which `aws cloudformation package` uploads",
+    "automirror_zip": "the template contains the path of its zip, which `aws cloudformation package` uploads",
     "config_rule_zip": "the same",
-    "name": "CloudFormation makes names of the stack's",
-    "create_config_rule": "a template of its own",
-    "create_filter": "Terraform must know while it plans whether there is a filter",
-    "create_compliance_messages": "the same, of the topic",
+    "name": "CloudFormation derives names from the name of the stack",
+    "create_config_rule": "the rule has its own template",
+    "create_filter": "Terraform must know at plan time whether it creates a filter",
+    "create_compliance_messages": "Terraform must know at plan time whether there is a topic",
 }
-CLOUDFORMATION_ONLY = {"config_rule_name": "the other stack makes it; the module hands it on"}
+CLOUDFORMATION_ONLY = {"config_rule_name": "in Terraform, the root module passes the name from module to module"}
 
 
 def as_parameter(value):
@@ -60,7 +60,7 @@ def as_parameter(value):
 
 
 def chosen(path, values):
-    """Those of Terraform's inputs that a template has."""
+    """Returns the inputs of Terraform that a template has too, as parameters."""
     known = parameters(path)
     named = {parity.camel(name): as_parameter(value) for name, value in values.items()}
     return {name: value for name, value in named.items() if name in known}
@@ -93,7 +93,7 @@ def assert_same(state, module, resolved, stack, names):
 def assert_parity(state, values, topic):
     rule = f"{parity.NAME}-config-rule"
     automirror = chosen("automirror.yaml", values) | {"ConfigRuleName": rule}
-    # The root module hands the default filter on; the rule's stack finds it by its tag, or is given it.
+    # In Terraform, the root module passes the default filter on. In CloudFormation, config-rule finds it by its tag.
     handed_on = {"MirrorFilterId": "tmf-00000000000000000", "CreateTopic": "false", "AlarmTopicArn": topic}
     config_rule = handed_on | chosen("config-rule.yaml", {**values, "create_topic": False})
     resolved = template("automirror.yaml", parity.NAME, automirror)
@@ -168,7 +168,7 @@ def test_in_other_partitions_terraform_names_no_other(aws, terraform, zips):
 
 
 def variables(folder):
-    """The inputs of a module as text, without their descriptions, which speak of one function or of two."""
+    """Returns the inputs of a module as text, without descriptions, which differ between the modules."""
     text = (TOP / folder / "variables.tf").read_text()
     blocks = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.M | re.S)
     assert len(blocks) == text.count('variable "')
@@ -192,7 +192,7 @@ def test_the_inputs_and_their_defaults_are_the_same():
 
 @pytest.mark.parametrize("path", ["automirror.yaml", "config-rule.yaml"])
 def test_every_setting_is_an_input(path):
-    # That this table has all settings of the code is tested with the code.
+    # The tests of the code check that this table lists all settings.
     settings = set(re.findall(r"`(MIRROR_[A-Z_]+)`", (TOP / "README.md").read_text()))
     resolved = resolve(path, {})["Resources"]["Function"]["Properties"]
     assert set(resolved["Environment"]["Variables"]) == settings

@@ -1,4 +1,4 @@
-"""The tables of inputs and outputs in the READMEs are those of the code."""
+"""The READMEs list exactly the inputs and outputs of the templates and the modules."""
 
 import re
 
@@ -11,7 +11,7 @@ TEMPLATES = ["automirror.yaml", "config-rule.yaml"]
 
 
 def blocks(path, kind):
-    """The name of each block of a kind, and its attributes of one line."""
+    """Returns the name of each block of a kind, with the attributes that fit on one line."""
     text = (TOP / path).read_text()
     found = re.findall(rf'^{kind} "(\w+)" \{{\n(.*?)^\}}', text, re.M | re.S)
     assert len(found) == len(re.findall(rf"^{kind} ", text, re.M))
@@ -58,7 +58,7 @@ def test_the_parameters_of_the_templates_are_in_their_readme():
         holders = [path.removesuffix(".yaml") for path, known in zip(TEMPLATES, ours) if name in known]
         assert {known[name] for known in ours if name in known} == {value}, name
         assert which == {2: "both", 1: "one each" if name.endswith("MemorySize") else holders[0]}[len(holders)], name
-    # Those of the settings that are not listed are in the README of the project.
+    # This README need not list settings that the README of the project lists.
     settings = re.findall(r"`(MIRROR_[A-Z_]+)`", (TOP / "README.md").read_text())
     known = {"".join(part.capitalize() for part in setting.lower().split("_")) for setting in settings}
     assert (ours[0] | ours[1]).keys() == defaults.keys() | known

@@ -1,4 +1,4 @@
-"""The Terraform modules: checked, applied in moto's fake of AWS, at work there, and gone again."""
+"""The Terraform modules are valid, can be applied in moto's fake of AWS, work there, and can be destroyed."""
 
 import story
 from conftest import ACCOUNT
@@ -25,7 +25,7 @@ def test_the_example_can_be_planned(terraform, zips):
 
 
 def story_free(terraform):
-    """The same account, for another folder."""
+    """Returns the same account, for use with another folder."""
 
     class Same:
         @staticmethod
@@ -46,7 +46,7 @@ def test_a_deployment_works_stays_as_it_is_and_leaves_nothing(terraform, aws, zi
     }
     terraform.set(values)
     terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
-    # 0: no changes; 2: changes.
+    # The exit code is 0 without changes, and 2 with changes.
     terraform.run("plan", "-no-color", "-input=false", "-detailed-exitcode")
     outputs = {name: output["value"] for name, output in terraform.show()["values"]["outputs"].items()}
     stack = {

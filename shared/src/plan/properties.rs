@@ -4,15 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-use super::cloud::{THEM, US, filter, instance, load_balancer, loose, ours, sensor};
+use super::test_cloud::{
+    THEM, US, change_instance, fill, filter, instance, interface, interface_of, load_balancer,
+    owned, sensor, unattached,
+};
 use crate::{
-    eligibility::source_limit,
-    id::{InterfaceId, SESSION_NUMBERS, TargetId},
-    observed::{InstanceState, LoosePlace, Observed, Session, Target},
-    plan::plan,
+    id::{InterfaceId, TargetId},
+    observed::{
+        Attachment, InstanceState, Interface, Observed, Owner, Session, Shown, Source, Tag, Target,
+        TargetState,
+    },
+    plan::{
+        plan,
+        reason::Level,
+        step::{Action, Plan, Step},
+        verdict::{Unsupported, Verdict},
+    },
     policy::Policy,
-    step::{Action, PacketLength, Plan},
-    verdict::{Unsupported, Verdict},
 };
 
 /// A few interfaces, so that sessions, targets and instances meet on them.
@@ -74,7 +82,7 @@ fn tags() -> impl Strategy<Value = BTreeMap<String, String>> {
     })
 }
 
-/// A session on some interface: ours every second time.
+/// A session on some interface: owned every second time.
 fn session() -> impl Strategy<Value = Session> {
     let owner = select(
         &[
@@ -99,9 +107,9 @@ fn session() -> impl Strategy<Value = Session> {
             account: account.parse().unwrap(),
             target: target.parse().unwrap(),
             filter: filter.parse().unwrap(),
-            packet_length,
-            managed_by: owner.map(str::to_owned),
-            ..ours("tms-0", interface, number)
+            packet_length: packet_length.map(|length: i32| length.try_into().unwrap()),
+            managed_by: owner.map(Into::into),
+            ..owned("tms-0", interface, number)
         }
     })
 }
@@ -132,29 +140,47 @@ prop_compose! {
         hosts in vec(host(), 1..6),
         sessions in vec(session(), 0..24),
         kinds in vec(0..7_u8, 4),
-        refused in vec(prop::bool::weighted(0.05), 4),
+        full in vec(prop::bool::weighted(0.05), 4),
         filters in vec(prop_oneof![1 => 0..3_u8, 2 => Just(3)], 3),
         filled in vec(0..12_usize, 4),
     ) -> Observed {
+        let mut observed = Observed {
+            account: US.parse().unwrap(),
+            instances: Vec::new(),
+            sources: Vec::new(),
+            sessions: Vec::new(),
+            targets: Vec::new(),
+            filters: Vec::new(),
+        };
         let mut free = INTERFACES.iter();
-        let instances = hosts.into_iter().enumerate().map(|(n, host)| {
-            let (interfaces, state, tags, instance_type, odd) = host;
+        for (n, (interfaces, state, tags, instance_type, odd)) in hosts.into_iter().enumerate() {
             let names: Vec<&str> = free.by_ref().take(interfaces).copied().collect();
-            let mut instance = instance(&format!("i-{n}"), &names);
-            instance.state = state;
-            instance.tags = tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-            instance.instance_type = instance_type.into();
-            if let Some(last) = instance.interfaces.last_mut() {
+            let mut described = instance(&format!("i-{n}"), &names);
+            if let Some(last) = described.sources.last_mut().map(interface_of) {
+                let attachment = last.attachment.get_or_insert_default();
+                attachment.detaching = odd == 2;
                 last.ipv6_only = odd == 1;
-                last.detaching = odd == 2;
                 if odd == 3 { last.kind = "efa".into(); }
                 if odd == 4 { last.vpc = "vpc-2".parse().ok(); }
             }
-            instance
-        }).collect();
-        let places = [LoosePlace::Gone, LoosePlace::Available("vpc-1".parse().ok()), LoosePlace::InUse];
-        let loose = free.zip(places).map(|(id, place)| loose(id, place)).collect();
-        let targets = TARGETS.iter().zip(kinds).zip(refused).filter_map(|((id, kind), refused)| {
+            observed.add(described);
+            change_instance(&mut observed, n, |instance| {
+                instance.state = state;
+                instance.tags = tags
+                    .into_iter()
+                    .map(|(key, value)| Tag { key: key.into(), value: value.into() })
+                    .collect();
+                instance.instance_type = instance_type.into();
+            });
+        }
+        let in_use = Attachment::default();
+        let others = [
+            Shown::NotInList,
+            Shown::Yes(interface("vpc-1", Owner::Nobody)),
+            Shown::Yes(Interface { attachment: Some(in_use), ..interface("vpc-1", Owner::NotVisible) }),
+        ];
+        observed.sources.extend(free.zip(others).map(|(id, shown)| unattached(id, shown)));
+        observed.targets = TARGETS.iter().zip(kinds).zip(full).filter_map(|((id, kind), full)| {
             let target = match kind {
                 0 => return None,
                 1 => load_balancer(id, US),
@@ -163,18 +189,16 @@ prop_compose! {
                 5 => sensor(id, "eni-1", "b"),
                 _ => sensor(id, "eni-8", "b"),
             };
-            Some(Target { refused, ..target })
+            let state = if full { TargetState::Full } else { TargetState::Ready };
+            Some(Target { state, ..target })
         }).collect();
         let filters = FILTERS.iter().zip(filters).filter(|(_, kind)| *kind != 0);
-        let filters = filters.map(|(id, kind)| {
+        observed.filters = filters.map(|(id, kind)| {
             let mut filter = filter(id);
             filter.accepts = kind != 1;
-            filter.managed_by = (kind == 2).then(|| "automirror".to_owned());
+            filter.managed_by = (kind == 2).then(|| "automirror".into());
             filter
         }).collect();
-        let mut observed = Observed {
-            account: US.parse().unwrap(), instances, loose, sessions: Vec::new(), targets, filters,
-        };
         for session in sessions {
             let here: Vec<_> =
                 observed.sessions.iter().filter(|s| s.interface == session.interface).collect();
@@ -184,43 +208,32 @@ prop_compose! {
             }
         }
         for (target, count) in TARGETS.iter().zip(filled) {
-            observed.sessions.extend(super::cloud::fill(target, count));
+            observed.sessions.extend(fill(target, count));
         }
         observed
     }
 }
 
-/// What EC2 holds after the plan was carried out.
-fn apply(policy: &Policy, plan: &Plan, observed: &Observed) -> Observed {
+/// What EC2 holds after these steps of a plan were carried out.
+fn apply<'a>(
+    policy: &Policy,
+    steps: impl IntoIterator<Item = &'a Step>,
+    observed: &Observed,
+) -> Observed {
     let mut after = observed.clone();
-    for (count, step) in plan.changes().enumerate() {
-        match &step.action {
-            Action::Create(new) => after.sessions.push(Session {
-                id: format!("tms-new{count}").parse().unwrap(),
-                target: new.target.clone(),
-                filter: new.filter.clone(),
-                packet_length: new.packet_length,
-                vni: new.vni,
-                managed_by: Some(policy.owner.clone()),
-                ..ours("tms-0", step.interface.as_str(), new.number)
-            }),
-            Action::Modify(id, change) => {
-                let session = after.sessions.iter_mut().find(|s| s.id == *id).unwrap();
-                let change = change.clone();
-                session.target = change.target.unwrap_or_else(|| session.target.clone());
-                session.filter = change.filter.unwrap_or_else(|| session.filter.clone());
-                session.vni = change.vni.or(session.vni);
-                match change.packet_length {
-                    Some(PacketLength::Bytes(bytes)) => session.packet_length = Some(bytes),
-                    Some(PacketLength::Default) => session.packet_length = None,
-                    None => {}
-                }
-            }
-            Action::Delete(id) => after.sessions.retain(|session| session.id != *id),
-            Action::Keep(_) | Action::Block | Action::Ignore => panic!("{step} is no change"),
-        }
+    for (count, step) in steps.into_iter().enumerate() {
+        let id = match &step.action {
+            Action::Create(_) => format!("tms-new{count}").parse().unwrap(),
+            Action::Modify(id, _) | Action::Delete(id) => id.clone(),
+            Action::Keep(_) | Action::Block | Action::Ignore => panic!("{step} changes nothing"),
+        };
+        after.apply(policy, step, &id);
     }
     after
+}
+
+fn apply_all(policy: &Policy, plan: &Plan, observed: &Observed) -> Observed {
+    apply(policy, plan.changes(), observed)
 }
 
 fn sources<'a>(observed: &'a Observed, target: &TargetId) -> BTreeSet<&'a InterfaceId> {
@@ -234,7 +247,7 @@ proptest! {
     #[test]
     fn a_second_plan_changes_nothing(policy in settings(), observed in observed()) {
         let first = plan(&policy, &observed);
-        let after = apply(&policy, &first, &observed);
+        let after = apply_all(&policy, &first, &observed);
         let again = plan(&policy, &after);
         prop_assert_eq!(again.changes().count(), 0, "first:\n{}\nsecond:\n{}", first, again);
     }
@@ -249,12 +262,9 @@ proptest! {
         turned.instances.reverse();
         turned.targets.reverse();
         turned.filters.reverse();
-        turned.loose.reverse();
+        turned.sources.reverse();
         let by = turn.min(turned.sessions.len());
         turned.sessions.rotate_left(by);
-        for instance in &mut turned.instances {
-            instance.interfaces.reverse();
-        }
         prop_assert_eq!(plan(&policy, &observed), plan(&policy, &turned));
     }
 
@@ -263,8 +273,9 @@ proptest! {
         for step in plan(&policy, &observed).changes() {
             if let Action::Modify(id, _) | Action::Delete(id) = &step.action {
                 let session = observed.sessions.iter().find(|session| session.id == *id).unwrap();
-                prop_assert!(policy.owns(&observed.account, session), "{}", step);
-                prop_assert_eq!(&session.interface, &step.interface);
+                prop_assert!(session.is_owned_by(&policy.owner, &observed.account), "{}", step);
+                prop_assert_eq!(&session.interface, &step.source);
+                prop_assert_eq!(step.before.as_deref(), Some(session));
             }
         }
     }
@@ -272,53 +283,47 @@ proptest! {
     #[test]
     fn limits_are_never_passed(policy in settings(), observed in observed()) {
         let first = plan(&policy, &observed);
-        let after = apply(&policy, &first, &observed);
+        let after = apply_all(&policy, &first, &observed);
         for id in INTERFACES {
             let here: Vec<_> =
                 after.sessions.iter().filter(|s| s.interface.as_str() == id).collect();
             prop_assert!(here.len() <= 3, "{}", first);
             let numbers: BTreeSet<_> = here.iter().map(|session| session.number).collect();
             prop_assert_eq!(numbers.len(), here.len(), "{}", first);
-            prop_assert!(numbers.iter().all(|number| SESSION_NUMBERS.contains(number)));
         }
         for target in &after.targets {
             let (before, now) = (sources(&observed, &target.id), sources(&after, &target.id));
-            let limit = source_limit(&target.kind).unwrap_or(usize::MAX);
+            let limit = target.capacity.limit().unwrap_or(usize::MAX);
             prop_assert!(now.len() <= limit.max(before.len()), "{} {}", target.id, first);
         }
     }
 
     #[test]
-    fn every_interface_looked_at_is_in_the_plan(policy in settings(), observed in observed()) {
+    fn every_source_that_was_read_is_in_the_plan(policy in settings(), observed in observed()) {
         let plan = plan(&policy, &observed);
         let planned: BTreeSet<_> =
-            plan.steps.iter().map(|step| (step.instance.as_ref(), &step.interface)).collect();
-        let mut looked_at: BTreeSet<_> =
-            observed.loose.iter().map(|loose| (None, &loose.id)).collect();
-        for instance in &observed.instances {
-            let interfaces = instance.interfaces.iter();
-            looked_at.extend(interfaces.map(|found| (Some(&instance.id), &found.id)));
-        }
-        prop_assert_eq!(planned, looked_at);
+            plan.steps.iter().map(|step| (step.instance.as_ref(), &step.source)).collect();
+        let sources = observed.sources.iter();
+        let read: BTreeSet<_> =
+            sources.map(|it| (it.instance().map(|instance| &instance.id), &it.id)).collect();
+        prop_assert_eq!(planned, read);
     }
 
     #[test]
-    fn no_session_of_ours_is_left_on_a_target_known_to_be_forbidden(
+    fn no_owned_session_is_left_on_a_target_known_not_to_be_allowed(
         policy in settings(),
         observed in observed(),
     ) {
-        let after = apply(&policy, &plan(&policy, &observed), &observed);
-        let looked_after = after.instances.iter().flat_map(|instance| &instance.interfaces);
-        let looked_after: BTreeSet<_> = looked_after
-            .filter(|found| {
-                let vpc = found.vpc.as_ref();
-                policy.vpcs.is_empty() || vpc.is_some_and(|vpc| policy.vpcs.contains(vpc))
-            })
-            .map(|found| &found.id)
-            .collect();
-        for session in after.sessions.iter().filter(|s| looked_after.contains(&s.interface)) {
+        let after = apply_all(&policy, &plan(&policy, &observed), &observed);
+        let in_scope = |source: &&Source| {
+            let vpc = source.interface.as_ref().yes().and_then(|interface| interface.vpc.as_ref());
+            policy.vpcs.is_empty() || vpc.is_some_and(|vpc| policy.vpcs.contains(vpc))
+        };
+        let on_instances = after.sources.iter().filter(|source| source.instance().is_some());
+        let sources: BTreeSet<_> = on_instances.filter(in_scope).map(|source| &source.id).collect();
+        for session in after.sessions.iter().filter(|s| sources.contains(&s.interface)) {
             let target = after.targets.iter().find(|target| target.id == session.target);
-            let Some(target) = target.filter(|_| policy.owns(&after.account, session)) else {
+            let Some(target) = target.filter(|_| session.is_owned_by(&policy.owner, &after.account)) else {
                 continue;
             };
             prop_assert!(policy.allows(&target.id, Some(&target.account), &after.account));
@@ -334,8 +339,9 @@ proptest! {
             let verdict = steps.iter().map(|s| s.verdict(Unsupported::NotApplicable)).max();
             let changes = steps.iter().any(|step| step.action.is_change());
             let keeps = steps.iter().any(|step| matches!(step.action, Action::Keep(_)));
-            let obstacle =
-                steps.iter().any(|s| s.action == Action::Block && !s.reason.is_impossible());
+            let obstacle = steps
+                .iter()
+                .any(|s| s.action == Action::Block && s.reason.level() != Level::Unsupported);
             prop_assert_eq!(
                 verdict == Some(Verdict::Compliant),
                 keeps && !changes && !obstacle,
@@ -349,11 +355,64 @@ proptest! {
         policy in settings(),
         observed in observed(),
     ) {
-        let after = apply(&policy, &plan(&policy, &observed), &observed);
+        let after = apply_all(&policy, &plan(&policy, &observed), &observed);
         for step in plan(&policy, &after).steps {
             if step.verdict(Unsupported::NotApplicable) == Verdict::NonCompliant {
                 prop_assert_eq!(&step.action, &Action::Block, "{}", step);
             }
         }
+    }
+
+    /// A process may end between any two changes.
+    #[test]
+    fn whatever_part_of_a_plan_was_carried_out_the_next_plan_finishes(
+        policy in settings(),
+        observed in observed(),
+        done in vec(any::<bool>(), 16),
+    ) {
+        let first = plan(&policy, &observed);
+        let part = first.changes().zip(done.iter().cycle()).filter(|(_, done)| **done);
+        let halfway = apply(&policy, part.map(|(step, _)| step), &observed);
+        let second = plan(&policy, &halfway);
+        let after = apply_all(&policy, &second, &halfway);
+        let third = plan(&policy, &after);
+        prop_assert_eq!(third.changes().count(), 0, "{}\nsecond:\n{}\nthird:\n{}", first, second, third);
+    }
+
+    #[test]
+    #[ignore = "fails until the decision asks for a second witness of what a list leaves out"]
+    fn what_a_list_leaves_out_adds_no_change(
+        policy in settings(),
+        observed in observed(),
+        left_out in 0..6_usize,
+        position in 0..8_usize,
+    ) {
+        fn leave_out<T>(list: &mut Vec<T>, position: usize) {
+            if !list.is_empty() {
+                list.remove(position % list.len());
+            }
+        }
+        let changes = |observed: &Observed| -> BTreeSet<String> {
+            plan(&policy, observed)
+                .changes()
+                .filter(|step| !matches!(step.action, Action::Create(_)))
+                .map(|step| format!("{} {}", step.source, step.action.name()))
+                .collect()
+        };
+        let before = changes(&observed);
+        let mut less = observed;
+        match left_out {
+            0 => leave_out(&mut less.sources, position),
+            1 => leave_out(&mut less.targets, position),
+            2 => leave_out(&mut less.filters, position),
+            3 => leave_out(&mut less.sessions, position),
+            _ if less.instances.is_empty() => {}
+            _ => {
+                let position = position % less.instances.len();
+                change_instance(&mut less, position, |it| leave_out(&mut it.tags, left_out));
+            }
+        }
+        let added: Vec<_> = changes(&less).difference(&before).cloned().collect();
+        prop_assert!(added.is_empty(), "{:?}", added);
     }
 }

@@ -1,18 +1,21 @@
 //! The decision, one situation at a time.
 
-use super::cloud::{
-    Cloud, THEM, US, fill, filter, foreign, instance, load_balancer, loose, ours, sensor,
+use super::test_cloud::{
+    Cloud, THEM, US, change_instance, fill, filter, foreign, instance, interface, load_balancer,
+    owned, remove_instances, sensor, unattached,
 };
 use crate::{
-    observed::{InstanceState, LoosePlace, Session, TargetKind},
-    reason::Reason,
+    number::PacketLength,
+    observed::{Attachment, InstanceState, Interface, Owner, Session, Shown, Tag, TargetState},
+    plan::eligibility::interface_capacity,
 };
 
-const CREATE: &str = "i-1 eni-1: create session 1 to tmt-1 with tmf-1: wanted and not mirrored yet";
-const KEEP: &str = "i-1 eni-1: keep tms-1: mirrored as wanted";
+const CREATE: &str =
+    "i-1 eni-1: create session 1 to tmt-1 with tmf-1: should be mirrored and is not yet";
+const KEEP: &str = "i-1 eni-1: keep tms-1: mirrored as it should be";
 const NOT_SELECTED: &str =
     "i-1 eni-1: ignore: the instance has no tag `Mirror` with the value `True`";
-const OPTED_OUT: &str = "i-1 eni-1: ignore: the instance is opted out by its tag `Mirror`";
+const OPTED_OUT: &str = "i-1 eni-1: ignore: the tag `Mirror` of the instance opts it out";
 
 fn untagged() -> Cloud {
     Cloud::new().instance(|instance| instance.tags.clear())
@@ -64,7 +67,7 @@ fn in_scope_all_everything_is_mirrored_but_what_opts_out() {
 
 #[test]
 fn the_session_goes_when_the_tag_does() {
-    untagged().session(ours("tms-1", "eni-1", 1)).plans(&[
+    untagged().session(owned("tms-1", "eni-1", 1)).plans(&[
         "i-1 eni-1: delete tms-1: the instance has no tag `Mirror` with the value `True`",
     ]);
 }
@@ -79,7 +82,7 @@ fn the_session_goes_when_the_instance_stops_or_ends() {
     ] {
         let expected = format!("i-1 eni-1: delete tms-1: the instance is {word}");
         let cloud = Cloud::new().instance(|i| i.state = state);
-        cloud.session(ours("tms-1", "eni-1", 1)).plans(&[&expected]);
+        cloud.session(owned("tms-1", "eni-1", 1)).plans(&[&expected]);
     }
 }
 
@@ -90,19 +93,20 @@ fn a_session_on_a_stopped_instance_is_kept_if_asked_but_none_is_made() {
             .set("MIRROR_KEEP_STOPPED", "true")
             .instance(|i| i.state = InstanceState::Stopped)
     };
-    cloud().session(ours("tms-1", "eni-1", 1)).plans(&[KEEP]);
+    cloud().session(owned("tms-1", "eni-1", 1)).plans(&[KEEP]);
     cloud().plans(&["i-1 eni-1: ignore: the instance is stopped"]);
     let ended = cloud().instance(|i| i.state = InstanceState::ShuttingDown);
     ended
-        .session(ours("tms-1", "eni-1", 1))
+        .session(owned("tms-1", "eni-1", 1))
         .plans(&["i-1 eni-1: delete tms-1: the instance is shutting-down"]);
 }
 
 #[test]
 fn every_interface_is_mirrored_unless_only_the_primary_is_wanted() {
-    let cloud = || Cloud::new().with(|o| o.instances = vec![instance("i-1", &["eni-1", "eni-2"])]);
-    let second = "i-1 eni-2: create session 1 to tmt-1 with tmf-1: wanted and not mirrored yet";
-    let only = "i-1 eni-2: ignore: only the primary interface is to be mirrored";
+    let cloud = || Cloud::new().instead(instance("i-1", &["eni-1", "eni-2"]));
+    let second =
+        "i-1 eni-2: create session 1 to tmt-1 with tmf-1: should be mirrored and is not yet";
+    let only = "i-1 eni-2: ignore: only the primary interface should be mirrored";
     cloud().plans(&[CREATE, second]);
     cloud().set("MIRROR_INTERFACES", "primary").plans(&[CREATE, only]);
     cloud().tag("mirror-interfaces", "Primary").plans(&[CREATE, only]);
@@ -115,32 +119,39 @@ fn outside_the_vpcs_nothing_is_touched() {
     let expected = ["i-1 eni-1: ignore: its VPC is not among MIRROR_VPC_IDS"];
     let cloud = || Cloud::new().set("MIRROR_VPC_IDS", "vpc-2,vpc-3");
     cloud().plans(&expected);
-    cloud().session(ours("tms-1", "eni-1", 1)).plans(&expected);
+    cloud().session(owned("tms-1", "eni-1", 1)).plans(&expected);
     cloud().interface(|interface| interface.vpc = "vpc-3".parse().ok()).plans(&[CREATE]);
 }
 
 #[test]
 fn the_session_goes_when_its_interface_is_detached_or_deleted() {
-    let detached = Cloud::new().interface(|interface| interface.detaching = true);
+    let detached = Cloud::new().interface(|interface| {
+        interface.attachment = Some(Attachment { primary: true, detaching: true });
+    });
     detached
-        .session(ours("tms-1", "eni-1", 1))
+        .session(owned("tms-1", "eni-1", 1))
         .plans(&["i-1 eni-1: delete tms-1: the interface is attached to nothing"]);
-    let cloud = |place| {
+    let cloud = |shown| {
         Cloud::new()
-            .with(|o| o.instances.clear())
-            .with(|o| o.loose = vec![loose("eni-9", place)])
-            .session(ours("tms-9", "eni-9", 1))
+            .with(remove_instances)
+            .with(|o| o.sources = vec![unattached("eni-9", shown)])
+            .session(owned("tms-9", "eni-9", 1))
     };
     let detached = "eni-9: delete tms-9: the interface is attached to nothing";
-    cloud(LoosePlace::Available(None)).plans(&[detached]);
-    cloud(LoosePlace::Gone).plans(&["eni-9: delete tms-9: the interface was deleted"]);
+    cloud(Shown::Yes(Interface { vpc: None, ..interface("vpc-1", Owner::Nobody) }))
+        .plans(&[detached]);
+    let gone = "eni-9: delete tms-9: the interface was deleted";
+    cloud(Shown::NotInList).plans(&[gone]);
+    cloud(Shown::NotFound).plans(&[gone]);
     let hidden = "eni-9: ignore: the interface is in use, but by no instance that EC2 shows";
-    cloud(LoosePlace::InUse).plans(&[hidden]);
-    let elsewhere = cloud(LoosePlace::Available("vpc-2".parse().ok()));
+    for owner in [Owner::NotVisible, Owner::Service] {
+        cloud(Shown::Yes(interface("vpc-1", owner))).plans(&[hidden]);
+    }
+    let elsewhere = cloud(Shown::Yes(interface("vpc-2", Owner::Nobody)));
     elsewhere
         .set("MIRROR_VPC_IDS", "vpc-1")
         .plans(&["eni-9: ignore: its VPC is not among MIRROR_VPC_IDS"]);
-    let here = || cloud(LoosePlace::Available("vpc-1".parse().ok()));
+    let here = || cloud(Shown::Yes(interface("vpc-1", Owner::Nobody)));
     here().plans(&[detached]);
     here().set("MIRROR_VPC_IDS", "vpc-1").plans(&[detached]);
 }
@@ -149,29 +160,28 @@ fn the_session_goes_when_its_interface_is_detached_or_deleted() {
 
 #[test]
 fn what_cannot_be_mirrored_is_blocked_and_loses_its_useless_session() {
-    let delete = "i-1 eni-1: delete tms-1: an interface in an IPv6-only subnet cannot be mirrored";
-    let block = "i-1 eni-1: block: an interface in an IPv6-only subnet cannot be mirrored";
+    let delete = "i-1 eni-1: delete tms-1: EC2 cannot mirror an interface in an IPv6-only subnet";
+    let block = "i-1 eni-1: block: EC2 cannot mirror an interface in an IPv6-only subnet";
     let cloud = || Cloud::new().interface(|interface| interface.ipv6_only = true);
     cloud().plans(&[block]);
-    cloud().session(ours("tms-1", "eni-1", 1)).plans(&[delete, block]);
+    cloud().session(owned("tms-1", "eni-1", 1)).plans(&[delete, block]);
 }
 
 #[test]
 fn only_interfaces_of_type_interface_can_be_mirrored() {
     Cloud::new().interface(|interface| interface.kind = "efa".into()).plans(&[
-        "i-1 eni-1: block: an interface of type `efa` cannot be mirrored, only one of type \
-         `interface`",
+        "i-1 eni-1: block: EC2 cannot mirror an interface of type `efa`, only of type `interface`",
     ]);
 }
 
 #[test]
 fn an_interface_a_service_manages_cannot_be_mirrored_unless_by_rds_or_elasticache() {
     let cloud = |requester: &str| {
-        Cloud::new().interface(|interface| interface.requester = Some(requester.to_owned()))
+        Cloud::new().interface(|interface| interface.requester = Some(requester.into()))
     };
     cloud("amazon-elb")
-        .plans(&["i-1 eni-1: block: the interface is managed by `amazon-elb`, and \
-                                 such an interface cannot be mirrored"]);
+        .plans(&["i-1 eni-1: block: `amazon-elb` manages the interface, and EC2 cannot \
+                  mirror such an interface"]);
     cloud("amazon-rds").plans(&[CREATE]);
     cloud("amazon-elasticache").plans(&[CREATE]);
 }
@@ -186,7 +196,7 @@ fn a_targets_own_interface_cannot_be_mirrored() {
 #[test]
 fn an_instance_type_off_the_list_cannot_be_mirrored_until_the_operator_adds_it() {
     let cloud = || Cloud::new().instance(|i| i.instance_type = "m8g.large".into());
-    cloud().plans(&["i-1 eni-1: block: instance type `m8g.large` cannot be mirrored (add it to \
+    cloud().plans(&["i-1 eni-1: block: EC2 cannot mirror instance type `m8g.large` (add it to \
                      MIRROR_SUPPORTED_TYPES if it can)"]);
     cloud().set("MIRROR_SUPPORTED_TYPES", "m8g").plans(&[CREATE]);
 }
@@ -199,7 +209,9 @@ fn a_target_in_the_zone_of_the_source_goes_before_emptier_ones() {
         o.targets = vec![sensor("tmt-1", "eni-t1", "b"), sensor("tmt-2", "eni-t2", "a")];
         o.sessions.extend(fill("tmt-2", 9));
     });
-    cloud.plans(&["i-1 eni-1: create session 1 to tmt-2 with tmf-1: wanted and not mirrored yet"]);
+    cloud.plans(&[
+        "i-1 eni-1: create session 1 to tmt-2 with tmf-1: should be mirrored and is not yet",
+    ]);
 }
 
 #[test]
@@ -210,9 +222,9 @@ fn then_the_emptiest_goes_and_of_equals_the_one_with_the_smallest_id() {
         })
     };
     cloud().plans(&[CREATE]);
-    cloud()
-        .with(|o| o.sessions.extend(fill("tmt-1", 1)))
-        .plans(&["i-1 eni-1: create session 1 to tmt-2 with tmf-1: wanted and not mirrored yet"]);
+    cloud().with(|o| o.sessions.extend(fill("tmt-1", 1))).plans(&[
+        "i-1 eni-1: create session 1 to tmt-2 with tmf-1: should be mirrored and is not yet",
+    ]);
 }
 
 #[test]
@@ -220,14 +232,12 @@ fn an_interface_target_is_full_with_10_sources_or_100_by_its_type() {
     let cloud = |count, instance_type: &str| {
         Cloud::new().with(|o| {
             let mut target = sensor("tmt-1", "eni-t1", "a");
-            if let TargetKind::Interface { instance_type: kind, .. } = &mut target.kind {
-                *kind = Some(instance_type.into());
-            }
+            target.capacity = interface_capacity(Some(instance_type));
             o.targets = vec![target];
             o.sessions.extend(fill("tmt-1", count));
         })
     };
-    let full = "i-1 eni-1: block: no allowed target (1 looked at) has room for a source";
+    let full = "i-1 eni-1: block: none of the 1 allowed targets has room for a source";
     cloud(9, "m5.large").plans(&[CREATE]);
     cloud(10, "m5.large").plans(&[full]);
     cloud(99, "m5.24xlarge").plans(&[CREATE]);
@@ -239,14 +249,15 @@ fn a_load_balancer_is_never_full_unless_ec2_refuses() {
     let cloud = || Cloud::new().with(|o| o.sessions.extend(fill("tmt-1", 500)));
     cloud().plans(&[CREATE]);
     cloud()
-        .with(|o| o.targets[0].refused = true)
-        .plans(&["i-1 eni-1: block: no allowed target (1 looked at) has room for a source"]);
+        .with(|o| o.targets[0].state = TargetState::Full)
+        .plans(&["i-1 eni-1: block: none of the 1 allowed targets has room for a source"]);
 }
 
 #[test]
 fn an_instance_can_name_its_target_among_the_allowed() {
     let cloud = || Cloud::new().target(load_balancer("tmt-2", THEM));
-    let chosen = "i-1 eni-1: create session 1 to tmt-2 with tmf-1: wanted and not mirrored yet";
+    let chosen =
+        "i-1 eni-1: create session 1 to tmt-2 with tmf-1: should be mirrored and is not yet";
     cloud().tag("Mirror-Target", "tmt-1").plans(&[CREATE]);
     let shared = cloud().set("MIRROR_TARGET_OWNERS", THEM);
     shared.tag("mirror-target", "tmt-2").plans(&[chosen]);
@@ -274,7 +285,7 @@ fn a_named_target_that_is_full_blocks_and_an_older_session_stays() {
         })
     };
     cloud().plans(&[full]);
-    cloud().session(ours("tms-1", "eni-1", 1)).plans(&[full]);
+    cloud().session(owned("tms-1", "eni-1", 1)).plans(&[full]);
 }
 
 #[test]
@@ -295,13 +306,13 @@ fn several_targets_give_a_session_each_in_their_order() {
             .tag("Mirror-Filter", "tmf-2,tmf-1")
     };
     cloud().plans(&[
-        "i-1 eni-1: create session 1 to tmt-2 with tmf-2: wanted and not mirrored yet",
-        "i-1 eni-1: create session 2 to tmt-1 with tmf-1: wanted and not mirrored yet",
+        "i-1 eni-1: create session 1 to tmt-2 with tmf-2: should be mirrored and is not yet",
+        "i-1 eni-1: create session 2 to tmt-1 with tmf-1: should be mirrored and is not yet",
     ]);
     // The order of the numbers is the order of the tag, so the older session makes way.
-    cloud().session(ours("tms-1", "eni-1", 1)).plans(&[
-        "i-1 eni-1: modify tms-1, target tmt-2, filter tmf-2: it differs from what is wanted",
-        "i-1 eni-1: create session 2 to tmt-1 with tmf-1: wanted and not mirrored yet",
+    cloud().session(owned("tms-1", "eni-1", 1)).plans(&[
+        "i-1 eni-1: modify tms-1, target tmt-1 -> tmt-2, filter tmf-1 -> tmf-2: the session differs from what it should be",
+        "i-1 eni-1: create session 2 to tmt-1 with tmf-1: should be mirrored and is not yet",
     ]);
 }
 
@@ -313,11 +324,11 @@ fn a_session_that_is_right_keeps_its_place_among_several() {
             .filter(filter("tmf-2"))
             .tag("Mirror-Target", "tmt-2,tmt-1")
             .tag("Mirror-Filter", "tmf-2,tmf-1")
-            .session(ours("tms-1", "eni-1", 2))
+            .session(owned("tms-1", "eni-1", 2))
     };
     cloud().plans(&[
         KEEP,
-        "i-1 eni-1: create session 1 to tmt-2 with tmf-2: wanted and not mirrored yet",
+        "i-1 eni-1: create session 1 to tmt-2 with tmf-2: should be mirrored and is not yet",
     ]);
     cloud()
         .with(|o| o.sessions.extend(fill("tmt-2", 10)))
@@ -333,13 +344,14 @@ fn several_targets_need_a_filter_each() {
             .set("MIRROR_FILTER_ID", "tmf-1")
             .tag("Mirror-Target", "tmt-1,tmt-2")
     };
-    let same = "i-1 eni-1: block: each packet is mirrored once, so a second session with filter \
-                tmf-1 would get none: give each target a filter of its own in tag Mirror-Filter";
+    let same = "i-1 eni-1: block: EC2 mirrors each packet once, so a second session with filter \
+                tmf-1 would mirror nothing: give each target a filter of its own in tag \
+                Mirror-Filter";
     cloud().plans(&[same]);
     cloud().tag("Mirror-Filter", "tmf-1,tmf-1").plans(&[same]);
     cloud().tag("Mirror-Filter", "tmf-1").plans(&[
-        "i-1 eni-1: block: 1 in tag Mirror-Filter for 2 in tag Mirror-Target: name one filter \
-         for each target",
+        "i-1 eni-1: block: tag Mirror-Filter names 1 filters and tag Mirror-Target 2 targets: \
+         name one filter for each target",
     ]);
     // Three are not too many.
     let three = cloud().tag("Mirror-Target", "tmt-1,tmt-2,tmt-1");
@@ -354,10 +366,9 @@ fn several_targets_need_a_filter_each() {
 
 #[test]
 fn an_instance_can_name_its_filter() {
-    Cloud::new()
-        .filter(filter("tmf-2"))
-        .tag("Mirror-Filter", "tmf-2")
-        .plans(&["i-1 eni-1: create session 1 to tmt-1 with tmf-2: wanted and not mirrored yet"]);
+    Cloud::new().filter(filter("tmf-2")).tag("Mirror-Filter", "tmf-2").plans(&[
+        "i-1 eni-1: create session 1 to tmt-1 with tmf-2: should be mirrored and is not yet",
+    ]);
     Cloud::new()
         .tag("Mirror-Filter", "tmf-9")
         .plans(&["i-1 eni-1: block: filter tmf-9 does not exist"]);
@@ -365,16 +376,17 @@ fn an_instance_can_name_its_filter() {
 
 #[test]
 fn the_default_filter_is_the_one_set_then_the_one_tagged_then_the_only_one() {
-    let chosen = "i-1 eni-1: create session 1 to tmt-1 with tmf-2: wanted and not mirrored yet";
+    let chosen =
+        "i-1 eni-1: create session 1 to tmt-1 with tmf-2: should be mirrored and is not yet";
     let cloud = || Cloud::new().filter(filter("tmf-2"));
     cloud().set("MIRROR_FILTER_ID", "tmf-2").plans(&[chosen]);
-    cloud().with(|o| o.filters[1].managed_by = Some("automirror".to_owned())).plans(&[chosen]);
+    cloud().with(|o| o.filters[1].managed_by = Some("automirror".into())).plans(&[chosen]);
     let none = "i-1 eni-1: block: no filter: MIRROR_FILTER_ID is not set, and of 2 filters not \
                 exactly one is tagged ManagedBy=automirror";
     cloud().plans(&[none]);
     let both = cloud().with(|o| {
         for filter in &mut o.filters {
-            filter.managed_by = Some("automirror".to_owned());
+            filter.managed_by = Some("automirror".into());
         }
     });
     both.plans(&[none]);
@@ -388,7 +400,7 @@ fn a_filter_that_accepts_nothing_is_used_but_said() {
     let empty = "i-1 eni-1: block: filter tmf-1 accepts no packets: give it rules";
     let cloud = || Cloud::new().with(|o| o.filters[0].accepts = false);
     cloud().plans(&[empty, CREATE]);
-    cloud().session(ours("tms-1", "eni-1", 1)).plans(&[KEEP, empty]);
+    cloud().session(owned("tms-1", "eni-1", 1)).plans(&[KEEP, empty]);
 }
 
 // 5. Session number
@@ -402,8 +414,9 @@ fn the_number_is_the_smallest_free_one_after_foreign_sessions() {
             .session(foreign("tms-b", 3, "tmt-2", "tmf-x"))
             .tag("Mirror-Target", "tmt-1")
     };
-    cloud()
-        .plans(&["i-1 eni-1: create session 6 to tmt-1 with tmf-1: wanted and not mirrored yet"]);
+    cloud().plans(&[
+        "i-1 eni-1: create session 6 to tmt-1 with tmf-1: should be mirrored and is not yet",
+    ]);
     cloud().set("MIRROR_PRECEDENCE", "before").plans(&[CREATE]);
 }
 
@@ -424,7 +437,7 @@ fn an_interface_with_three_sessions_has_no_room() {
         }
     });
     cloud.plans(&[
-        "i-1 eni-1: block: the interface has no room for a session: at most 3 fit, 3 are not ours",
+        "i-1 eni-1: block: the interface has no room for a session: at most 3 fit, and 3 are foreign",
     ]);
 }
 
@@ -440,7 +453,7 @@ fn a_source_with_two_sessions_on_a_target_takes_one_place() {
         .tag("Mirror-Filter", "tmf-1,tmf-2");
     cloud.plans(&[
         CREATE,
-        "i-1 eni-1: create session 2 to tmt-1 with tmf-2: wanted and not mirrored yet",
+        "i-1 eni-1: create session 2 to tmt-1 with tmf-2: should be mirrored and is not yet",
     ]);
 }
 
@@ -448,10 +461,9 @@ fn a_source_with_two_sessions_on_a_target_takes_one_place() {
 fn a_session_that_goes_makes_its_target_emptier() {
     let cloud = Cloud::new().with(|o| {
         o.targets = ["tmt-1", "tmt-2"].map(|id| load_balancer(id, US)).to_vec();
-        let mut stopped = instance("i-0", &["eni-0"]);
-        stopped.state = InstanceState::Stopped;
-        o.instances.push(stopped);
-        o.sessions.push(ours("tms-0", "eni-0", 1));
+        o.add(instance("i-0", &["eni-0"]));
+        change_instance(o, 1, |instance| instance.state = InstanceState::Stopped);
+        o.sessions.push(owned("tms-0", "eni-0", 1));
     });
     cloud.plans(&["i-0 eni-0: delete tms-0: the instance is stopped", CREATE]);
 }
@@ -462,8 +474,8 @@ fn a_session_that_cannot_move_is_still_put_right() {
         o.targets.push(sensor("tmt-2", "eni-t2", "a"));
         o.sessions.extend(fill("tmt-2", 10));
     });
-    cloud.set("MIRROR_VNI", "9").session(ours("tms-1", "eni-1", 1)).plans(&[
-        "i-1 eni-1: modify tms-1, VNI 9: it differs from what is wanted",
+    cloud.set("MIRROR_VNI", "9").session(owned("tms-1", "eni-1", 1)).plans(&[
+        "i-1 eni-1: modify tms-1, VNI 7 -> 9: the session differs from what it should be",
         "i-1 eni-1: block: target tmt-2 has no room for a source",
     ]);
 }
@@ -476,9 +488,9 @@ fn a_session_that_was_there_before_its_interface_became_a_target_goes_on() {
         )
     };
     let cloud = || Cloud::new().target(sensor("tmt-2", "eni-1", "a"));
-    cloud().session(ours("tms-1", "eni-1", 1)).plans(&[&block("tmt-2")]);
+    cloud().session(owned("tms-1", "eni-1", 1)).plans(&[&block("tmt-2")]);
     // Not if it leads back to where it comes from.
-    let mut circle = ours("tms-1", "eni-1", 1);
+    let mut circle = owned("tms-1", "eni-1", 1);
     circle.target = "tmt-2".parse().unwrap();
     cloud().session(circle).plans(&[
         "i-1 eni-1: delete tms-1: the interface is behind target tmt-2, so it cannot be a source",
@@ -491,85 +503,87 @@ fn a_session_that_was_there_before_its_interface_became_a_target_goes_on() {
 #[test]
 fn a_session_that_is_right_stays_even_where_another_target_is_emptier_or_nearer() {
     let cloud = Cloud::new().target(sensor("tmt-0", "eni-t0", "a"));
-    cloud.session(ours("tms-1", "eni-1", 9)).plans(&[KEEP]);
+    cloud.session(owned("tms-1", "eni-1", 9)).plans(&[KEEP]);
 }
 
 #[test]
 fn a_wrong_target_is_changed_in_place() {
-    let modify = "i-1 eni-1: modify tms-1, target tmt-2: it differs from what is wanted";
+    let modify = "i-1 eni-1: modify tms-1, target tmt-1 -> tmt-2: the session differs from what it should be";
     let cloud = || Cloud::new().target(load_balancer("tmt-2", US));
     let named = cloud().tag("Mirror-Target", "tmt-2");
-    named.session(ours("tms-1", "eni-1", 1)).plans(&[modify]);
+    named.session(owned("tms-1", "eni-1", 1)).plans(&[modify]);
     let narrowed = cloud().set("MIRROR_TARGET_IDS", "tmt-2");
-    narrowed.session(ours("tms-1", "eni-1", 1)).plans(&[modify]);
+    narrowed.session(owned("tms-1", "eni-1", 1)).plans(&[modify]);
     let gone = cloud().with(|o| {
         o.targets.remove(0);
     });
-    gone.session(ours("tms-1", "eni-1", 1)).plans(&[modify]);
+    gone.session(owned("tms-1", "eni-1", 1)).plans(&[modify]);
 }
 
 #[test]
 fn a_wrong_filter_packet_length_or_vni_is_changed_in_place() {
-    let differs =
-        |change: &str| format!("i-1 eni-1: modify tms-1{change}: it differs from what is wanted");
-    let cloud = || Cloud::new().session(ours("tms-1", "eni-1", 1));
+    let differs = |change: &str| {
+        format!("i-1 eni-1: modify tms-1{change}: the session differs from what it should be")
+    };
+    let cloud = || Cloud::new().session(owned("tms-1", "eni-1", 1));
     let filtered = cloud().filter(filter("tmf-2")).set("MIRROR_FILTER_ID", "tmf-2");
-    filtered.plans(&[&differs(", filter tmf-2")]);
-    cloud().set("MIRROR_PACKET_LENGTH", "128").plans(&[&differs(", packet length 128")]);
-    cloud().set("MIRROR_VNI", "9").plans(&[&differs(", VNI 9")]);
+    filtered.plans(&[&differs(", filter tmf-1 -> tmf-2")]);
+    cloud().set("MIRROR_PACKET_LENGTH", "128").plans(&[&differs(", packet length default -> 128")]);
+    cloud().set("MIRROR_VNI", "9").plans(&[&differs(", VNI 7 -> 9")]);
     cloud().set("MIRROR_VNI", "7").plans(&[KEEP]);
-    let cut = cloud().with(|o| o.sessions[0].packet_length = Some(64));
-    cut.plans(&[&differs(", default packet length")]);
+    let cut = cloud().with(|o| o.sessions[0].packet_length = 64.try_into().ok());
+    cut.plans(&[&differs(", packet length 64 -> default")]);
 }
 
 #[test]
 fn behind_a_load_balancer_no_packet_length_and_8500_are_the_same() {
     let cloud = |length| {
-        let cloud = Cloud::new().session(ours("tms-1", "eni-1", 1));
+        let cloud = Cloud::new().session(owned("tms-1", "eni-1", 1));
         cloud.with(|o| o.sessions[0].packet_length = length)
     };
-    cloud(Some(8500)).plans(&[KEEP]);
+    cloud(Some(PacketLength::MAX_REQUESTED)).plans(&[KEEP]);
     cloud(None).set("MIRROR_PACKET_LENGTH", "8500").plans(&[KEEP]);
-    let sensor = cloud(Some(8500)).with(|o| o.targets = vec![sensor("tmt-1", "eni-t", "a")]);
+    let sensor = cloud(Some(PacketLength::MAX_REQUESTED))
+        .with(|o| o.targets = vec![sensor("tmt-1", "eni-t", "a")]);
     sensor
-        .plans(&["i-1 eni-1: modify tms-1, default packet length: it differs from what is wanted"]);
+        .plans(&["i-1 eni-1: modify tms-1, packet length 8500 -> default: the session differs from what it should be"]);
 }
 
 #[test]
 fn a_session_that_moves_off_a_load_balancer_gets_the_packet_length_of_its_new_target() {
-    let cloud = Cloud::new().session(ours("tms-1", "eni-1", 1)).with(|o| {
-        o.sessions[0].packet_length = Some(8500);
+    let cloud = Cloud::new().session(owned("tms-1", "eni-1", 1)).with(|o| {
+        o.sessions[0].packet_length = Some(PacketLength::MAX_REQUESTED);
         o.targets.push(sensor("tmt-2", "eni-t2", "a"));
     });
     cloud.tag("Mirror-Target", "tmt-2").plans(&[
-        "i-1 eni-1: modify tms-1, target tmt-2, default packet length: it differs from what is \
-         wanted",
+        "i-1 eni-1: modify tms-1, target tmt-1 -> tmt-2, packet length 8500 -> default: the session \
+         differs from what it should be",
     ]);
 }
 
 #[test]
 fn of_two_sessions_of_ours_the_one_with_the_higher_number_goes() {
-    let duplicate = "i-1 eni-1: delete tms-2: a session of ours with a lower number does its work";
+    let duplicate = "i-1 eni-1: delete tms-2: an owned session with a lower number does the same";
     let cloud =
-        || Cloud::new().session(ours("tms-2", "eni-1", 2)).session(ours("tms-1", "eni-1", 1));
+        || Cloud::new().session(owned("tms-2", "eni-1", 2)).session(owned("tms-1", "eni-1", 1));
     cloud().plans(&[duplicate, KEEP]);
 }
 
 #[test]
 fn of_two_sessions_of_ours_the_one_that_is_right_stays() {
     let cloud = Cloud::new()
-        .session(ours("tms-1", "eni-1", 2))
-        .session(ours("tms-2", "eni-1", 1))
+        .session(owned("tms-1", "eni-1", 2))
+        .session(owned("tms-2", "eni-1", 1))
         .with(|o| o.sessions[1].filter = "tmf-9".parse().unwrap());
     cloud.plans(&[
-        "i-1 eni-1: delete tms-2: a session of ours with a lower number does its work",
+        "i-1 eni-1: delete tms-2: an owned session with a lower number does the same",
         KEEP,
     ]);
 }
 
 #[test]
 fn a_session_of_ours_to_a_target_known_not_to_be_allowed_goes_even_without_another() {
-    let cloud = || Cloud::new().session(ours("tms-1", "eni-1", 1));
+    let cloud = || Cloud::new().session(owned("tms-1", "eni-1", 1));
     cloud().with(|o| o.targets = vec![load_balancer("tmt-1", THEM)]).plans(&[
         "i-1 eni-1: delete tms-1: target tmt-1 of account 222222222222 is not allowed",
         "i-1 eni-1: block: there is no allowed target",
@@ -581,7 +595,7 @@ fn a_session_of_ours_to_a_target_known_not_to_be_allowed_goes_even_without_anoth
 #[test]
 fn an_unreadable_tag_blocks_and_leaves_a_session_alone_unless_it_is_not_allowed() {
     let odd = format!("tmt-{}\u{1b}[2J", "é".repeat(100));
-    let cloud = || Cloud::new().tag("Mirror-Target", &odd).session(ours("tms-1", "eni-1", 1));
+    let cloud = || Cloud::new().tag("Mirror-Target", &odd).session(owned("tms-1", "eni-1", 1));
     let shown = format!("`tmt-{}…`", "é".repeat(60));
     let block = format!(
         "i-1 eni-1: block: tag Mirror-Target is {shown}: accepted is an id that starts with \
@@ -617,10 +631,10 @@ fn two_spellings_of_a_tag_that_disagree_block() {
 #[test]
 fn a_foreign_session_is_never_touched() {
     untagged().session(foreign("tms-f", 1, "tmt-1", "tmf-1")).plans(&[NOT_SELECTED]);
-    let other_installation = ours("tms-f", "eni-1", 1);
+    let other_installation = owned("tms-f", "eni-1", 1);
     let cloud = untagged().session(other_installation);
     cloud.set("MIRROR_OWNER", "another").plans(&[NOT_SELECTED]);
-    let cloud = untagged().session(ours("tms-f", "eni-1", 1));
+    let cloud = untagged().session(owned("tms-f", "eni-1", 1));
     cloud.with(|o| o.sessions[0].account = THEM.parse().unwrap()).plans(&[NOT_SELECTED]);
 }
 
@@ -628,12 +642,12 @@ fn a_foreign_session_is_never_touched() {
 fn a_foreign_session_that_does_what_is_wanted_counts() {
     Cloud::new()
         .session(foreign("tms-f", 1, "tmt-1", "tmf-1"))
-        .plans(&["i-1 eni-1: keep tms-f: a session of somebody else mirrors it as wanted"]);
+        .plans(&["i-1 eni-1: keep tms-f: a foreign session already mirrors it as it should be"]);
     // One to another allowed target does no harm, but neither is it what is wanted.
     let other = Cloud::new().target(load_balancer("tmt-2", US)).tag("Mirror-Target", "tmt-1");
-    other
-        .session(foreign("tms-f", 1, "tmt-2", "tmf-1"))
-        .plans(&["i-1 eni-1: create session 2 to tmt-1 with tmf-1: wanted and not mirrored yet"]);
+    other.session(foreign("tms-f", 1, "tmt-2", "tmf-1")).plans(&[
+        "i-1 eni-1: create session 2 to tmt-1 with tmf-1: should be mirrored and is not yet",
+    ]);
 }
 
 #[test]
@@ -645,17 +659,17 @@ fn foreign_sessions_count_only_where_none_of_ours_is_left_for_a_wish() {
         .tag("Mirror-Filter", "tmf-1,tmf-2")
         .session(foreign("tms-f", 1, "tmt-1", "tmf-1"))
         .session(foreign("tms-g", 2, "tmt-2", "tmf-2"))
-        .session(Session { filter: "tmf-3".parse().unwrap(), ..ours("tms-1", "eni-1", 3) })
+        .session(Session { filter: "tmf-3".parse().unwrap(), ..owned("tms-1", "eni-1", 3) })
         .plans(&[
-            "i-1 eni-1: keep tms-f: a session of somebody else mirrors it as wanted",
-            "i-1 eni-1: modify tms-1, target tmt-2, filter tmf-2: it differs from what is wanted",
+            "i-1 eni-1: keep tms-f: a foreign session already mirrors it as it should be",
+            "i-1 eni-1: modify tms-1, target tmt-1 -> tmt-2, filter tmf-3 -> tmf-2: the session differs from what it should be",
         ]);
 }
 
 #[test]
 fn a_session_of_ours_stays_beside_a_foreign_one_that_does_the_same() {
     let cloud = Cloud::new().session(foreign("tms-f", 2, "tmt-1", "tmf-1"));
-    cloud.session(ours("tms-1", "eni-1", 1)).plans(&[KEEP]);
+    cloud.session(owned("tms-1", "eni-1", 1)).plans(&[KEEP]);
 }
 
 #[test]
@@ -667,22 +681,23 @@ fn a_foreign_session_in_front_that_leads_to_a_forbidden_target_shadows() {
         )
     };
     let cloud = || Cloud::new().session(foreign("tms-f", 1, "tmt-9", "tmf-x"));
-    let create = "i-1 eni-1: create session 2 to tmt-1 with tmf-1: wanted and not mirrored yet";
+    let create =
+        "i-1 eni-1: create session 2 to tmt-1 with tmf-1: should be mirrored and is not yet";
     cloud().plans(&[&shadow(""), create]);
     let known = cloud().target(load_balancer("tmt-9", THEM));
-    known.session(ours("tms-1", "eni-1", 2)).plans(&[KEEP, &shadow(" of account 222222222222")]);
+    known.session(owned("tms-1", "eni-1", 2)).plans(&[KEEP, &shadow(" of account 222222222222")]);
 }
 
 #[test]
 fn a_foreign_session_behind_ours_does_no_harm() {
     let cloud = Cloud::new().session(foreign("tms-f", 2, "tmt-9", "tmf-x"));
-    cloud.session(ours("tms-1", "eni-1", 1)).plans(&[KEEP]);
+    cloud.session(owned("tms-1", "eni-1", 1)).plans(&[KEEP]);
 }
 
 #[test]
 fn a_foreign_session_with_our_number_may_come_first() {
     let cloud = Cloud::new().session(foreign("tms-f", 1, "tmt-9", "tmf-x"));
-    cloud.session(ours("tms-1", "eni-1", 1)).plans(&[
+    cloud.session(owned("tms-1", "eni-1", 1)).plans(&[
         KEEP,
         "i-1 eni-1: block: foreign session tms-f (number 1) takes the packets first, to target \
          tmt-9, which is not allowed",
@@ -695,7 +710,7 @@ fn a_covering_foreign_session_can_be_shadowed_too() {
         .session(foreign("tms-f", 1, "tmt-9", "tmf-x"))
         .session(foreign("tms-g", 2, "tmt-1", "tmf-1"))
         .plans(&[
-            "i-1 eni-1: keep tms-g: a session of somebody else mirrors it as wanted",
+            "i-1 eni-1: keep tms-g: a foreign session already mirrors it as it should be",
             "i-1 eni-1: block: foreign session tms-f (number 1) takes the packets first, to \
              target tmt-9, which is not allowed",
         ]);
@@ -708,8 +723,10 @@ fn thirty_instances_spread_evenly_over_seven_sensors() {
     let mut cloud = Cloud::new().with(|o| {
         o.targets =
             (1..=7).map(|n| sensor(&format!("tmt-{n}"), &format!("eni-t{n}"), "a")).collect();
-        o.instances =
-            (10..40).map(|n| instance(&format!("i-{n}"), &[&format!("eni-{n}")])).collect();
+        remove_instances(o);
+        for n in 10..40 {
+            o.add(instance(&format!("i-{n}"), &[&format!("eni-{n}")]));
+        }
     });
     let plan = super::plan(&cloud.policy(), &cloud.observed);
     let mut counts = [0; 8];
@@ -717,8 +734,8 @@ fn thirty_instances_spread_evenly_over_seven_sensors() {
         let target = step.action.target().unwrap();
         let number: usize = target.as_str()[4..].parse().unwrap();
         counts[number] += 1;
-        let id = format!("tms-{}", &step.interface.as_str()[4..]);
-        let session = ours(&id, step.interface.as_str(), 1);
+        let id = format!("tms-{}", &step.source.as_str()[4..]);
+        let session = owned(&id, step.source.as_str(), 1);
         cloud.observed.sessions.push(Session { target: target.clone(), ..session });
     }
     assert_eq!(counts, [0, 5, 5, 4, 4, 4, 4, 4]);
@@ -730,28 +747,17 @@ fn a_session_that_moves_away_makes_room_for_one_that_wants_in() {
     // i-1 wants tmt-2, which is full until i-2 has moved from there to tmt-3.
     let cloud = Cloud::new().tag("Mirror-Target", "tmt-2").with(|o| {
         o.targets = vec![sensor("tmt-2", "eni-t2", "a"), load_balancer("tmt-3", US)];
-        let mut second = instance("i-2", &["eni-2"]);
-        second.tags.push(("Mirror-Target".into(), "tmt-3".into()));
-        o.instances.push(second);
+        o.add(instance("i-2", &["eni-2"]));
+        change_instance(o, 1, |instance| {
+            instance.tags.push(Tag { key: "Mirror-Target".into(), value: "tmt-3".into() });
+        });
         o.sessions.extend(fill("tmt-2", 9));
-        let mut leaving = ours("tms-2", "eni-2", 1);
+        let mut leaving = owned("tms-2", "eni-2", 1);
         leaving.target = "tmt-2".parse().unwrap();
         o.sessions.push(leaving);
     });
     cloud.plans(&[
-        "i-1 eni-1: create session 1 to tmt-2 with tmf-1: wanted and not mirrored yet",
-        "i-2 eni-2: modify tms-2, target tmt-3: it differs from what is wanted",
+        "i-1 eni-1: create session 1 to tmt-2 with tmf-1: should be mirrored and is not yet",
+        "i-2 eni-2: modify tms-2, target tmt-2 -> tmt-3: the session differs from what it should be",
     ]);
-}
-
-#[test]
-fn every_reason_has_a_code_of_its_own_that_reads_like_one() {
-    let codes = [
-        Reason::AsWanted.code(),
-        Reason::NotSelected { key: String::new(), value: String::new() }.code(),
-        Reason::NoTarget.code(),
-    ];
-    for code in codes {
-        assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{code}");
-    }
 }

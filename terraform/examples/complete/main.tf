@@ -21,7 +21,7 @@ data "aws_ami" "al2023" {
   }
 }
 
-# A network without any way out: nothing here needs one.
+# A VPC without internet access, because nothing here needs it
 
 resource "aws_vpc" "this" {
   cidr_block = "10.20.0.0/16"
@@ -39,12 +39,12 @@ resource "aws_subnet" "this" {
   tags = { Name = "automirror-example-${count.index}" }
 }
 
-# Whatever names no security group of its own is in this one, which admits nothing.
+# Resources without a security group of their own get this one, which allows no traffic.
 resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
 }
 
-# The sensor, behind a Network Load Balancer, as the target
+# The mirror target: a sensor behind a Network Load Balancer
 
 resource "aws_security_group" "sensor" {
   name_prefix = "automirror-example-sensor-"
@@ -136,11 +136,11 @@ resource "aws_ec2_traffic_mirror_target" "sensor" {
 
   tags = { Name = "automirror-example" }
 
-  # Without its listener, mirroring fails and nothing says so.
+  # Without a listener on the load balancer, mirroring fails and nothing reports it.
   depends_on = [aws_lb_listener.vxlan]
 }
 
-# The toolkit
+# automirror and the AWS Config rule
 
 module "automirror" {
   source = "../.."
@@ -153,7 +153,7 @@ module "automirror" {
   mirror_vpc_ids     = [aws_vpc.this.id]
 }
 
-# What is mirrored. The console of the sensor tells what arrives.
+# The mirrored instances. The console output of the sensor shows which packets arrive.
 
 resource "aws_security_group" "mirrored" {
   name_prefix = "automirror-example-"
@@ -185,7 +185,7 @@ resource "aws_instance" "mirrored" {
   subnet_id              = aws_subnet.this[count.index % 2].id
   vpc_security_group_ids = [aws_security_group.mirrored.id]
 
-  # Something to see: each pings the sensor, which does not answer.
+  # Each instance pings the sensor, so that there is traffic to mirror. The sensor does not answer.
   user_data = "#!/bin/sh\nsystemd-run ping -i 5 ${aws_instance.sensor.private_ip}\n"
 
   metadata_options {
@@ -206,6 +206,7 @@ resource "aws_instance" "mirrored" {
     ignore_changes = [ami]
   }
 
-  # Launched after the toolkit, so that their events reach it; gone before the target, and their sessions with them.
+  # Terraform creates the instances after automirror, so that their events reach it. It destroys them before the
+  # target, and EC2 deletes their sessions with them.
   depends_on = [module.automirror]
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Not a sensor, but enough to see that packets arrive: counts them for each VXLAN network identifier
-# and prints the counts to the instance's console once a minute. Port 8080 answers health checks.
+# A stand-in for a sensor that shows whether packets arrive. It counts the packets of each VXLAN network identifier
+# (VNI) and prints the counts to the instance's console once a minute. Port 8080 answers health checks.
 cat >/usr/local/bin/sensor <<'PYTHON'
 import collections, http.server, socket, threading, time
 

@@ -1,24 +1,24 @@
 variable "region" {
-  description = "Where to build all of it."
+  description = "Region of all resources."
   type        = string
   default     = "eu-central-1"
   nullable    = false
 }
 
 variable "automirror_zip" {
-  description = "Path of the package of automirror for arm64, as `make package` builds it."
+  description = "Path of the zip of automirror for arm64, which `make package` builds."
   type        = string
   nullable    = false
 }
 
 variable "config_rule_zip" {
-  description = "Path of the package of config-rule for arm64, as `make package` builds it; null leaves the Config rule out, which needs a recorder of AWS Config."
+  description = "Path of the zip of config-rule for arm64, which `make package` builds. Null means no AWS Config rule. The rule needs a configuration recorder in the region."
   type        = string
   default     = null
 }
 
 variable "instances" {
-  description = "How many instances to mirror."
+  description = "Number of mirrored instances."
   type        = number
   default     = 2
   nullable    = false

@@ -4,7 +4,7 @@ locals {
   alarms = {
     dead_letters = {
       name        = "dead-letters"
-      description = "Events could not be delivered or handled; the dead-letter queue has them."
+      description = "Events could not be delivered or processed. They are in the dead-letter queue."
       namespace   = "AWS/SQS"
       metric      = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = aws_sqs_queue.dead_letters.name }
@@ -13,7 +13,7 @@ locals {
     }
     oldest_message = {
       name        = "oldest-message"
-      description = "Events have waited for more than 15 minutes."
+      description = "The oldest event in the queue has waited for more than 15 minutes."
       namespace   = "AWS/SQS"
       metric      = "ApproximateAgeOfOldestMessage"
       dimensions  = { QueueName = aws_sqs_queue.this.name }
@@ -22,7 +22,7 @@ locals {
     }
     errors = {
       name        = "errors"
-      description = "automirror fails; its log says why."
+      description = "Invocations of automirror fail. Its log says why."
       namespace   = "AWS/Lambda"
       metric      = "Errors"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -31,7 +31,7 @@ locals {
     }
     throttles = {
       name        = "throttles"
-      description = "automirror is throttled; the account's concurrency is used up."
+      description = "Lambda throttles automirror because the account's concurrency is used up."
       namespace   = "AWS/Lambda"
       metric      = "Throttles"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -60,7 +60,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 }
 
 locals {
-  # Each graph: its title, its metrics (namespace, metric, dimension, value) and the statistic of each.
+  # Each graph has a title and a list of metrics: namespace, metric name, dimension, its value, and options.
   graphs = [
     ["Invocations", [
       ["AWS/Lambda", "Invocations", "FunctionName", var.name, { stat = "Sum" }],
@@ -81,7 +81,7 @@ locals {
   ]
 }
 
-# Names of dashboards are one space for all regions of an account.
+# A dashboard name must be unique in an account, across all regions. So the name contains the region.
 resource "aws_cloudwatch_dashboard" "this" {
   dashboard_name = "${var.name}-${local.region}"
 

@@ -11,7 +11,7 @@ locals {
     }
     tag = {
       name        = "${var.name}-tag"
-      description = "A tag that automirror reads comes, changes or goes"
+      description = "A tag that automirror reads is added, changed or removed"
       schedule    = null
       pattern = jsonencode({
         source      = ["aws.tag"]
@@ -27,7 +27,7 @@ locals {
     }
     api_call = {
       name        = "${var.name}-api-call"
-      description = "Somebody else attaches or detaches an interface, or changes a session"
+      description = "Somebody other than automirror attaches or detaches a network interface, or creates, modifies or deletes a session"
       schedule    = null
       pattern = jsonencode({
         source      = ["aws.ec2"]
@@ -42,7 +42,7 @@ locals {
             "DeleteTrafficMirrorSession",
           ]
           errorCode = [{ exists = false }]
-          # Calls with no role behind them, such as an IAM user's, have no session issuer.
+          # Calls that are not made with a role, such as those of an IAM user, have no sessionIssuer.
           "$or" = [
             { userIdentity = { sessionContext = { sessionIssuer = { arn = [{ anything-but = [local.role_arn] }] } } } },
             { userIdentity = { sessionContext = { sessionIssuer = { arn = [{ exists = false }] } } } },
@@ -52,7 +52,7 @@ locals {
     }
     compliance = var.config_rule_name == null ? null : {
       name        = "${var.name}-compliance"
-      description = "AWS Config finds an instance or a session NON_COMPLIANT"
+      description = "AWS Config reports an instance or a session as NON_COMPLIANT"
       schedule    = null
       pattern = jsonencode({
         source      = ["aws.config"]
@@ -66,7 +66,7 @@ locals {
     }
     sweep = {
       name        = "${var.name}-sweep"
-      description = "Everything is looked at, to repair what events missed"
+      description = "Starts the sweep, which checks all interfaces and sessions and repairs what events missed"
       schedule    = var.sweep_schedule
       pattern     = null
     }

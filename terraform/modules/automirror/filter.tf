@@ -12,7 +12,7 @@ resource "aws_ec2_traffic_mirror_filter" "default" {
   lifecycle {
     precondition {
       condition     = var.mirror_filter_id == null
-      error_message = "Give mirror_filter_id or set create_filter, not both."
+      error_message = "Set mirror_filter_id or create_filter = true, not both."
     }
   }
 }

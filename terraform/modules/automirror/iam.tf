@@ -1,7 +1,7 @@
 locals {
   sessions = "${local.arn.ec2}:traffic-mirror-session/*"
 
-  # A shared target's ARN carries its owner's account, which an id does not tell.
+  # Another account may own a target. Its ARN contains the owner's account id, which the target id does not tell.
   targets = length(var.mirror_target_ids) > 0 ? [
     for id in var.mirror_target_ids : "arn:${local.partition}:ec2:${local.region}:*:traffic-mirror-target/${id}"
     ] : [
@@ -9,15 +9,15 @@ locals {
     "arn:${local.partition}:ec2:${local.region}:${account}:traffic-mirror-target/*"
   ]
 
-  # A filter of our own is the default only: tags may name any other of this account.
+  # A filter that this module creates is only the default: tags can name any other filter of this account.
   filter = "${local.arn.ec2}:traffic-mirror-filter/${local.create_filter || var.mirror_filter_id == null ? "*" : var.mirror_filter_id}"
 
-  # Creating a session needs a right on each of interface, target, filter and session.
+  # To create a session, the role needs permissions on the interface, the target, the filter and the session.
   statements = [
     {
       Sid    = "ReadEc2"
       Effect = "Allow"
-      # EC2 knows no resources for these calls.
+      # EC2 supports no resource-level permissions for these actions.
       Action = [
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
@@ -95,8 +95,8 @@ locals {
     Resource = key
   } if key != null]
 
-  # What Lambda itself needs to reach a VPC, as its guide lists it. The function's own code may not use it: its
-  # calls carry lambda:SourceFunctionArn, Lambda's do not.
+  # Lambda needs the permissions below to connect the function to a VPC (Lambda developer guide). The function's
+  # own code cannot use them: its requests carry lambda:SourceFunctionArn, Lambda's do not.
   not_from_our_code = { Null = { "lambda:SourceFunctionArn" = "true" } }
 
   vpc_statements = [for statement in [
@@ -118,7 +118,7 @@ locals {
       Resource = [
         "${local.arn.ec2}:network-interface/*",
         "${local.arn.ec2}:security-group/*",
-        # A VPC that is shared has the subnets of another account.
+        # Another account owns the subnets of a shared VPC.
         "arn:${local.partition}:ec2:${local.region}:*:subnet/*",
       ]
       Condition = local.not_from_our_code
@@ -127,7 +127,7 @@ locals {
       Sid    = "DisconnectFromVpc"
       Effect = "Allow"
       Action = ["ec2:DeleteNetworkInterface"]
-      # Lambda's guide: one interface's id, or this form.
+      # The Lambda developer guide asks for this form, or for the id of a single interface.
       Resource  = ["${local.arn.ec2}:*/*"]
       Condition = local.not_from_our_code
     },
@@ -136,7 +136,7 @@ locals {
 
 resource "aws_iam_role" "this" {
   name                 = local.role_name
-  description          = "What automirror may do"
+  description          = "The permissions of automirror"
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({

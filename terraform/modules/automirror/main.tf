@@ -2,8 +2,8 @@ data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
 data "aws_region" "this" {}
 
-# The ARNs are put together from names, not taken from the resources: so policies and patterns can be
-# read in the first plan already, before anything exists.
+# The ARNs are built from names and not taken from the resources. So the first plan already shows the policies
+# and patterns in full, before any resource exists.
 locals {
   account   = data.aws_caller_identity.this.account_id
   partition = data.aws_partition.this.partition
@@ -29,7 +29,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_lambda_function" "this" {
   function_name           = var.name
-  description             = "Keeps Traffic Mirror sessions as the instances' tags ask"
+  description             = "Creates, modifies and deletes Traffic Mirror sessions as the tags of the instances require"
   role                    = aws_iam_role.this.arn
   filename                = var.zip
   source_code_hash        = filebase64sha256(var.zip)
@@ -47,7 +47,7 @@ resource "aws_lambda_function" "this" {
     log_group             = aws_cloudwatch_log_group.this.name
   }
 
-  # An empty setting counts as not set.
+  # The function treats an empty setting as not set.
   environment {
     variables = {
       MIRROR_TAG_KEY           = var.mirror_tag_key
@@ -82,11 +82,11 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     precondition {
       condition     = (length(var.subnet_ids) == 0) == (length(var.security_group_ids) == 0)
-      error_message = "subnet_ids and security_group_ids go together: give both or neither."
+      error_message = "Set both subnet_ids and security_group_ids, or neither."
     }
   }
 
-  # Lambda checks the rights to make network interfaces when the function is made.
+  # When the function is created, Lambda checks that the role may create network interfaces.
   depends_on = [aws_iam_role_policy.this]
 }
 

@@ -27,7 +27,7 @@ locals {
         StringEquals = { "aws:SourceAccount" = local.account }
       }
     },
-    # EventBridge's guide: no conditions in topic policies for EventBridge.
+    # EventBridge does not support conditions in topic policies (EventBridge user guide).
     {
       Sid       = "AllowRules"
       Effect    = "Allow"
@@ -38,8 +38,8 @@ locals {
   ]
 }
 
-# Without a key of the account's own it is not encrypted: the policy of AWS's own key for SNS does not admit
-# CloudWatch, and cannot be changed.
+# Without a customer managed key the topic is not encrypted: the policy of the AWS managed key for SNS does not
+# allow CloudWatch to use it, and cannot be changed.
 resource "aws_sns_topic" "this" {
   count = var.create_topic ? 1 : 0
 
@@ -54,7 +54,7 @@ resource "aws_sns_topic" "this" {
   lifecycle {
     precondition {
       condition     = var.alarm_topic_arn == null
-      error_message = "Give alarm_topic_arn or set create_topic, not both."
+      error_message = "Set alarm_topic_arn or create_topic = true, not both."
     }
   }
 }
@@ -63,7 +63,7 @@ resource "aws_cloudwatch_event_rule" "compliance_message" {
   count = local.send_compliance ? 1 : 0
 
   name        = local.compliance_message_rule
-  description = "A verdict of the Config rule changes, told in a sentence"
+  description = "Sends compliance changes of the AWS Config rule to the topic, each as a sentence"
 
   event_pattern = jsonencode({
     source      = ["aws.config"]

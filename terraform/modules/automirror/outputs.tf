@@ -14,7 +14,7 @@ output "role_arn" {
 }
 
 output "log_group_name" {
-  description = "Log group of the function."
+  description = "Name of the function's log group."
   value       = aws_cloudwatch_log_group.this.name
 }
 
@@ -29,22 +29,22 @@ output "queue_arn" {
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of the queue of events that could not be worked on."
+  description = "URL of the dead-letter queue, which keeps events that could not be delivered or processed."
   value       = aws_sqs_queue.dead_letters.url
 }
 
 output "dead_letter_queue_arn" {
-  description = "ARN of the queue of events that could not be worked on."
+  description = "ARN of the dead-letter queue, which keeps events that could not be delivered or processed."
   value       = aws_sqs_queue.dead_letters.arn
 }
 
 output "filter_id" {
-  description = "The default filter, made here or given."
+  description = "Id of the default mirror filter."
   value       = local.filter_id
 }
 
 output "topic_arn" {
-  description = "The topic for alarms and compliance changes, made here or given; null without one."
+  description = "ARN of the topic for alarms and compliance changes. Null if there is none."
   value       = var.create_topic ? aws_sns_topic.this[0].arn : var.alarm_topic_arn
 }
 

@@ -2,7 +2,7 @@ locals {
   queue_arn        = "${local.arn.sqs}:${var.name}"
   dead_letters_arn = "${local.arn.sqs}:${var.name}-dead-letters"
 
-  # One policy for both queues: only rules of this deployment may send, and nobody without TLS.
+  # Both queues have the same policy: only the event rules of this installation can send, and only over TLS.
   queue_policies = { for arn, rules in {
     (local.queue_arn)        = values(local.rule_arns)
     (local.dead_letters_arn) = concat(values(local.rule_arns), local.send_compliance ? [local.compliance_message_rule_arn] : [])

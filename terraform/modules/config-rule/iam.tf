@@ -3,7 +3,7 @@ locals {
     {
       Sid    = "ReadEc2"
       Effect = "Allow"
-      # EC2 knows no resources for these calls.
+      # EC2 supports no resource-level permissions for these actions.
       Action = [
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
@@ -17,7 +17,7 @@ locals {
     {
       Sid    = "ReportAndReadHistory"
       Effect = "Allow"
-      # AWS Config knows no resources for these calls.
+      # AWS Config supports no resource-level permissions for these actions.
       Action   = ["config:GetResourceConfigHistory", "config:PutEvaluations"]
       Resource = "*"
     },
@@ -25,7 +25,7 @@ locals {
       Sid    = "ReadVerdicts"
       Effect = "Allow"
       Action = "config:GetComplianceDetailsByConfigRule"
-      # The rule's id is AWS Config's choice, made after this role.
+      # AWS Config chooses the id of the rule after this role is created.
       Resource = "${local.arn.config}:config-rule/*"
     },
     {
@@ -36,8 +36,8 @@ locals {
     },
   ]
 
-  # What Lambda itself needs to reach a VPC, as its guide lists it. The function's own code may not use it: its
-  # calls carry lambda:SourceFunctionArn, Lambda's do not.
+  # Lambda needs the permissions below to connect the function to a VPC (Lambda developer guide). The function's
+  # own code cannot use them: its requests carry lambda:SourceFunctionArn, Lambda's do not.
   not_from_our_code = { Null = { "lambda:SourceFunctionArn" = "true" } }
 
   vpc_statements = [for statement in [
@@ -59,7 +59,7 @@ locals {
       Resource = [
         "${local.arn.ec2}:network-interface/*",
         "${local.arn.ec2}:security-group/*",
-        # A VPC that is shared has the subnets of another account.
+        # Another account owns the subnets of a shared VPC.
         "arn:${local.partition}:ec2:${local.region}:*:subnet/*",
       ]
       Condition = local.not_from_our_code
@@ -68,7 +68,7 @@ locals {
       Sid    = "DisconnectFromVpc"
       Effect = "Allow"
       Action = ["ec2:DeleteNetworkInterface"]
-      # Lambda's guide: one interface's id, or this form.
+      # The Lambda developer guide asks for this form, or for the id of a single interface.
       Resource  = ["${local.arn.ec2}:*/*"]
       Condition = local.not_from_our_code
     },
@@ -77,7 +77,7 @@ locals {
 
 resource "aws_iam_role" "this" {
   name                 = local.role_name
-  description          = "What config-rule may do"
+  description          = "The permissions of config-rule"
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({

@@ -2,8 +2,8 @@ data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
 data "aws_region" "this" {}
 
-# The ARNs are put together from names, not taken from the resources: so policies can be read in the first
-# plan already, before anything exists.
+# The ARNs are built from names and not taken from the resources. So the first plan already shows the policies
+# in full, before any resource exists.
 locals {
   account   = data.aws_caller_identity.this.account_id
   partition = data.aws_partition.this.partition
@@ -26,7 +26,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_lambda_function" "this" {
   function_name           = var.name
-  description             = "Judges for AWS Config whether instances are mirrored as they should be"
+  description             = "Evaluates for AWS Config whether instances are mirrored as they should be"
   role                    = aws_iam_role.this.arn
   filename                = var.zip
   source_code_hash        = filebase64sha256(var.zip)
@@ -44,7 +44,7 @@ resource "aws_lambda_function" "this" {
     log_group             = aws_cloudwatch_log_group.this.name
   }
 
-  # An empty setting counts as not set.
+  # The function treats an empty setting as not set.
   environment {
     variables = {
       MIRROR_TAG_KEY           = var.mirror_tag_key
@@ -79,11 +79,11 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     precondition {
       condition     = (length(var.subnet_ids) == 0) == (length(var.security_group_ids) == 0)
-      error_message = "subnet_ids and security_group_ids go together: give both or neither."
+      error_message = "Set both subnet_ids and security_group_ids, or neither."
     }
   }
 
-  # Lambda checks the rights to make network interfaces when the function is made.
+  # When the function is created, Lambda checks that the role may create network interfaces.
   depends_on = [aws_iam_role_policy.this]
 }
 
@@ -97,7 +97,7 @@ resource "aws_lambda_permission" "config" {
 
 resource "aws_config_config_rule" "this" {
   name             = var.name
-  description      = "Every instance is mirrored as its tags and the settings of automirror ask, and no session leads to a target that is not allowed."
+  description      = "Checks that each instance is mirrored as its tags and the settings of automirror require, and that no session sends packets to a target that is not allowed."
   input_parameters = jsonencode({ unsupported = var.unsupported_compliance })
 
   scope {
@@ -122,14 +122,14 @@ resource "aws_config_config_rule" "this" {
     }
   }
 
-  # AWS Config refuses a rule whose function it may not invoke.
+  # AWS Config rejects a rule whose function it has no permission to invoke.
   depends_on = [aws_lambda_permission.config]
 }
 
 locals {
   alarms = {
-    Errors    = "config-rule fails, so verdicts may be out of date; its log says why."
-    Throttles = "config-rule is throttled, so verdicts may be out of date; the account's concurrency is used up."
+    Errors    = "Invocations of config-rule fail, so evaluations may be out of date. Its log says why."
+    Throttles = "Lambda throttles config-rule because the account's concurrency is used up, so evaluations may be out of date."
   }
 }
 

@@ -1,10 +1,10 @@
 output "rule_name" {
-  description = "Name of the Config rule."
+  description = "Name of the AWS Config rule."
   value       = aws_config_config_rule.this.name
 }
 
 output "rule_arn" {
-  description = "ARN of the Config rule."
+  description = "ARN of the AWS Config rule."
   value       = aws_config_config_rule.this.arn
 }
 
@@ -24,6 +24,6 @@ output "role_arn" {
 }
 
 output "log_group_name" {
-  description = "Log group of the function."
+  description = "Name of the function's log group."
   value       = aws_cloudwatch_log_group.this.name
 }

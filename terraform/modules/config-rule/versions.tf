@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source = "hashicorp/aws"
-      # 5.32 is the first that knows a function's log group and log format.
+      # 5.32 is the first version that supports a function's log group and log format.
       version = ">= 5.32, < 7.0"
     }
   }

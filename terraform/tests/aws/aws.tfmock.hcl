@@ -1,4 +1,4 @@
-# What the provider checks the form of, or what our policies and names are made of.
+# Values whose format the provider checks, or from which the modules build policies and names.
 
 mock_data "aws_caller_identity" {
   defaults = {

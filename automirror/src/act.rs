@@ -1,0 +1,8 @@
+//! Executes a plan: the only floor that changes EC2.
+
+mod client_token;
+pub(crate) mod deadline;
+pub(crate) mod executor;
+pub mod failure;
+pub(crate) mod outcome;
+mod rate_limiter;

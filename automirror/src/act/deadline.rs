@@ -1,0 +1,73 @@
+//! The end of an invocation: nothing starts shortly before it, and nothing goes on after it.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, timeout_at};
+
+/// No call starts this long before the end: EC2 answers most calls much faster.
+const START_MARGIN: Duration = Duration::from_secs(2);
+/// A call under way is cancelled this long before the end, which leaves time to answer Lambda.
+const CALL_MARGIN: Duration = Duration::from_millis(500);
+
+/// When to stop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    last_start: Instant,
+    last_call: Instant,
+}
+
+impl Deadline {
+    /// From the end Lambda gives, in milliseconds since 1970.
+    pub(crate) fn at(end: u64, now: SystemTime) -> Self {
+        let end = Duration::from_millis(end);
+        let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let left = end.saturating_sub(since_1970);
+        let start = Instant::now();
+        // A function with a very short time-out still gets to work.
+        let before = |margin: Duration| start + left.saturating_sub(margin.min(left / 4));
+        Self { last_start: before(START_MARGIN), last_call: before(CALL_MARGIN) }
+    }
+
+    /// An earlier deadline, which leaves this much time to start other things, but at most half of it.
+    pub(crate) fn leaving(self, time: Duration) -> Self {
+        let left = self.last_start.saturating_duration_since(Instant::now());
+        let last_start = self.last_start.checked_sub(time.min(left / 2));
+        Self { last_start: last_start.unwrap_or(self.last_start), ..self }
+    }
+
+    /// Whether it is too late to start anything.
+    pub(crate) fn is_near(self) -> bool {
+        Instant::now() >= self.last_start
+    }
+
+    /// Waits for `turn`, or for nothing if it would be too late to start then.
+    pub(crate) async fn wait<T>(self, turn: impl Future<Output = T>) -> Option<T> {
+        timeout_at(self.last_start, turn).await.ok()
+    }
+
+    /// The result of `work`, or nothing if that takes too long.
+    pub(crate) async fn cut<T>(self, work: impl Future<Output = T>) -> Option<T> {
+        timeout_at(self.last_call, work).await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_(time: Duration) -> Deadline {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(24);
+        let end = Duration::from_hours(24) + time;
+        Deadline::at(u64::try_from(end.as_millis()).unwrap(), now)
+    }
+
+    #[tokio::test]
+    async fn a_short_time_out_leaves_time_to_work_and_none_is_left_after_the_end() {
+        assert!(!in_(Duration::from_mins(1)).is_near());
+        assert!(!in_(Duration::from_secs(2)).is_near(), "the margin is a quarter at most");
+        assert!(!in_(Duration::from_secs(2)).leaving(Duration::MAX).is_near());
+        let over = in_(Duration::ZERO);
+        assert!(over.is_near());
+        assert_eq!(over.cut(std::future::pending::<()>()).await, None);
+    }
+}

@@ -1,0 +1,135 @@
+//! What became of a plan, and of each of its steps.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use shared::{
+    id::SessionId,
+    plan::{
+        restrict::Withheld,
+        step::{Action, Step},
+    },
+};
+
+use super::failure::{Failure, Kind};
+
+/// What became of a plan.
+#[derive(Debug, Default)]
+pub(crate) struct Execution {
+    /// The steps that were not tried: they change nothing, or the account is full.
+    pub(crate) not_executed: Vec<Step>,
+    /// The others.
+    pub(crate) executed: Vec<Executed>,
+    /// The changes that the limits do not allow.
+    pub(crate) withheld: Vec<Withheld>,
+    /// The account has reached its quota of sessions: the creations left were not tried.
+    pub(crate) account_full: bool,
+}
+
+/// A step that was tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Executed {
+    pub(crate) step: Step,
+    pub(crate) outcome: Outcome,
+}
+
+/// What became of a step that changes EC2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done, with the session that was created, modified or deleted.
+    Done(SessionId),
+    /// EC2 refused, or did not answer.
+    Failed(Failure),
+    /// Not started, or cancelled: the time was up.
+    OutOfTime,
+}
+
+/// How long a step that was not carried out is retried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RetryPolicy {
+    /// As long as the queue delivers its message.
+    UntilQueueGivesUp,
+    /// A few times: the next read may explain EC2's answer, and if it does not, no read will.
+    FewTimes,
+}
+
+impl Outcome {
+    /// Whether the step must be retried, and how long.
+    pub(crate) fn retry_policy(&self) -> Option<RetryPolicy> {
+        match self {
+            Self::Done(_) => None,
+            Self::Failed(failure) => match failure.kind {
+                Kind::Transient => Some(RetryPolicy::UntilQueueGivesUp),
+                // What EC2 does not find was there a moment ago.
+                Kind::Conflict | Kind::NotFound => Some(RetryPolicy::FewTimes),
+                Kind::TargetFull | Kind::Permanent => None,
+            },
+            Self::OutOfTime => Some(RetryPolicy::UntilQueueGivesUp),
+        }
+    }
+}
+
+impl Executed {
+    /// The session, if the step deleted it.
+    pub(crate) fn deleted_session(&self) -> Option<&SessionId> {
+        match (&self.step.action, &self.outcome) {
+            (Action::Delete(_), Outcome::Done(session)) => Some(session),
+            _ => None,
+        }
+    }
+}
+
+impl Execution {
+    /// Every step, but for those that are withheld.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.not_executed.iter().chain(self.executed.iter().map(|executed| &executed.step))
+    }
+
+    /// The creations that were not tried because the account is full.
+    pub(crate) fn over_quota(&self) -> impl Iterator<Item = &Step> {
+        self.not_executed.iter().filter(|step| self.account_full && step.action.is_change())
+    }
+
+    /// Adds what another round did.
+    pub(crate) fn add(&mut self, round: Self) {
+        // There may be a hundred thousand steps: the first ones are not copied.
+        if self.not_executed.is_empty() {
+            self.not_executed = round.not_executed;
+        } else {
+            self.not_executed.extend(round.not_executed);
+        }
+        self.executed.extend(round.executed);
+        self.withheld.extend(round.withheld);
+        self.account_full |= round.account_full;
+    }
+
+    /// Adds what a further look changed or would have changed, and nothing that it left as it was.
+    pub(crate) fn add_changes(&mut self, mut again: Self) {
+        again.not_executed.retain(|step| step.action.is_change());
+        self.add(again);
+    }
+}
+
+/// Whether the account may have room for sessions.
+#[derive(Default)]
+pub(crate) struct SessionQuota {
+    freed: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl SessionQuota {
+    /// EC2 may have refused before it counted a deletion, but not more often than there were deletions.
+    pub(crate) fn may_have_room(&self) -> bool {
+        self.refused.load(Ordering::Relaxed) <= self.freed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note(&self, action: &Action, outcome: &Outcome) {
+        match (action, outcome) {
+            (Action::Delete(_), Outcome::Done(_)) => &self.freed,
+            (Action::Create(_), Outcome::Failed(failure)) if failure.is_account_full() => {
+                &self.refused
+            }
+            _ => return,
+        }
+        .fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,66 @@
+//! What is needed of the observed after the plan was executed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::{
+    id::{InstanceId, InterfaceId, SessionId},
+    observed::{InstanceState, Observed},
+    plan::step::Step,
+};
+use shared_ec2::selector::Selector;
+
+/// What EC2 showed, by id.
+#[derive(Default)]
+pub(crate) struct Inventory {
+    /// Instances that EC2 shows, with an interface where they should have one.
+    pub(crate) instances: BTreeSet<InstanceId>,
+    pub(crate) pending: BTreeSet<InstanceId>,
+    /// Instances that EC2 shows as stopping or stopped.
+    pub(crate) stopped: BTreeSet<InstanceId>,
+    /// The instance of each interface.
+    interfaces: BTreeMap<InterfaceId, InstanceId>,
+    /// The interface of each session.
+    sessions: BTreeMap<SessionId, InterfaceId>,
+}
+
+impl Inventory {
+    /// Of a sweep alone only the pending instances are needed, and there may be very many others.
+    pub(crate) fn new(observed: &Observed, selectors: &BTreeSet<Selector>) -> Self {
+        let in_state = |is: fn(InstanceState) -> bool| {
+            let instances = observed.instances.iter().filter(move |it| is(it.state));
+            instances.map(|instance| instance.id.clone()).collect()
+        };
+        let pending = in_state(|state| state == InstanceState::Pending);
+        if selectors.iter().all(|selector| *selector == Selector::Sweep) {
+            return Self { pending, ..Self::default() };
+        }
+        let interfaces = observed.sources.iter().filter_map(|source| {
+            Some((source.id.clone(), source.instance()?.id.clone()))
+        });
+        let sessions = observed.sessions.iter().map(|it| (it.id.clone(), it.interface.clone()));
+        Self {
+            instances: observed.complete_instances().into_iter().cloned().collect(),
+            pending,
+            stopped: in_state(|it| matches!(it, InstanceState::Stopping | InstanceState::Stopped)),
+            interfaces: interfaces.collect(),
+            sessions: sessions.collect(),
+        }
+    }
+
+    /// Whether a step is about what an event names, or about its neighbours on the same instance.
+    pub(crate) fn concerns(&self, selector: &Selector, step: &Step) -> bool {
+        let on_same_instance = |interface: &InterfaceId| {
+            let instance = self.interfaces.get(interface);
+            step.source == *interface || (instance.is_some() && step.instance.as_ref() == instance)
+        };
+        match selector {
+            Selector::Sweep => true,
+            Selector::Unattached => step.instance.is_none(),
+            Selector::Instance(instance) | Selector::Started(instance) => {
+                step.instance.as_ref() == Some(instance)
+            }
+            Selector::Interface(interface) => on_same_instance(interface),
+            Selector::Session(session) => self.sessions.get(session).is_some_and(on_same_instance),
+        }
+    }
+}

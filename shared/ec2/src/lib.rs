@@ -1,0 +1,23 @@
+//! Reads from EC2 what the decision is made from. Nothing here changes EC2.
+//!
+//! In reading order, each floor over the ones before it: [`client`] is how AWS is called; `convert`
+//! and `targets` turn the SDK's types into ours; `call` has one function for each EC2 call;
+//! `resources` are targets and filters, and [`cache`] keeps them between invocations; [`selector`] is
+//! what to read; `target_usage` how full the targets are; [`observer`] which calls are made when.
+//! [`warm_up`] is what a function reads before its first event.
+
+#![deny(missing_docs)]
+
+pub mod cache;
+mod call;
+pub mod client;
+mod convert;
+mod error;
+pub mod observer;
+mod resources;
+pub mod selector;
+mod target_usage;
+mod targets;
+pub mod warm_up;
+
+pub use error::ObserveError;

@@ -1,0 +1,60 @@
+//! EC2 instances.
+
+use std::sync::Arc;
+
+use crate::id::InstanceId;
+
+/// An EC2 instance. Its network interfaces are [`Source`](super::Source)s.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// Its state.
+    pub state: InstanceState,
+    /// Its type, such as `m5.large`.
+    pub instance_type: Arc<str>,
+    /// Its tags by key; the reader may leave out those that no decision reads.
+    pub tags: Vec<Tag>,
+}
+
+/// A tag as EC2 shows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tag {
+    /// The key, as written.
+    pub key: Arc<str>,
+    /// The value, as written.
+    pub value: Arc<str>,
+}
+
+/// The state of an instance (EC2 API, `InstanceState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are EC2's")]
+pub enum InstanceState {
+    Pending,
+    Running,
+    Stopping,
+    Stopped,
+    ShuttingDown,
+    Terminated,
+}
+
+impl InstanceState {
+    /// The word EC2 uses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::ShuttingDown => "shutting-down",
+            Self::Terminated => "terminated",
+        }
+    }
+
+    /// Pending or running.
+    #[must_use]
+    pub const fn is_starting(self) -> bool {
+        matches!(self, Self::Pending | Self::Running)
+    }
+}

@@ -1,0 +1,76 @@
+//! Mirror sources: the network interfaces that sessions are on.
+
+use std::sync::Arc;
+
+use super::{Instance, Shown, Tag};
+use crate::id::{InterfaceId, VpcId};
+
+/// A mirror source: a network interface, and what EC2 shows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its id.
+    pub id: InterfaceId,
+    /// What EC2 shows of it.
+    pub interface: Shown<Interface>,
+}
+
+impl Source {
+    /// The instance that owns it, where EC2 shows one.
+    #[must_use]
+    pub fn instance(&self) -> Option<&Arc<Instance>> {
+        match &self.interface {
+            Shown::Yes(Interface { owner: Owner::Instance(instance), .. }) => Some(instance),
+            Shown::Yes(_) | Shown::NotInList | Shown::NotFound => None,
+        }
+    }
+
+    /// Its Availability Zone, where EC2 shows it.
+    #[must_use]
+    pub fn zone(&self) -> Option<&str> {
+        self.interface.as_ref().yes()?.zone.as_deref()
+    }
+}
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// `interface`, `efa`, `trunk`, …
+    pub kind: Arc<str>,
+    /// Its VPC.
+    pub vpc: Option<VpcId>,
+    /// Its Availability Zone.
+    pub zone: Option<Arc<str>>,
+    /// It has IPv6 addresses and no IPv4 address, so its subnet is IPv6-only.
+    pub ipv6_only: bool,
+    /// The service that created and manages it, such as `amazon-elb`; none for the user's own.
+    pub requester: Option<Arc<str>>,
+    /// Its own tags by key. `DescribeInstances` does not show them, and the decision reads the tags of
+    /// the owner only.
+    pub tags: Vec<Tag>,
+    /// How it is attached; none where it is attached to nothing.
+    pub attachment: Option<Attachment>,
+    /// What it belongs to.
+    pub owner: Owner,
+}
+
+/// How an interface is attached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attachment {
+    /// Device index 0 on network card 0.
+    pub primary: bool,
+    /// It is being detached, or detached already.
+    pub detaching: bool,
+}
+
+/// What an interface belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// An EC2 instance.
+    Instance(Arc<Instance>),
+    /// An AWS service, which created the interface for a resource of its own.
+    Service,
+    /// Nothing: it is attached to nothing.
+    Nobody,
+    /// It is in use, by nothing that EC2 shows.
+    NotVisible,
+}

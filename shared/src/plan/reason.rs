@@ -1,0 +1,311 @@
+//! Why a step is what it is. Each reason has one entry here: what it means, its facts, a code for
+//! machines that never changes, its level, and the sentence that people read.
+
+use std::fmt;
+
+use crate::{
+    id::{AccountId, FilterId, SessionId, TargetId},
+    number::SessionNumber,
+    observed::InstanceState,
+    policy::Precedence,
+    text::quote,
+};
+
+/// What a reason means for its interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// It is mirrored as it should be.
+    Mirrored,
+    /// automirror changes a session.
+    Change,
+    /// It should not be mirrored.
+    NotSelected,
+    /// It should be mirrored, and EC2 cannot mirror it.
+    Unsupported,
+    /// It should be mirrored, and is not until somebody changes something.
+    ActionNeeded,
+}
+
+/// What there is to know of a reason, whatever the facts of one case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// A code that does not change between versions.
+    pub code: &'static str,
+    /// What it means for the interface.
+    pub level: Level,
+    /// The sentence, with the names of the facts in braces.
+    pub sentence: &'static str,
+}
+
+macro_rules! reasons {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident $({ $($(#[$fact_doc:meta])* $fact:ident: $type:ty,)+ })?
+            => $code:literal, $level:ident, $sentence:literal $(, $shown:ident = $as:expr)*;
+    )+) => {
+        /// Why a step is what it is.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Reason {$(
+            $(#[$doc])*
+            $name $({ $($(#[$fact_doc])* $fact: $type,)+ })?,
+        )+}
+
+        /// Every reason.
+        pub const REASONS: &[Entry] = &[
+            $(Entry { code: $code, level: Level::$level, sentence: $sentence },)+
+        ];
+
+        impl Reason {
+            /// A code that does not change between versions.
+            #[must_use]
+            pub const fn code(&self) -> &'static str {
+                match self {
+                    $(Self::$name { .. } => $code,)+
+                }
+            }
+
+            /// What it means for the interface.
+            #[must_use]
+            pub const fn level(&self) -> Level {
+                match self {
+                    $(Self::$name { .. } => Level::$level,)+
+                }
+            }
+        }
+
+        impl fmt::Display for Reason {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$name $({ $($fact,)+ })? => write!(f, $sentence $(, $shown = $as)*),)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// An owned session is there and right.
+    AsWanted => "as-wanted", Mirrored, "mirrored as it should be";
+    /// A foreign session does what an owned one would do.
+    Covered => "covered", Mirrored, "a foreign session already mirrors it as it should be";
+
+    /// It should be mirrored, can be, and is not yet.
+    NotMirrored => "not-mirrored", Change, "should be mirrored and is not yet";
+    /// An owned session differs from what it should be.
+    Drifted => "drifted", Change, "the session differs from what it should be";
+    /// A second owned session where one is enough.
+    Duplicate => "duplicate", Change, "an owned session with a lower number does the same";
+
+    /// The selecting tag is absent or has another value.
+    NotSelected {
+        /// The key of the selecting tag.
+        key: String,
+        /// The value that selects.
+        value: String,
+    } => "not-selected", NotSelected, "the instance has no tag {key} with the value {value}",
+        key = quote(key), value = quote(value);
+    /// The selecting tag says `False`.
+    OptedOut {
+        /// The key of the selecting tag.
+        key: String,
+    } => "opted-out", NotSelected, "the tag {key} of the instance opts it out", key = quote(key);
+    /// The instance is in a state in which it is not mirrored.
+    NotRunning {
+        /// That state.
+        state: InstanceState,
+    } => "not-running", NotSelected, "the instance is {state}", state = state.as_str();
+    /// Only primary interfaces are mirrored.
+    NotPrimary => "not-primary", NotSelected, "only the primary interface should be mirrored";
+    /// The interface is in a VPC that the settings leave out.
+    OtherVpc => "other-vpc", NotSelected, "its VPC is not among MIRROR_VPC_IDS";
+    /// The interface is attached to nothing.
+    Detached => "detached", NotSelected, "the interface is attached to nothing";
+    /// EC2 does not show the interface.
+    InterfaceGone => "interface-gone", NotSelected, "the interface was deleted";
+    /// The interface is in use, by nothing that EC2 shows.
+    InstanceNotVisible => "instance-not-visible", NotSelected,
+        "the interface is in use, but by no instance that EC2 shows";
+
+    /// The interface is not of type `interface`.
+    InterfaceType {
+        /// Its type.
+        kind: String,
+    } => "interface-type", Unsupported,
+        "EC2 cannot mirror an interface of type {kind}, only of type `interface`",
+        kind = quote(kind);
+    /// An AWS service manages the interface.
+    RequesterManaged {
+        /// That service.
+        requester: String,
+    } => "requester-managed", Unsupported,
+        "{requester} manages the interface, and EC2 cannot mirror such an interface",
+        requester = quote(requester);
+    /// The interface receives the packets of a target, so it cannot be a source.
+    IsTarget {
+        /// That target.
+        target: TargetId,
+    } => "is-target", Unsupported, "the interface is behind target {target}, so it cannot be a source";
+    /// The subnet has no IPv4.
+    Ipv6Only => "ipv6-only", Unsupported, "EC2 cannot mirror an interface in an IPv6-only subnet";
+    /// EC2 cannot mirror this instance type.
+    InstanceType {
+        /// That type.
+        instance_type: String,
+    } => "instance-type", Unsupported,
+        "EC2 cannot mirror instance type {instance_type} (add it to MIRROR_SUPPORTED_TYPES if it can)",
+        instance_type = quote(instance_type);
+
+    /// A tag of the instance cannot be read.
+    TagUnreadable {
+        /// Its key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What is accepted.
+        accepted: String,
+    } => "tag-unreadable", ActionNeeded, "tag {key} is {value}: accepted is {accepted}",
+        value = quote(value);
+    /// Two spellings of one tag name different things.
+    TagConflict {
+        /// Their key.
+        key: &'static str,
+    } => "tag-conflict", ActionNeeded, "two spellings of tag {key} differ: remove one of them";
+    /// More targets than an interface can have sessions.
+    TooManyTargets {
+        /// How many the tag names.
+        count: usize,
+    } => "too-many-targets", ActionNeeded,
+        "tag Mirror-Target names {count} targets, and an interface has at most 3 sessions";
+    /// Not one filter for each target.
+    FilterCount {
+        /// How many filters there are.
+        filters: usize,
+        /// How many targets there are.
+        targets: usize,
+    } => "filter-count", ActionNeeded,
+        "tag Mirror-Filter names {filters} filters and tag Mirror-Target {targets} targets: name one \
+         filter for each target";
+    /// Two sessions would share a filter, so the second would mirror nothing.
+    SameFilterTwice {
+        /// That filter.
+        filter: FilterId,
+    } => "same-filter-twice", ActionNeeded,
+        "EC2 mirrors each packet once, so a second session with filter {filter} would mirror nothing: \
+         give each target a filter of its own in tag Mirror-Filter";
+    /// The target is not one that the operator allows.
+    TargetNotAllowed {
+        /// That target.
+        target: TargetId,
+        /// Its owner, where EC2 shows it.
+        owner: Option<AccountId>,
+    } => "target-not-allowed", ActionNeeded, "target {target}{owner} is not allowed",
+        owner = OfAccount(owner.as_ref());
+    /// EC2 does not show the target.
+    TargetUnknown {
+        /// That target.
+        target: TargetId,
+    } => "target-unknown", ActionNeeded,
+        "target {target} does not exist or is not shared with this account";
+    /// No target is allowed, or there is none.
+    NoTarget => "no-target", ActionNeeded, "there is no allowed target";
+    /// The target that the instance asks for has no room.
+    TargetFull {
+        /// That target.
+        target: TargetId,
+    } => "target-full", ActionNeeded, "target {target} has no room for a source";
+    /// No allowed target has room.
+    TargetsFull {
+        /// How many are allowed.
+        count: usize,
+    } => "targets-full", ActionNeeded, "none of the {count} allowed targets has room for a source";
+    /// No filter is set, tagged or the only one.
+    NoFilter {
+        /// The value of the `ManagedBy` tag that would decide.
+        owner: String,
+        /// How many filters there are.
+        count: usize,
+    } => "no-filter", ActionNeeded,
+        "no filter: MIRROR_FILTER_ID is not set, and of {count} filters not exactly one is tagged \
+         ManagedBy={owner}";
+    /// EC2 does not show the filter.
+    FilterUnknown {
+        /// That filter.
+        filter: FilterId,
+    } => "filter-unknown", ActionNeeded, "filter {filter} does not exist";
+    /// The filter accepts nothing, so nothing is mirrored.
+    FilterEmpty {
+        /// That filter.
+        filter: FilterId,
+    } => "filter-empty", ActionNeeded, "filter {filter} accepts no packets: give it rules";
+    /// The interface has its three sessions.
+    NoFreeSlot {
+        /// How many of them are foreign.
+        foreign: usize,
+    } => "no-free-slot", ActionNeeded,
+        "the interface has no room for a session: at most 3 fit, and {foreign} are foreign";
+    /// Foreign sessions leave no number on the side of them that `MIRROR_PRECEDENCE` asks for.
+    NoFreeNumber {
+        /// That side.
+        precedence: Precedence,
+    } => "no-free-number", ActionNeeded,
+        "no session number is free {precedence} the foreign sessions",
+        precedence = precedence.as_str();
+    /// A foreign session takes the packets first and sends them to a target that nobody allowed.
+    Shadowed {
+        /// That session.
+        session: SessionId,
+        /// Its number.
+        number: SessionNumber,
+        /// Where it sends the packets.
+        target: TargetId,
+        /// The owner of that target, where EC2 shows it.
+        owner: Option<AccountId>,
+    } => "shadowed", ActionNeeded,
+        "foreign session {session} (number {number}) takes the packets first, to target \
+         {target}{owner}, which is not allowed",
+        owner = OfAccount(owner.as_ref());
+}
+
+/// " of account …", or nothing.
+struct OfAccount<'a>(Option<&'a AccountId>);
+
+impl fmt::Display for OfAccount<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(account) => write!(f, " of account {account}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_code_of_its_own_and_says_something() {
+        let codes: BTreeSet<_> = REASONS.iter().map(|entry| entry.code).collect();
+        assert_eq!(codes.len(), REASONS.len());
+        for Entry { code, sentence, .. } in REASONS {
+            assert!(
+                code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'6'),
+                "{code}"
+            );
+            assert!(sentence.len() > 10, "{code}");
+        }
+    }
+
+    #[test]
+    fn text_from_outside_is_quoted() {
+        let reason = Reason::NotSelected { key: "a\nb".to_owned(), value: "c".to_owned() };
+        let expected = "the instance has no tag `a\u{fffd}b` with the value `c`";
+        assert_eq!(reason.to_string(), expected);
+        let reason = Reason::TargetNotAllowed {
+            target: "tmt-1".parse().unwrap(),
+            owner: "222222222222".parse().ok(),
+        };
+        assert_eq!(reason.to_string(), "target tmt-1 of account 222222222222 is not allowed");
+    }
+}
