@@ -1,7 +1,6 @@
 //! One invocation's work: read, plan, execute, and look again where something was deleted.
 
-use std::collections::BTreeSet;
-use std::time::SystemTime;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use aws_sdk_ec2::Client;
 use shared::{
@@ -100,9 +99,9 @@ impl Reconciler {
         deleted: &BTreeSet<SessionId>,
     ) -> Result<Observed, ObserveError> {
         let Self { ec2, policy, cache, now, .. } = self;
-        let observer =
-            Observer { ec2, policy, account: job.account, cache: Some((cache, now())) };
-        let mut observed = observer.observe(selectors).await?;
+        let cache = Some((cache, now()));
+        let mut observed =
+            Observer { ec2, policy, account: job.account, cache }.observe(selectors).await?;
         // EC2's answers may lag behind what it has done.
         observed.sessions.retain(|session| !deleted.contains(&session.id));
         Ok(observed)
@@ -210,8 +209,9 @@ impl Reconciler {
         let Some(Ok(observed)) = job.deadline.cut(read).await else {
             // Then the record is retried.
             let outcome = Outcome::OutOfTime;
-            let left =
-                lost.into_iter().map(|step| Executed { step: step.clone(), outcome: outcome.clone() });
+            let left = lost
+                .into_iter()
+                .map(|step| Executed { step: step.clone(), outcome: outcome.clone() });
             return Execution { executed: left.collect(), ..Execution::default() };
         };
         self.execute(job, observed).await

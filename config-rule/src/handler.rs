@@ -170,7 +170,9 @@ impl Handler {
         let session = observed.sessions.iter().find(|session| session.id == *id);
         let own = match session {
             Some(session) => verdict::session(&settings.policy, &observed, session),
-            None if age(invocation.time, self.now()) < MAX_LAG => bail!("EC2 does not show {id} yet"),
+            None if age(invocation.time, self.now()) < MAX_LAG => {
+                bail!("EC2 does not show {id} yet")
+            }
             None => Evaluation::gone(ResourceKey::session(id)),
         };
         Ok(std::iter::once(own).chain(instances(&observed, settings)).collect())

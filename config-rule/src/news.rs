@@ -30,8 +30,7 @@ pub(crate) fn not_evaluated(
     recorded: &BTreeMap<ResourceKey, Recorded>,
 ) -> Vec<InstanceId> {
     let evaluated: BTreeSet<_> = evaluations.iter().map(|it| &it.resource).collect();
-    let held =
-        recorded.keys().filter(|it| it.resource_type == INSTANCE && !evaluated.contains(it));
+    let held = recorded.keys().filter(|it| it.resource_type == INSTANCE && !evaluated.contains(it));
     held.filter_map(|it| it.id.parse().ok()).collect()
 }
 

@@ -13,12 +13,7 @@ use aws_sdk_config::{
 };
 use shared::{plan::verdict::Verdict, text::quote};
 
-use crate::{
-    event::TEST_TOKEN,
-    news::Recorded,
-    resource::ResourceKey,
-    verdict::Evaluation,
-};
+use crate::{event::TEST_TOKEN, news::Recorded, resource::ResourceKey, verdict::Evaluation};
 
 /// The most evaluations that one call accepts (`PutEvaluations`).
 const MAX_EVALUATIONS: usize = 100;
@@ -117,8 +112,9 @@ pub(crate) async fn recorded(
         .send();
     let mut recorded = BTreeMap::new();
     while let Some(result) = results.next().await {
-        let result = result
-            .with_context(|| format!("could not read the compliance details of rule {}", quote(rule)))?;
+        let result = result.with_context(|| {
+            format!("could not read the compliance details of rule {}", quote(rule))
+        })?;
         let verdict = match result.compliance_type() {
             Some(ComplianceType::Compliant) => Verdict::Compliant,
             Some(ComplianceType::NonCompliant) => Verdict::NonCompliant,

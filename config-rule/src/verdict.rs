@@ -63,7 +63,9 @@ fn instance(id: &InstanceId, steps: &[Step], unsupported: Unsupported) -> Evalua
 fn reason(step: &Step) -> String {
     let Step { source, action, reason, .. } = step;
     match action {
-        Action::Modify(..) | Action::Delete(_) => format!("{source}: {reason} ({})", ActionOf(step)),
+        Action::Modify(..) | Action::Delete(_) => {
+            format!("{source}: {reason} ({})", ActionOf(step))
+        }
         Action::Create(_) | Action::Keep(_) | Action::Block | Action::Ignore => {
             format!("{source}: {reason}")
         }
@@ -86,7 +88,11 @@ pub(crate) fn session(policy: &Policy, observed: &Observed, session: &Session) -
             (Verdict::NonCompliant, reason.to_string())
         }
     };
-    Evaluation { resource: ResourceKey::session(&session.id), verdict, annotation: cut(&annotation) }
+    Evaluation {
+        resource: ResourceKey::session(&session.id),
+        verdict,
+        annotation: cut(&annotation),
+    }
 }
 
 /// The text, cut between characters to the longest annotation. AWS does not say how it counts characters

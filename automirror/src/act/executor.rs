@@ -242,11 +242,7 @@ impl Executor {
 }
 
 /// Makes a call as soon as the rate allows, and again where EC2 throttled all the SDK's attempts.
-async fn rate_limited<F>(
-    limiter: &RateLimiter,
-    deadline: Deadline,
-    call: impl Fn() -> F,
-) -> Outcome
+async fn rate_limited<F>(limiter: &RateLimiter, deadline: Deadline, call: impl Fn() -> F) -> Outcome
 where
     F: Future<Output = Result<SessionId, Failure>>,
 {

@@ -34,9 +34,10 @@ impl Inventory {
         if selectors.iter().all(|selector| *selector == Selector::Sweep) {
             return Self { pending, ..Self::default() };
         }
-        let interfaces = observed.sources.iter().filter_map(|source| {
-            Some((source.id.clone(), source.instance()?.id.clone()))
-        });
+        let interfaces = observed
+            .sources
+            .iter()
+            .filter_map(|source| Some((source.id.clone(), source.instance()?.id.clone())));
         let sessions = observed.sessions.iter().map(|it| (it.id.clone(), it.interface.clone()));
         Self {
             instances: observed.complete_instances().into_iter().cloned().collect(),

@@ -7,6 +7,7 @@ use std::{
 
 use shared::{
     id::{FilterId, InstanceId, InterfaceId, TargetId},
+    number::SessionNumber,
     plan::{
         restrict::{Withheld, WithheldBy},
         step::{Action, Step},
@@ -61,7 +62,11 @@ impl StepLog {
                 Outcome::Done(_) => summary.count_change(&step.action),
                 Outcome::OutOfTime => debug!("out of time: {step}"),
                 Outcome::Failed(failure) if outcome.retry_policy().is_some() => {
-                    log_failed(step, failure, "automirror retries it, at the latest in the next sweep");
+                    log_failed(
+                        step,
+                        failure,
+                        "automirror retries it, at the latest in the next sweep",
+                    );
                 }
                 Outcome::Failed(failure) if is_pending(pending, step) => {
                     log_failed(step, failure, "the instance is pending, so its next event follows");
@@ -133,7 +138,7 @@ pub(crate) fn log_done(executed: &Executed) {
         instance.id = step.instance.as_ref().map(InstanceId::as_str),
         source.id = %step.source,
         session.id = session.as_str(),
-        session.number = step.action.number().map(|number| number.get()),
+        session.number = step.action.number().map(SessionNumber::get),
         target.id = step.action.target().map(TargetId::as_str),
         filter.id = step.action.filter().map(FilterId::as_str),
         step.action = step.action.name(),
@@ -183,7 +188,10 @@ fn log_left(execution: &Execution) {
     let out_of_time = execution.executed.iter().filter(|it| it.outcome == Outcome::OutOfTime);
     let left = out_of_time.count();
     if left > 0 {
-        warn!(plan.left = left, "the time was up with {left} changes left: automirror retries them");
+        warn!(
+            plan.left = left,
+            "the time was up with {left} changes left: automirror retries them"
+        );
     }
     let untried = execution.over_quota().count();
     if untried > 0 {

@@ -42,12 +42,14 @@ pub(crate) fn parse(detail: &Value, own: &Identity) -> ParsedEvent {
         return ParsedEvent::Ignored(format!("the call {} failed", quote(&call.event_name)));
     }
     if call.is_by(own) {
-        return ParsedEvent::Ignored(format!("the call {} was this function's own", quote(&call.event_name)));
+        return ParsedEvent::Ignored(format!(
+            "the call {} was this function's own",
+            quote(&call.event_name)
+        ));
     }
     match call.event_name.as_str() {
-        "AttachNetworkInterface" => {
-            call.named(&["/instanceId", "/InstanceId"], |id| id.parse().ok().map(Selector::Instance))
-        }
+        "AttachNetworkInterface" => call
+            .named(&["/instanceId", "/InstanceId"], |id| id.parse().ok().map(Selector::Instance)),
         // It names neither instance nor interface, only an attachment that no longer exists.
         "DetachNetworkInterface" => ParsedEvent::reconcile([Selector::Unattached]),
         "CreateTrafficMirrorSession" => call

@@ -42,7 +42,9 @@ impl Parser<'_> {
         let message = record.get("messageId").and_then(Value::as_str).map(str::to_owned);
         let event = match SqsMessage::deserialize(record) {
             Err(error) => ParsedEvent::unreadable(format!("not an SQS message: {error}")),
-            Ok(SqsMessage { body: None, .. }) => ParsedEvent::unreadable("an SQS message without a body"),
+            Ok(SqsMessage { body: None, .. }) => {
+                ParsedEvent::unreadable("an SQS message without a body")
+            }
             Ok(SqsMessage { body: Some(body), .. }) => match serde_json::from_str(&body) {
                 Ok(body) => self.body(body),
                 Err(error) => ParsedEvent::unreadable(format!("the body is not JSON: {error}")),
@@ -86,9 +88,10 @@ impl Parser<'_> {
             "AWS API Call via CloudTrail" => cloudtrail::parse(detail, self.own),
             "Config Rules Compliance Change" => compliance_change(detail),
             "Scheduled Event" => ParsedEvent::reconcile([Selector::Sweep]),
-            other => {
-                ParsedEvent::Ignored(format!("events of type {} are not for automirror", quote(other)))
-            }
+            other => ParsedEvent::Ignored(format!(
+                "events of type {} are not for automirror",
+                quote(other)
+            )),
         }
     }
 

@@ -60,10 +60,7 @@ pub(crate) async fn instances(
         .await
 }
 
-pub(crate) async fn sessions(
-    client: &Client,
-    query: &Query,
-) -> Result<Vec<Session>, ObserveError> {
+pub(crate) async fn sessions(client: &Client, query: &Query) -> Result<Vec<Session>, ObserveError> {
     query
         .read(|filter| {
             let request = client.describe_traffic_mirror_sessions().set_filters(filter);
@@ -100,9 +97,7 @@ pub(crate) async fn unattached(
     query: &Query,
 ) -> Result<Vec<Source>, ObserveError> {
     let convert = |item: &_| convert::unattached(item, |key| policy.reads_tag(key));
-    query
-        .read(|filter| network_interfaces(client, filter.unwrap_or_default(), convert))
-        .await
+    query.read(|filter| network_interfaces(client, filter.unwrap_or_default(), convert)).await
 }
 
 /// The interfaces on instances of the account that a service manages, with that service.

@@ -93,11 +93,7 @@ pub(crate) fn instance(
 }
 
 /// Tags in the order of their keys.
-fn tags(
-    items: &[ec2::Tag],
-    reads: impl Fn(&str) -> bool,
-    interner: &mut Interner,
-) -> Vec<Tag> {
+fn tags(items: &[ec2::Tag], reads: impl Fn(&str) -> bool, interner: &mut Interner) -> Vec<Tag> {
     let items = items.iter().filter_map(|tag| Some((tag.key()?, tag.value())));
     let mut tags: Vec<_> = items
         .filter(|(key, _)| reads(key))

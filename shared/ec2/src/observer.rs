@@ -137,8 +137,8 @@ impl Observer<'_> {
 
     /// The interfaces with an owned session.
     fn mirrored<'s>(&self, sessions: &'s [Session]) -> BTreeSet<&'s InterfaceId> {
-        let owner = &self.policy.owner;
-        let owned = sessions.iter().filter(|session| session.is_owned_by(owner, self.account));
+        let is_owned = |it: &&Session| it.is_owned_by(&self.policy.owner, self.account);
+        let owned = sessions.iter().filter(is_owned);
         owned.map(|session| &session.interface).collect()
     }
 

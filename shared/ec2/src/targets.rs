@@ -9,9 +9,7 @@ use aws_sdk_ec2::types::{TrafficMirrorTarget, TrafficMirrorTargetType};
 use shared::{
     id::{InterfaceId, TargetId},
     number::PacketLength,
-    observed::{
-        Capacity, Endpoint, Location, Source, Target, TargetState,
-    },
+    observed::{Capacity, Endpoint, Location, Source, Target, TargetState},
     plan::eligibility::interface_capacity,
 };
 
