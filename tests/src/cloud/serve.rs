@@ -50,9 +50,9 @@ mod tests {
     use std::time::Duration;
 
     use super::super::{Cloud, Options};
-    use crate::call::{Outcome, count};
-    use crate::fault::{Fault, Kind};
-    use crate::world::{Caller, Instance, Query, RunInstances};
+    use crate::aws::ec2::{Caller, Instance, Query, RunInstances};
+    use crate::cloud::call::{Outcome, count};
+    use crate::cloud::fault::{Fault, Kind};
 
     const RUN: &str = "RunInstances&MinCount=1&MaxCount=1";
 

@@ -7,11 +7,10 @@ use axum::http::{HeaderMap, Uri, header};
 use serde_json::{Map, Value};
 
 use super::Shared;
-use crate::config::api;
-use crate::ec2;
-use crate::fault::Kind;
-use crate::iam::{self, Asked, Authorization, Decision};
-use crate::world::{Caller, Refusal, World};
+use crate::aws::config;
+use crate::aws::ec2::{self, Caller, Refusal, World};
+use crate::aws::iam::{self, Asked, Authorization, Decision};
+use crate::cloud::fault::Kind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -58,7 +57,7 @@ impl Request {
         match self.service {
             Service::Ec2 => {
                 let is_stale = fault == Some(&Kind::StaleRead);
-                ec2::answer(&mut world, caller, &self.parameters, is_stale)
+                ec2::wire::answer(&mut world, caller, &self.parameters, is_stale)
             }
             Service::Config => {
                 let failing = match fault {
@@ -66,8 +65,8 @@ impl Request {
                     _ => 0,
                 };
                 let (action, body) = (&self.action, &self.body);
-                let request = api::Request { caller, action, body, failing };
-                api::answer(&mut world, &mut shared.config(), &request)
+                let request = config::wire::Request { caller, action, body, failing };
+                config::wire::answer(&mut world, &mut shared.config(), &request)
             }
         }
     }
@@ -145,8 +144,8 @@ impl Service {
     /// The body of an error response.
     pub(super) fn refuse(self, refusal: &Refusal) -> String {
         match self {
-            Self::Ec2 => ec2::refuse(refusal),
-            Self::Config => api::refuse(refusal),
+            Self::Ec2 => ec2::wire::refuse(refusal),
+            Self::Config => config::wire::refuse(refusal),
         }
     }
 
@@ -178,9 +177,9 @@ mod tests {
     use serde_json::json;
 
     use super::super::{Cloud, Options};
-    use crate::call::Outcome;
-    use crate::config::PutRule;
-    use crate::fault::{Fault, Kind};
+    use crate::aws::config::PutRule;
+    use crate::cloud::call::Outcome;
+    use crate::cloud::fault::{Fault, Kind};
 
     const SIGNED: &str = "authorization: AWS4-HMAC-SHA256 Credential=111122223333/20260101/us-east-1/config/aws4_request\r\n";
 

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{role, start};
 use crate::{
-    binary::binary,
+    aws::config::{PutRule, ResourceKey, Verdict},
     cloud::Cloud,
-    config::{PutRule, ResourceKey, Verdict},
-    function::{Answer, Function, Invocation, InvokeError},
+    lambda::binary::binary,
+    lambda::{Answer, Function, Invocation, InvokeError},
 };
 
 /// Lambda tries an asynchronous invocation twice more.
@@ -130,12 +130,12 @@ mod tests {
 
     use super::super::Deployment;
     use super::*;
-    use crate::call::count;
+    use crate::aws::config::Compliance;
+    use crate::aws::ec2::{Caller, RunInstances, Tags};
+    use crate::aws::sqs::Queue;
     use crate::cloud::Options;
-    use crate::config::Compliance;
-    use crate::function::tests::start;
-    use crate::queue::Queue;
-    use crate::world::{Caller, RunInstances, Tags};
+    use crate::cloud::call::count;
+    use crate::lambda::tests::start;
 
     /// A cloud with a rule whose function finds fault with everything that is there, and with a
     /// worker that does nothing.

@@ -1,12 +1,12 @@
 //! Every line of the decision, carried out by the real binary.
 
 use local_cloud::{
-    call::Outcome,
-    fault::{Fault, Kind},
-    world::{
+    aws::ec2::{
         Caller, CreateInterface, Direction, Endpoint, Field, IPV6_ONLY, LaunchInterface,
         ModifySession, RunInstances, SECOND_VPC, Session, State, Tags,
     },
+    cloud::call::Outcome,
+    cloud::fault::{Fault, Kind},
 };
 
 use crate::stage::{
@@ -221,7 +221,7 @@ async fn sessions_of_other_accounts_on_a_shared_target_take_room() {
     let theirs = stage.world().run_instances(&stranger(), &RunInstances { count: 9, ..tagged() });
     let filter = stage.world().create_filter(&stranger(), None, Tags::new()).unwrap();
     for instance in theirs.unwrap() {
-        let request = local_cloud::world::CreateSession {
+        let request = local_cloud::aws::ec2::CreateSession {
             interface: stage.interface(&instance),
             target: target.clone(),
             filter: filter.clone(),
@@ -506,7 +506,7 @@ async fn a_session_of_another_account_on_our_target_is_not_taken_for_ours() {
     stage.world().share_target(&stage.target, "222222222222");
     let theirs = stage.world().run_instances(&member, &tagged()).unwrap().remove(0);
     let filter = stage.world().create_filter(&member, None, Tags::new()).unwrap();
-    let request = local_cloud::world::CreateSession {
+    let request = local_cloud::aws::ec2::CreateSession {
         interface: stage.interface(&theirs),
         target: stage.target.clone(),
         filter,
