@@ -214,13 +214,6 @@ Outputs:
     }
 
     #[test]
-    fn scalars_are_of_yamls_types() {
-        gives("[1, 1.5, true, null, text, '1', 0123, 2012-10-17]", &{
-            json!([1, 1.5, true, null, "text", "1", "0123", "2012-10-17"])
-        });
-    }
-
-    #[test]
     fn functions_give_what_cloudformation_gives() {
         gives("!Ref Ids", &json!("a,b"));
         gives("!Ref Size", &json!("128"));
@@ -255,37 +248,6 @@ Outputs:
     }
 
     #[test]
-    fn resources_have_names_and_arns_of_their_type() {
-        let name = "stack-Queue-E4BAFE3564C9";
-        gives("!GetAtt Queue.QueueName", &json!(name));
-        gives("!GetAtt Queue.Arn", &json!(format!("arn:aws:sqs:us-east-1:111122223333:{name}")));
-        let url = format!("https://sqs.us-east-1.amazonaws.com/111122223333/{name}");
-        gives("!Ref Queue", &json!(url));
-        for (expression, start) in [
-            ("!Ref Role", "stack-Role-"),
-            ("!GetAtt Role.Arn", "arn:aws:iam::111122223333:role/stack-Role-"),
-            ("!Ref Filter", "tmf-0"),
-            ("!Ref LogGroup", "stack-LogGroup-"),
-            ("!Sub '${LogGroup.Arn}'", "arn:aws:logs:us-east-1:111122223333:log-group:stack-Log"),
-            ("!Ref Topic", "arn:aws:sns:us-east-1:111122223333:stack-Topic-"),
-            ("{Fn::GetAtt: [Queue, Arn]}", "arn:aws:sqs:us-east-1:111122223333:stack-Queue-"),
-        ] {
-            let value = value(expression).unwrap();
-            assert!(value.as_str().unwrap().starts_with(start), "{expression}: {value}");
-        }
-    }
-
-    #[test]
-    fn the_place_can_be_chosen() {
-        let given =
-            [("AWS::Region", "eu-west-1"), ("AWS::Partition", "p"), ("AWS::AccountId", "1")];
-        let arn = value_with("!GetAtt Topic.TopicName", &given).unwrap();
-        assert!(arn.as_str().unwrap().starts_with("stack-Topic-"));
-        let arn = value_with("!Ref Topic", &given).unwrap();
-        assert!(arn.as_str().unwrap().starts_with("arn:p:sns:eu-west-1:1:stack-"), "{arn}");
-    }
-
-    #[test]
     fn what_is_not_known_is_named() {
         fails("!Ref Unicorn", "Unicorn");
         fails("!GetAtt Unicorn.Arn", "Unicorn");
@@ -297,24 +259,6 @@ Outputs:
         fails("!Select [2, !Ref Names]", "2");
         fails("!Cidr [1, 2]", "Fn::Cidr is not known");
         fails("!Join ['-']", "Fn::Join");
-    }
-
-    #[test]
-    fn parameters_must_exist_and_fit() {
-        let err = |given: &[(&str, &str)]| value_with("1", given).unwrap_err().to_string();
-        assert_eq!(err(&[("Unicorn", "")]), "there is no parameter Unicorn");
-        assert_eq!(err(&[("Size", "1")]), "the parameter Size is one of 128, 256, not 1");
-        assert_eq!(err(&[("Ids", "1"), ("Ids", "2")]), "the parameter Ids is given twice");
-        let template = Template::parse("Parameters: {Must: {Type: String}}").unwrap();
-        let err = template.resolve(&[]).unwrap_err().to_string();
-        assert_eq!(err, "the parameter Must is not given");
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_refused() {
-        for text in ["[]", "a: [", "a: 1\na: 2", "a: &x 1\nb: *x", "null: 1", "a: 1\n---\nb: 2"] {
-            assert!(Template::parse(text).is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod rule;
 mod time;
 pub(crate) mod wire;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 pub use details::DetailsQuery;
 pub use evaluation::{Compliance, Evaluation, PutEvaluations, Verdict};
@@ -40,10 +40,6 @@ pub struct Config {
     pub region: String,
     /// Whether the recorder is on: without it only scheduled messages reach the rules.
     pub recording: bool,
-    /// Only these are recorded; AWS does not say in which Regions it can record sessions.
-    pub recorded_types: BTreeSet<String>,
-    /// How many rounds an item takes from its capture to the rules, while the world goes on.
-    pub delay: u64,
     /// An item of more bytes is only summed up for the rules: 0 for every item.
     pub item_limit: usize,
     /// The most rows a page may have, whatever was asked for: AWS may return fewer than the limit
@@ -54,7 +50,6 @@ pub struct Config {
     history: BTreeMap<ResourceKey, Vec<Item>>,
     pending: Vec<Pending>,
     tokens: HashMap<String, Token>,
-    round: u64,
     latest: Time,
     made: u64,
 }
@@ -65,8 +60,6 @@ impl Default for Config {
             account: DEFAULT_ACCOUNT.to_owned(),
             region: "us-east-1".to_owned(),
             recording: true,
-            recorded_types: [INSTANCE, SESSION].map(str::to_owned).into(),
-            delay: 0,
             // What Lambda takes as an event of an asynchronous invocation.
             item_limit: 256 * 1024,
             max_page: None,
@@ -75,7 +68,6 @@ impl Default for Config {
             history: BTreeMap::new(),
             pending: Vec::new(),
             tokens: HashMap::new(),
-            round: 0,
             latest: Time::default(),
             made: 0,
         }

@@ -156,22 +156,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_no_more_than_asked_and_the_oldest_first() {
-        let mut queue = queue_of(3);
-        assert_eq!(bodies(&queue.take_batch(2)), ["0", "1"]);
-        assert_eq!(bodies(&queue.take_batch(2)), ["2"]);
-        assert!(queue.take_batch(2).is_empty());
-    }
-
-    #[test]
-    fn a_success_deletes_the_batch() {
-        let mut queue = queue_of(2);
-        let batch = queue.take_batch(10);
-        queue.settle(batch, Ok(&Answer::Response(json!({"batchItemFailures": []}))));
-        assert!(queue.is_empty() && queue.dead_letters().is_empty());
-    }
-
-    #[test]
     fn only_the_listed_messages_come_again_in_the_next_round() {
         let mut queue = queue_of(3);
         let batch = queue.take_batch(10);
@@ -189,19 +173,6 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_always_fails_becomes_a_dead_letter() {
-        let mut queue = queue_of(1).with_max_receive_count(3);
-        for round in 1..=3 {
-            let batch = queue.take_batch(10);
-            assert_eq!(batch.messages[0].receive_count, round);
-            queue.settle(batch, Err(&InvokeError::TimedOut { log: Vec::new() }));
-            queue.next_round();
-        }
-        assert!(queue.is_empty());
-        assert_eq!(queue.dead_letters()[0].body, "0");
-    }
-
-    #[test]
     fn each_copy_of_a_duplicated_event_is_a_message_of_its_own() {
         let faults = EventFaults { duplicate_per_mille: 1000, ..EventFaults::default() };
         let mut queue = Queue::new(faults);
@@ -209,19 +180,6 @@ mod tests {
         let batch = queue.take_batch(10);
         assert_eq!(bodies(&batch), [r#"{"id":"e-1"}"#, r#"{"id":"e-1"}"#]);
         assert_ne!(batch.messages[0].id, batch.messages[1].id);
-    }
-
-    #[test]
-    fn a_delayed_event_waits_for_a_later_round() {
-        let faults = EventFaults { delay_per_mille: 1000, ..EventFaults::default() };
-        let mut queue = Queue::new(faults);
-        queue.push_raw("late");
-        assert!(queue.take_batch(10).is_empty());
-        assert_eq!(queue.len(), 1);
-        for _ in 0..3 {
-            queue.next_round();
-        }
-        assert_eq!(bodies(&queue.take_batch(10)), ["late"]);
     }
 
     fn queue_of(messages: usize) -> Queue {

@@ -199,6 +199,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_service_has_its_own_codes_for_the_same_faults() {
+        for (kind, ec2, config) in [
+            (Kind::Throttle, (503, "RequestLimitExceeded"), (400, "ThrottlingException")),
+            (Kind::ServerError, (500, "InternalError"), (500, "InternalFailure")),
+            (Kind::Unavailable, (503, "Unavailable"), (503, "ServiceUnavailable")),
+        ] {
+            for (service, (status, code)) in [(Service::Ec2, ec2), (Service::Config, config)] {
+                let (found, refusal) = kind.refusal(service).unwrap();
+                assert_eq!((found, refusal.code.as_str()), (status, code));
+            }
+        }
+    }
+
+    #[test]
     fn a_fault_passes_skips_strikes_its_hits_and_is_spent() {
         let faults = Faults::new(0);
         faults.add(Fault { skip: 1, hits: Some(2), ..Fault::new("RunInstances", Kind::Throttle) });

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A runtime client for the tests: it does what the event says, or what START says."""
+"""A runtime client for the tests: it does what the event says."""
 
 import json
 import os
@@ -14,7 +14,7 @@ def post(path, body):
     urllib.request.urlopen(f"{API}/{path}", data=body).close()
 
 
-def work(request_id, headers, payload):
+def work(request_id, payload):
     event = json.loads(payload)
     for line in event.get("print", []):
         print(line, flush=True)
@@ -29,18 +29,6 @@ def work(request_id, headers, payload):
             post(f"invocation/{request_id}/response", b"null")
         case "echo":
             post(f"invocation/{request_id}/response", payload)
-        case "headers":
-            post(f"invocation/{request_id}/response", json.dumps(dict(headers)).encode())
-        case "answer":
-            post(f"invocation/{request_id}/response", event["body"].encode())
-        case "fail":
-            error = {"errorType": "Oops", "errorMessage": event["message"], "stackTrace": []}
-            post(f"invocation/{request_id}/error", json.dumps(error).encode())
-        case "answer another":
-            try:
-                post("invocation/00000000-0000-4000-8000-ffffffffffff/response", b"{}")
-            except urllib.error.HTTPError as refusal:
-                post(f"invocation/{request_id}/response", str(refusal.code).encode())
         case "crash":
             sys.stdout.write("half a line")
             sys.stdout.flush()
@@ -53,14 +41,6 @@ def work(request_id, headers, payload):
 
 
 print("starting", flush=True)
-match os.environ.get("START"):
-    case "exit":
-        sys.exit(7)
-    case "report":
-        post("init/error", b'{"errorType": "Runtime.NoSetting", "errorMessage": "MIRROR_TARGET"}')
-        sys.exit(1)
-
 while True:
     with urllib.request.urlopen(f"{API}/invocation/next") as response:
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        work(headers["lambda-runtime-aws-request-id"], headers, response.read())
+        work(response.headers["Lambda-Runtime-Aws-Request-Id"], response.read())

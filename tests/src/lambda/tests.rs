@@ -4,51 +4,12 @@
 use std::env;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::*;
-
-#[tokio::test]
-async fn echoes_one_event_after_the_other_in_one_process() {
-    let function = start(&[]).await;
-    for number in 0..3 {
-        let event = json!({"do": "echo", "number": number});
-        assert_eq!(invoke(&function, &event).await.answer, Answer::Response(event));
-    }
-    assert_eq!(function.log(), [text("starting")]);
-    assert!(function.init_time() > Duration::ZERO);
-}
-
-#[tokio::test]
-async fn concurrent_invocations_queue() {
-    let function = start(&[]).await;
-    let events: Vec<Value> =
-        (0..10).map(|n| json!({"do": "echo", "print": [n.to_string()]})).collect();
-    let invocations = join_all(events.iter().map(|event| invoke(&function, event))).await;
-    for (number, invocation) in invocations.into_iter().enumerate() {
-        assert_eq!(invocation.log, [text(&number.to_string())]);
-    }
-}
-
-#[tokio::test]
-async fn an_event_comes_with_lambdas_headers() {
-    let function = start(&[]).await;
-    let invocation = invoke(&function, &json!({"do": "headers"})).await;
-    let Answer::Response(headers) = invocation.answer else { panic!("{:?}", invocation.answer) };
-    assert_eq!(headers["lambda-runtime-aws-request-id"], invocation.request_id);
-    assert_eq!(
-        headers["lambda-runtime-invoked-function-arn"],
-        "arn:aws:lambda:us-east-1:111122223333:function:fake_runtime.py"
-    );
-    let deadline: u128 = headers["lambda-runtime-deadline-ms"].as_str().unwrap().parse().unwrap();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
-    assert!(deadline > now);
-    assert!(headers["lambda-runtime-trace-id"].as_str().unwrap().starts_with("Root=1-"));
-}
 
 /// `env` prints what it was given and ends, so its log is the environment.
 #[tokio::test]
@@ -83,29 +44,6 @@ async fn the_environment_is_lambdas_and_the_callers_and_nothing_of_ours() {
     );
 }
 
-#[tokio::test]
-async fn answers_are_told_apart() {
-    let function = start(&[]).await;
-    let cases = [
-        ("", Answer::Response(Value::Null)),
-        ("null", Answer::Response(Value::Null)),
-        ("{", Answer::NotJson("{".to_owned())),
-    ];
-    for (body, answer) in cases {
-        assert_eq!(invoke(&function, &json!({"do": "answer", "body": body})).await.answer, answer);
-    }
-    let failed = invoke(&function, &json!({"do": "fail", "message": "no target"})).await;
-    let Answer::Error(error) = failed.answer else { panic!("{:?}", failed.answer) };
-    assert_eq!((error.error_type.as_str(), error.error_message.as_str()), ("Oops", "no target"));
-}
-
-#[tokio::test]
-async fn an_answer_to_another_request_is_refused() {
-    let function = start(&[]).await;
-    let answer = invoke(&function, &json!({"do": "answer another"})).await.answer;
-    assert_eq!(answer, Answer::Response(json!(400)));
-}
-
 /// More lines than a pipe holds, from both streams, in many invocations: none is lost, none comes
 /// with the wrong one.
 #[tokio::test]
@@ -136,14 +74,6 @@ async fn a_crash_ends_the_invocation_and_the_next_starts_cold() {
     invoke(&function, &json!({"do": "echo"})).await;
     let all = ["starting", "soon", "half a line", "starting"].map(text);
     assert_eq!(function.log(), all);
-}
-
-/// What is not JSON reaches the process as it is; this one ends with a Python traceback.
-#[tokio::test]
-async fn a_payload_is_bytes() {
-    let function = start(&[]).await;
-    let err = function.invoke(b"\xff{").await.unwrap_err();
-    assert!(err.log().iter().any(|line| line.to_string().contains("UnicodeDecodeError")), "{err}");
 }
 
 #[tokio::test]
@@ -192,30 +122,6 @@ async fn an_invocation_given_up_takes_its_process_with_it() {
     assert!(timeout(Duration::ZERO, function.invoke(event.as_bytes())).await.is_err());
     let event = json!({"do": "echo"});
     assert_eq!(invoke(&function, &event).await.answer, Answer::Response(event));
-}
-
-#[tokio::test]
-async fn a_process_that_ends_before_its_first_event_fails_the_start() {
-    let err = Function::start(options(&[("START", "exit")])).await.unwrap_err();
-    match err.downcast_ref() {
-        Some(InvokeError::InitFailed { status, log }) => {
-            assert_eq!(status.code(), Some(7));
-            assert_eq!(log, &[text("starting")]);
-        }
-        _ => panic!("{err:#}"),
-    }
-}
-
-#[tokio::test]
-async fn an_error_reported_while_starting_is_in_the_log() {
-    let err = Function::start(options(&[("START", "report")])).await.unwrap_err();
-    assert!(err.to_string().contains("Runtime.NoSetting"), "{err:#}");
-}
-
-#[tokio::test]
-async fn a_binary_that_is_not_there_is_named() {
-    let err = Function::start(FunctionOptions::new("/nowhere/automirror")).await.unwrap_err();
-    assert_eq!(err.to_string(), "could not start /nowhere/automirror");
 }
 
 pub(crate) async fn start(env: &[(&str, &str)]) -> Function {

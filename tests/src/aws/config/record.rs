@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{
-    Config, INSTANCE, Item, ResourceKey, SESSION, Status, Time, configuration, invocation::Pending,
-};
+use super::{Config, Item, ResourceKey, Status, Time, configuration, invocation::Pending};
 use crate::aws::ec2::{Instance, Interface, Session, State, Tags, World};
 
 /// The resources as they were captured last. What is deleted is not in it.
@@ -20,12 +18,10 @@ impl Config {
     /// A round of the recorder: captures what is new, changed or gone since the last one, whoever
     /// did it and however.
     pub fn record(&mut self, world: &World) {
-        self.round += 1;
         for change in self.changes(world) {
             let item = self.capture(world, change);
-            let due = self.round + self.delay;
             for rule in self.rules.values().filter(|rule| rule.covers(&item.key)) {
-                self.pending.push(Pending { due, rule: rule.name.clone(), item: item.clone() });
+                self.pending.push(Pending { rule: rule.name.clone(), item: item.clone() });
             }
             self.history.entry(item.key.clone()).or_default().push(item);
         }
@@ -40,17 +36,11 @@ impl Config {
     /// order, the instances first.
     fn changes(&self, world: &World) -> Vec<(ResourceKey, Status)> {
         let mut changes = Vec::new();
-        if self.records(INSTANCE) {
+        if self.recording {
             self.changes_of_instances(world, &mut changes);
-        }
-        if self.records(SESSION) {
             self.changes_of_sessions(world, &mut changes);
         }
         changes
-    }
-
-    fn records(&self, resource_type: &str) -> bool {
-        self.recording && self.recorded_types.contains(resource_type)
     }
 
     fn changes_of_instances(&self, world: &World, changes: &mut Vec<(ResourceKey, Status)>) {
@@ -131,153 +121,35 @@ fn attached<'a>(world: &'a World, instance: &'a Instance) -> impl Iterator<Item 
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
-    use super::super::HistoryQuery;
     use super::*;
-    use crate::aws::ec2::{
-        Caller, CreateInterface, CreateSession, Endpoint, ModifySession, RunInstances,
-    };
-
-    struct Stage {
-        world: World,
-        config: Config,
-        alice: Caller,
-        instance: String,
-    }
-
-    impl Stage {
-        fn new() -> Self {
-            let (mut world, alice) = (World::default(), Caller::default());
-            let instance = world.run_instances(&alice, &m5()).unwrap().remove(0);
-            world.tick();
-            let mut config = Config::default();
-            config.record(&world);
-            Self { world, config, alice, instance }
-        }
-
-        fn mirror(&mut self) -> Session {
-            let balancer = Endpoint::NetworkLoadBalancer("arn:aws:balancer".to_owned());
-            let target =
-                self.world.create_target(&self.alice, balancer, None, Tags::new()).unwrap();
-            let filter = self.world.create_filter(&self.alice, None, Tags::new()).unwrap();
-            let interface = self.world.instance(&self.instance).unwrap().interfaces[0].clone();
-            let number = Some(1);
-            let wish =
-                CreateSession { interface, target, filter, number, ..CreateSession::default() };
-            self.world.create_session(&self.alice, &wish).unwrap()
-        }
-
-        /// What the next round captures.
-        fn record(&mut self) -> Vec<Item> {
-            let before = self.items();
-            self.config.record(&self.world);
-            let mut after = self.items();
-            after.retain(|item| !before.contains(item));
-            after
-        }
-
-        fn items(&self) -> Vec<Item> {
-            self.config.history.values().flatten().cloned().collect()
-        }
-    }
-
-    fn m5() -> RunInstances {
-        RunInstances { instance_type: "m5.large".to_owned(), ..RunInstances::default() }
-    }
+    use crate::aws::ec2::{Caller, RunInstances};
 
     #[test]
-    fn an_instance_is_recorded_when_it_appears_changes_and_ends_and_not_between() {
-        let mut stage = Stage::new();
-        let id = stage.instance.clone();
-        let key = ResourceKey::instance(&id);
-        assert_eq!(stage.items()[0].status, Status::ResourceDiscovered);
-        assert!(stage.record().is_empty());
-
+    fn an_instance_is_recorded_when_it_appears_changes_and_ends_while_the_recorder_is_on() {
+        let (mut world, alice) = (World::default(), Caller::default());
+        let ids = world.run_instances(&alice, &RunInstances::default()).unwrap();
+        world.run_instances(&Caller::user("444455556666"), &RunInstances::default()).unwrap();
+        let mut config = Config::default();
+        let record = |world: &World, config: &mut Config| {
+            let known = config.history.values().map(Vec::len).sum::<usize>();
+            config.record(world);
+            let items = config.history.get(&ResourceKey::instance(&ids[0])).cloned();
+            let is_new = config.history.values().map(Vec::len).sum::<usize>() > known;
+            items.unwrap_or_default().last().filter(|_| is_new).map(|item| item.status)
+        };
+        config.recording = false;
+        assert_eq!(record(&world, &mut config), None, "the recorder is off");
+        config.recording = true;
+        assert_eq!(record(&world, &mut config), Some(Status::ResourceDiscovered));
+        assert_eq!(record(&world, &mut config), None, "nothing changed");
         let tags = Tags::from([("Mirror".to_owned(), "True".to_owned())]);
-        stage.world.create_tags(&stage.alice, std::slice::from_ref(&id), &tags).unwrap();
-        let items = stage.record();
-        assert_eq!((&items[0].key, items[0].status, &items[0].tags), (&key, Status::Ok, &tags));
-
-        let spare =
-            stage.world.create_interface(&stage.alice, &CreateInterface::default()).unwrap();
-        stage.world.attach_interface(&stage.alice, &spare, &id, 1).unwrap();
-        let interfaces = &stage.record()[0].configuration["networkInterfaces"];
-        assert_eq!(interfaces[1]["networkInterfaceId"], spare.as_str());
-        assert_eq!(interfaces[1]["attachment"]["deviceIndex"], 1);
-
-        let ids = [id];
-        stage.world.stop_instances(&stage.alice, &ids).unwrap();
-        let stopping = json!({ "code": 64, "name": "stopping" });
-        assert_eq!(stage.record()[0].configuration["state"], stopping);
-        stage.world.terminate_instances(&stage.alice, &ids).unwrap();
-        assert_eq!(stage.record()[0].status, Status::Ok);
-        stage.world.tick();
-        let items = stage.record();
-        assert_eq!((items.len(), items[0].status), (1, Status::ResourceDeleted));
-        assert!(items[0].configuration.is_null() && items[0].tags.is_empty());
-        assert!(stage.record().is_empty());
-    }
-
-    #[test]
-    fn a_session_is_recorded_in_pascal_case_and_its_end_with_its_interface_too() {
-        let mut stage = Stage::new();
-        let session = stage.mirror();
-        let items = stage.record();
-        assert_eq!((items.len(), items[0].status), (1, Status::ResourceDiscovered));
-        assert_eq!(
-            items[0].configuration,
-            json!({
-                "Id": session.id,
-                "NetworkInterfaceId": session.interface,
-                "TrafficMirrorTargetId": session.target,
-                "TrafficMirrorFilterId": session.filter,
-                "SessionNumber": 1,
-                "PacketLength": 8500,
-                "VirtualNetworkId": session.vni,
-            })
-        );
-        let id = session.id.clone();
-        let request = ModifySession { session: id, number: Some(2), ..ModifySession::default() };
-        stage.world.modify_session(&stage.alice, &request).unwrap();
-        assert_eq!(stage.record()[0].status, Status::Ok);
-
-        stage.world.terminate_instances(&stage.alice, &[stage.instance.clone()]).unwrap();
-        stage.world.tick();
-        let gone: Vec<_> = stage.record().into_iter().map(|i| (i.key.id, i.status)).collect();
-        let deleted = Status::ResourceDeleted;
-        assert_eq!(gone, [(stage.instance.clone(), deleted), (session.id.clone(), deleted)]);
-        // Where it was is in its history.
-        let query = HistoryQuery::new(ResourceKey::session(&session.id));
-        let (items, _) = stage.config.resource_history(&query).unwrap();
-        assert_eq!(items[1].configuration["NetworkInterfaceId"], session.interface.as_str());
-    }
-
-    #[test]
-    fn what_belongs_to_others_or_is_switched_off_is_not_recorded() {
-        let mut stage = Stage::new();
-        stage.world.run_instances(&Caller::user("444455556666"), &m5()).unwrap();
-        assert!(stage.record().is_empty());
-        stage.config.recorded_types.remove(SESSION);
-        stage.mirror();
-        assert!(stage.record().is_empty());
-        stage.config.recording = false;
-        stage.world.run_instances(&stage.alice, &m5()).unwrap();
-        assert!(stage.record().is_empty());
-        // Switched on again, the recorder finds what it missed.
-        stage.config.recording = true;
-        assert_eq!(stage.record().len(), 1);
-        assert!(stage.config.is_settled(&stage.world));
-    }
-
-    #[test]
-    fn no_two_captures_have_the_same_time() {
-        let mut stage = Stage::new();
-        stage.world.run_instances(&stage.alice, &RunInstances { count: 5, ..m5() }).unwrap();
-        stage.record();
-        let mut times: Vec<_> = stage.items().into_iter().map(|item| item.captured).collect();
-        times.sort_unstable();
-        times.dedup();
-        assert_eq!(times.len(), 6);
+        world.create_tags(&alice, &ids, &tags).unwrap();
+        assert_eq!(record(&world, &mut config), Some(Status::Ok));
+        world.terminate_instances(&alice, &ids).unwrap();
+        assert_eq!(record(&world, &mut config), Some(Status::Ok));
+        world.tick();
+        assert_eq!(record(&world, &mut config), Some(Status::ResourceDeleted));
+        assert_eq!(record(&world, &mut config), None, "EC2 shows it for a while yet");
+        assert!(config.is_settled(&world) && config.history.len() == 1);
     }
 }

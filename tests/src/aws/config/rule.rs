@@ -87,9 +87,8 @@ impl Config {
         };
         let current = self.history.values().filter_map(|items| items.last());
         let known = current.filter(|item| rule.covers(&item.key));
-        let due = self.round + self.delay;
         for item in known.filter(|item| item.status != Status::ResourceDeleted) {
-            self.pending.push(Pending { due, rule: rule.name.clone(), item: item.clone() });
+            self.pending.push(Pending { rule: rule.name.clone(), item: item.clone() });
         }
         self.rules.insert(rule.name.clone(), rule);
         Ok(())
@@ -107,59 +106,4 @@ impl Config {
 
 pub(super) fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new("InvalidParameterValueException", message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::aws::ec2::{Caller, RunInstances, World};
-
-    #[test]
-    fn names_and_parameters_are_held_to_their_length() {
-        let mut config = Config::default();
-        let code = |config: &mut Config, rule: &PutRule| config.put_rule(rule).unwrap_err().code;
-        for name in [String::new(), "x".repeat(129)] {
-            assert_eq!(code(&mut config, &PutRule::new(&name)), "InvalidParameterValueException");
-        }
-        let mut rule = PutRule::new("mirroring");
-        // The JSON around the value counts too.
-        rule.parameters.insert("scope".to_owned(), "x".repeat(1024 - 12));
-        config.put_rule(&rule).unwrap();
-        rule.parameters.insert("scope".to_owned(), "x".repeat(1024 - 11));
-        assert_eq!(code(&mut config, &rule), "InvalidParameterValueException");
-    }
-
-    #[test]
-    fn a_rule_keeps_its_identity_when_it_is_put_again() {
-        let mut config = Config::default();
-        config.put_rule(&PutRule::new("mirroring")).unwrap();
-        config.put_rule(&PutRule::new("other")).unwrap();
-        let before = config.rule("mirroring").unwrap().clone();
-        assert_eq!(
-            before.arn,
-            format!("arn:aws:config:us-east-1:111122223333:config-rule/{}", before.id)
-        );
-        assert_ne!(before.id, config.rule("other").unwrap().id);
-        config.put_rule(&PutRule { scope: [].into(), ..PutRule::new("mirroring") }).unwrap();
-        let after = config.rule("mirroring").unwrap();
-        assert_eq!((&after.id, after.scope.len()), (&before.id, 0));
-        config.delete_rule("mirroring").unwrap();
-        assert_eq!(config.delete_rule("mirroring").unwrap_err().code, "NoSuchConfigRuleException");
-    }
-
-    #[test]
-    fn a_new_rule_is_told_of_what_is_there() {
-        let (mut world, alice) = (World::default(), Caller::default());
-        let request = RunInstances { count: 2, ..RunInstances::default() };
-        let ids = world.run_instances(&alice, &request).unwrap();
-        let mut config = Config::default();
-        config.record(&world);
-        config.record(&world);
-        assert!(config.take_invocations(&world).is_empty());
-        world.terminate_instances(&alice, &ids[..1]).unwrap();
-        world.tick();
-        config.record(&world);
-        config.put_rule(&PutRule::new("mirroring")).unwrap();
-        assert_eq!(config.take_invocations(&world).len(), 1);
-    }
 }

@@ -110,39 +110,3 @@ fn write(
     };
     perform(world, caller, parameters)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::aws::ec2::{Instance, Query};
-
-    fn send(world: &mut World, pairs: &[(&str, &str)]) -> Result<String, Refusal> {
-        let version = [("Version", VERSION)];
-        let pairs = version.iter().chain(pairs);
-        let request = pairs.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        answer(world, &Caller::default(), &request, false)
-    }
-
-    #[test]
-    fn a_dry_run_checks_everything_and_changes_nothing() {
-        let mut world = World::default();
-        let run = [("Action", "RunInstances"), ("DryRun", "true"), ("MinCount", "1")];
-        let refusal = send(&mut world, &run).unwrap_err();
-        assert_eq!(refusal.code, "MissingParameter");
-        let run = [&run[..], &[("MaxCount", "1")]].concat();
-        assert_eq!(send(&mut world, &run).unwrap_err().code, "DryRunOperation");
-        let query = Query::default();
-        assert!(world.describe::<Instance>(&Caller::default(), &query).unwrap().rows.is_empty());
-        assert!(world.take_events().is_empty());
-    }
-
-    #[test]
-    fn actions_and_versions_that_do_not_exist_are_refused() {
-        let mut world = World::default();
-        let refusal = send(&mut world, &[("Action", "DescribeUnicorns")]).unwrap_err();
-        assert_eq!(refusal.code, "InvalidAction");
-        assert_eq!(send(&mut world, &[]).unwrap_err().code, "MissingAction");
-        let old = [("Action", "DescribeInstances"), ("Version", "2006-06-26")];
-        assert_eq!(send(&mut world, &old).unwrap_err().code, "NoSuchVersion");
-    }
-}

@@ -74,43 +74,11 @@ pub async fn drain(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::lambda::Answer;
+
     use crate::lambda::tests::start;
-
-    #[tokio::test]
-    async fn all_that_is_visible_goes_to_the_functions_in_turn() {
-        let functions = [start(&[]).await, start(&[]).await];
-        let mut queue = Queue::default();
-        for number in 0..5 {
-            queue.push_event(&json!({"number": number}));
-        }
-        let delivery = deliver(&mut queue, &functions.each_ref(), 2).await;
-        let sizes: Vec<usize> = delivery.batches.iter().map(|it| it.messages.len()).collect();
-        assert_eq!(sizes, [2, 2, 1]);
-        let logs = functions.each_ref().map(|function| function.log().len());
-        assert_eq!(logs, [3, 2], "each writes a line when it starts and one for each batch");
-        assert!(queue.is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_batch_that_crashes_comes_again_until_it_is_dead() {
-        let function = start(&[]).await;
-        let mut queue = Queue::default().with_max_receive_count(2);
-        queue.push_event(&json!({"do": "crash"}));
-        queue.push_event(&json!({}));
-        let rounds = drain(&mut queue, &[&function], 1, 10).await;
-
-        let outcomes: Vec<Vec<Option<&Answer>>> = rounds
-            .iter()
-            .map(|round| round.batches.iter().map(|batch| answer(&batch.outcome)).collect())
-            .collect();
-        let success = Answer::Response(Value::Null);
-        assert_eq!(outcomes, [vec![None, Some(&success)], vec![None]]);
-        assert_eq!(queue.dead_letters()[0].body, r#"{"do":"crash"}"#);
-    }
 
     #[tokio::test]
     async fn a_drain_waits_for_delayed_events_but_not_for_ever() {
@@ -122,9 +90,5 @@ mod tests {
         assert_eq!(queue.len(), 1, "still under way");
         drain(&mut queue, &[&function], 10, 10).await;
         assert!(queue.is_empty());
-    }
-
-    fn answer(outcome: &Result<Invocation, InvokeError>) -> Option<&Answer> {
-        outcome.as_ref().ok().map(|invocation| &invocation.answer)
     }
 }

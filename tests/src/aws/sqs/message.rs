@@ -64,39 +64,3 @@ impl Message {
         })
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_is_what_sqs_sends() {
-        let message = Message {
-            id: "m-1".to_owned(),
-            body: "hello".to_owned(),
-            receive_count: 2,
-            sent_in: 0,
-            first_received_in: 3,
-            visible_from: 4,
-        };
-        assert_eq!(
-            Batch { messages: vec![message] }.event(),
-            json!({"Records": [{
-                "messageId": "m-1",
-                "receiptHandle": "m-1#2",
-                "body": "hello",
-                "attributes": {
-                    "ApproximateReceiveCount": "2",
-                    "SentTimestamp": "1767225600000",
-                    "SenderId": "AIDAIENQZJOLO23YVJ4VO",
-                    "ApproximateFirstReceiveTimestamp": "1767225603000",
-                },
-                "messageAttributes": {},
-                "md5OfBody": "5d41402abc4b2a76b9719d911017c592",
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:us-east-1:111122223333:automirror",
-                "awsRegion": "us-east-1",
-            }]})
-        );
-    }
-}

@@ -70,42 +70,24 @@ mod tests {
     use crate::lambda::FunctionError;
 
     #[test]
-    fn nothing_to_report_is_a_success() {
-        let answers =
-            [json!({"batchItemFailures": []}), json!({"batchItemFailures": null}), json!({})];
-        for answer in answers.into_iter().chain([Value::Null]) {
+    fn an_answer_names_what_comes_again_and_one_that_lambda_cannot_read_fails_the_batch() {
+        let listing = |item: Value| json!({"batchItemFailures": [{"itemIdentifier": "b"}, item]});
+        let nothing = [json!(null), json!({}), json!({"batchItemFailures": null})];
+        for answer in nothing.into_iter().chain([json!({"batchItemFailures": []})]) {
             assert_eq!(verdict(&answer), Verdict::Success, "{answer}");
         }
-    }
-
-    #[test]
-    fn listed_messages_come_again() {
-        let answer = json!({"batchItemFailures": [{"itemIdentifier": "b"}]});
-        let verdict = verdict(&answer);
-        assert_eq!(["a", "b", "c"].map(|id| verdict.returns(id)), [false, true, false]);
-    }
-
-    #[test]
-    fn an_item_that_lambda_cannot_use_fails_the_batch() {
-        let items = [
-            json!({"itemIdentifier": ""}),
-            json!({"itemIdentifier": null}),
-            json!({"itemIdentifier": 1}),
-            json!({"itemIdentifier": "of another batch"}),
-            json!({"ItemIdentifier": "a"}),
-            json!({"messageId": "a"}),
-            json!("a"),
-            json!(null),
-        ];
-        for item in items {
-            let answer = json!({"batchItemFailures": [{"itemIdentifier": "a"}, item]});
-            assert_eq!(verdict(&answer), Verdict::Failure, "{answer}");
-        }
-    }
-
-    #[test]
-    fn an_answer_of_another_form_fails_the_batch() {
-        for answer in [json!("done"), json!([]), json!(true), json!({"batchItemFailures": "a"})] {
+        let listed = verdict(&listing(json!({"itemIdentifier": "c"})));
+        assert_eq!(["a", "b", "c"].map(|id| listed.returns(id)), [false, true, true]);
+        for answer in [
+            json!("done"),
+            json!([]),
+            json!({"batchItemFailures": "a"}),
+            listing(json!({"itemIdentifier": ""})),
+            listing(json!({"itemIdentifier": null})),
+            listing(json!({"itemIdentifier": "of another batch"})),
+            listing(json!({"messageId": "a"})),
+            listing(json!("a")),
+        ] {
             assert_eq!(verdict(&answer), Verdict::Failure, "{answer}");
         }
     }

@@ -89,24 +89,3 @@ fn role_and_session(principal: &str) -> Option<(&str, &str)> {
     let (role, session) = principal.strip_prefix("assumed-role/")?.split_once('/')?;
     (!role.is_empty() && !session.is_empty()).then_some((role, session))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_token_of_the_right_form_names_the_role() {
-        let caller =
-            Caller::from_credentials("444455556666", Some("assumed-role/automirror/worker-1"));
-        assert_eq!(caller.arn(), "arn:aws:sts::444455556666:assumed-role/automirror/worker-1");
-        let issuer = &caller.identity()["sessionContext"]["sessionIssuer"];
-        assert_eq!(issuer["arn"], "arn:aws:iam::444455556666:role/automirror");
-    }
-
-    #[test]
-    fn any_other_credentials_are_alice_in_the_default_account() {
-        let caller = Caller::from_credentials("AKIDEXAMPLE", Some("IQoJb3JpZ2luX2Vj"));
-        assert_eq!(caller.arn(), "arn:aws:iam::111122223333:user/alice");
-        assert_eq!(caller.identity()["type"], "IAMUser");
-    }
-}

@@ -266,26 +266,8 @@ impl Resource for Rule {
 #[cfg(test)]
 mod tests {
     use super::super::stage::Stage;
-    use super::super::{CreateSession, Query, RunInstances};
+    use super::super::{CreateSession, Query};
     use super::*;
-
-    #[test]
-    fn what_an_operator_manages_is_hidden_unless_asked_for() {
-        let mut stage = Stage::new();
-        let operator = Some("eks.amazonaws.com".to_owned());
-        let request = RunInstances { operator, ..RunInstances::default() };
-        stage.world.run_instances(&stage.alice, &request).unwrap();
-        let all = Query { include_managed: true, ..Query::default() };
-        let count = |world: &World, query: &Query| {
-            let alice = Caller::default();
-            let instances = world.describe::<Instance>(&alice, query).unwrap().rows.len();
-            (instances, world.describe::<Interface>(&alice, query).unwrap().rows.len())
-        };
-        assert_eq!(count(&stage.world, &Query::default()), (3, 3));
-        stage.world.hide_managed = true;
-        assert_eq!(count(&stage.world, &Query::default()), (2, 2));
-        assert_eq!(count(&stage.world, &all), (3, 3));
-    }
 
     #[test]
     fn an_index_finds_the_same_as_looking_at_every_row() {

@@ -81,7 +81,7 @@ pub(crate) fn timestamp(unix: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Caller, RunInstances, Tags};
+    use super::super::{Caller, RunInstances};
     use super::*;
 
     #[test]
@@ -118,28 +118,5 @@ mod tests {
                 "detail": { "instance-id": ids[0], "state": "pending" },
             })
         );
-    }
-
-    #[test]
-    fn a_tag_change_is_told_with_all_tags_and_only_if_something_changed() {
-        let (mut world, alice) = (World::default(), Caller::default());
-        let ids = world.run_instances(&alice, &RunInstances::default()).unwrap();
-        world.take_events();
-        let tags = Tags::from([("Mirror".to_owned(), "True".to_owned())]);
-        world.create_tags(&alice, &ids, &tags).unwrap();
-        world.create_tags(&alice, &ids, &tags).unwrap();
-        world.delete_tags(&alice, &ids, &[("Mirror".to_owned(), None)].into()).unwrap();
-        let details: Vec<_> =
-            world.take_events().into_iter().map(|mut event| event["detail"].take()).collect();
-        let detail = |tags: Value, version: u64| {
-            json!({
-                "changed-tag-keys": ["Mirror"],
-                "tags": tags,
-                "service": "ec2",
-                "resource-type": "instance",
-                "version": version,
-            })
-        };
-        assert_eq!(details, [detail(json!({ "Mirror": "True" }), 1), detail(json!({}), 2)]);
     }
 }

@@ -246,38 +246,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instance_is_launched_with_the_interfaces_asked_for() {
-        let (mut world, alice) = (World::default(), Caller::default());
-        let spec = |device_index| LaunchInterface { device_index, ..LaunchInterface::default() };
-        let request = RunInstances {
-            count: 2,
-            interfaces: vec![spec(1), spec(0)],
-            ..RunInstances::default()
-        };
-        let ids = world.run_instances(&alice, &request).unwrap();
-        assert_eq!(ids.len(), 2);
-        let instance = world.instance(&ids[1]).unwrap();
-        let indexes: Vec<_> = (instance.interfaces.iter())
-            .map(|id| world.interface(id).unwrap().attachment.as_ref().unwrap().device_index)
-            .collect();
-        assert_eq!(indexes, [0, 1]);
-        assert_eq!(instance.state, State::Pending);
-    }
-
-    #[test]
-    fn a_zone_is_enough_to_choose_the_subnet() {
-        let (mut world, alice) = (World::default(), Caller::default());
-        let zone = |zone: &str| RunInstances {
-            availability_zone: Some(zone.to_owned()),
-            ..RunInstances::default()
-        };
-        let id = world.run_instances(&alice, &zone("us-east-1b")).unwrap().remove(0);
-        assert_eq!(world.instance(&id).unwrap().subnet.as_deref(), Some(super::super::ZONE_B));
-        let refusal = world.run_instances(&alice, &zone("us-east-1x")).unwrap_err();
-        assert_eq!(refusal.code, "InvalidParameterValue");
-    }
-
-    #[test]
     fn launch_tags_send_no_tag_event() {
         let (mut world, alice) = (World::default(), Caller::default());
         let tags = Tags::from([("Mirror".to_owned(), "True".to_owned())]);

@@ -166,34 +166,3 @@ impl World {
         })
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::super::IPV6_ONLY;
-    use super::*;
-
-    #[test]
-    fn an_interface_in_an_ipv6_only_subnet_has_no_ipv4_address() {
-        let (mut world, alice) = (World::default(), Caller::default());
-        let request =
-            CreateInterface { subnet: IPV6_ONLY.to_owned(), ..CreateInterface::default() };
-        let id = world.create_interface(&alice, &request).unwrap();
-        assert_eq!(world.interface(&id).unwrap().ipv4, None);
-        assert_eq!(world.interface(&id).unwrap().ipv6.len(), 1);
-    }
-
-    #[test]
-    fn only_the_owner_deletes_an_interface_and_only_when_it_is_free() {
-        let (mut world, alice) = (World::default(), Caller::default());
-        let id = world.create_interface(&alice, &CreateInterface::default()).unwrap();
-        let refusal = world.delete_interface(&Caller::user("444455556666"), &id).unwrap_err();
-        assert_eq!(refusal.code, "InvalidNetworkInterfaceID.NotFound");
-        world.delete_interface(&alice, &id).unwrap();
-
-        let requester = Some("amazon-rds".to_owned());
-        let request = CreateInterface { requester, ..CreateInterface::default() };
-        let id = world.create_interface(&alice, &request).unwrap();
-        let refusal = world.delete_interface(&alice, &id).unwrap_err();
-        assert_eq!(refusal.code, "InvalidParameterValue");
-    }
-}

@@ -179,20 +179,4 @@ mod tests {
         assert_eq!(stage.world.sessions().count(), 0);
         assert!(stage.world.take_events().is_empty());
     }
-
-    #[test]
-    fn a_terminated_instance_cannot_be_started_or_stopped() {
-        let mut stage = Stage::new();
-        let ids = [stage.instance.clone()];
-        stage.world.terminate_instances(&stage.alice, &ids).unwrap();
-        stage.world.tick();
-        stage.world.take_events();
-        let refusal = stage.world.start_instances(&stage.alice, &ids).unwrap_err();
-        assert_eq!(refusal.code, "IncorrectInstanceState");
-        let refusal = stage.world.stop_instances(&stage.alice, &ids).unwrap_err();
-        assert_eq!(refusal.code, "IncorrectInstanceState");
-        let again = stage.world.terminate_instances(&stage.alice, &ids).unwrap();
-        assert_eq!((again[0].previous, again[0].current), (State::Terminated, State::Terminated));
-        assert!(stage.world.take_events().is_empty());
-    }
 }

@@ -198,7 +198,7 @@ fn matches(pattern: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Instance, RunInstances, Session, Tags};
+    use super::super::{Instance, RunInstances, Tags};
     use super::*;
 
     fn with_instances(count: usize) -> (World, Caller) {
@@ -206,70 +206,6 @@ mod tests {
         let request = RunInstances { count, ..RunInstances::default() };
         world.run_instances(&alice, &request).unwrap();
         (world, alice)
-    }
-
-    #[test]
-    fn pages_go_on_where_the_last_one_ended_and_cover_everything_once() {
-        let (mut world, alice) = with_instances(23);
-        world.max_page = Some(5);
-        let mut query = Query { max_results: Some(1000), ..Query::default() };
-        let mut seen = Vec::new();
-        loop {
-            let page = world.describe::<Instance>(&alice, &query).unwrap();
-            seen.extend(page.rows.iter().map(|row| row.id.clone()));
-            query.next_token = page.next_token;
-            if query.next_token.is_none() {
-                break;
-            }
-        }
-        assert_eq!(seen.len(), 23);
-        assert!(seen.is_sorted());
-    }
-
-    #[test]
-    fn a_token_is_refused_with_other_filters_or_when_it_is_garbage() {
-        let (mut world, alice) = with_instances(9);
-        world.max_page = Some(5);
-        let page = world.describe::<Instance>(&alice, &Query::default()).unwrap();
-        let other = Query {
-            next_token: page.next_token,
-            ..Query::default().with("instance-type", &["t3.micro"])
-        };
-        let garbage = Query { next_token: Some("garbage".to_owned()), ..Query::default() };
-        for query in [other, garbage] {
-            let refusal = world.describe::<Instance>(&alice, &query).unwrap_err();
-            assert_eq!(refusal.code, "InvalidNextToken");
-        }
-    }
-
-    #[test]
-    fn an_unknown_id_fails_the_call_but_an_unknown_filter_value_is_just_absent() {
-        let (world, alice) = with_instances(1);
-        let refusal = world.describe::<Instance>(&alice, &Query::ids(&["i-gone"])).unwrap_err();
-        assert_eq!(refusal.code, "InvalidInstanceID.NotFound");
-        let query = Query::default().with("instance-id", &["i-gone"]);
-        assert!(world.describe::<Instance>(&alice, &query).unwrap().rows.is_empty());
-    }
-
-    #[test]
-    fn a_query_is_held_to_the_limits() {
-        let (world, alice) = with_instances(1);
-        let id = world.instances.keys().next().unwrap().as_str();
-        let max = |max_results| Query { max_results: Some(max_results), ..Query::default() };
-        let many = vec!["x"; 201];
-        for (query, code) in [
-            (max(4), "InvalidParameterValue"),
-            (max(1001), "InvalidParameterValue"),
-            (Query { ids: vec![id.to_owned()], ..max(5) }, "InvalidParameterCombination"),
-            (Query::default().with("instance-id", &many), "FilterLimitExceeded"),
-            (Query::default().with("Instance-id", &["x"]), "InvalidParameterValue"),
-        ] {
-            assert_eq!(world.describe::<Instance>(&alice, &query).unwrap_err().code, code);
-        }
-        // No `tag:` filter is documented for sessions.
-        let query = Query::default().with("tag:ManagedBy", &["x"]);
-        let refusal = world.describe::<Session>(&alice, &query).unwrap_err();
-        assert_eq!(refusal.message, "The filter 'tag:ManagedBy' is invalid");
     }
 
     #[test]

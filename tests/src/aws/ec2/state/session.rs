@@ -182,33 +182,4 @@ mod tests {
         assert_eq!(refusal.code, "InvalidTrafficMirrorSessionId.NotFound");
         stage.world.delete_session(&bob, &session.id).unwrap();
     }
-
-    #[test]
-    fn targets_and_filters_in_use_cannot_be_deleted() {
-        let mut stage = Stage::new();
-        let session = stage.create(&stage.wish());
-        let refusal = stage.world.delete_target(&stage.alice, &stage.target).unwrap_err();
-        assert_eq!(refusal.code, "TrafficMirrorTargetInUse");
-        let refusal = stage.world.delete_filter(&stage.alice, &stage.filter).unwrap_err();
-        assert_eq!(refusal.code, "TrafficMirrorFilterInUse");
-        stage.world.delete_session(&stage.alice, &session.id).unwrap();
-        stage.world.delete_target(&stage.alice, &stage.target).unwrap();
-        stage.world.delete_filter(&stage.alice, &stage.filter).unwrap();
-    }
-
-    #[test]
-    fn deleting_is_told_with_the_callers_role() {
-        let mut stage = Stage::new();
-        let session = stage.create(&stage.wish());
-        stage.world.take_events();
-        let role = Caller::role(&stage.alice.account, "automirror", "worker");
-        stage.world.delete_session(&role, &session.id).unwrap();
-        let event = stage.world.take_events().remove(0);
-        let detail = &event["detail"];
-        let request = &detail["requestParameters"]["DeleteTrafficMirrorSessionRequest"];
-        assert_eq!(request["TrafficMirrorSessionId"], session.id);
-        let arn = "arn:aws:sts::111122223333:assumed-role/automirror/worker";
-        assert_eq!(detail["userIdentity"]["arn"], arn);
-        assert_eq!(detail["userIdentity"]["type"], "AssumedRole");
-    }
 }

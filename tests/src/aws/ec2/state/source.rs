@@ -94,65 +94,48 @@ mod tests {
     use super::super::stage::Stage;
     use super::super::{CreateInterface, CreateSession, IPV6_ONLY, RunInstances};
 
+    /// An interface of each kind, and whether it can be a source.
     #[test]
-    fn an_instance_type_that_is_not_listed_cannot_be_a_source() {
+    fn what_can_be_a_source() {
         let mut stage = Stage::new();
-        let interface = stage.launch("m8g.large");
-        let refusal = stage.refuse(&CreateSession { interface: interface.clone(), ..stage.wish() });
-        assert_eq!(refusal.code, "NetworkInterfaceNotSupported");
-        let message = format!("{interface} must be attached to a supported instance");
-        assert_eq!(refusal.message, message);
+        let unlisted = stage.launch("m8g.large");
+        let pending = stage.launch("t3.micro");
+        let efa = stage.launch("m5.large");
+        stage.world.interface_mut(&efa).unwrap().interface_type = "efa".to_owned();
+        let request = CreateInterface::default();
+        let unattached = stage.world.create_interface(&stage.alice, &request).unwrap();
+        let subnet = Some(IPV6_ONLY.to_owned());
+        let request = RunInstances { subnet, ..RunInstances::default() };
+        let ipv6 = stage.world.run_instances(&stage.alice, &request).unwrap().remove(0);
+        let ipv6 = stage.world.instance(&ipv6).unwrap().interfaces[0].clone();
+        let [database, cache, balancer] = ["amazon-rds", "amazon-elasticache", "amazon-elb"]
+            .map(|service| stage.interface_of_service(service));
+        for (what, interface, is_possible) in [
+            ("type not listed", unlisted, false),
+            ("pending", pending, true),
+            ("EFA", efa, false),
+            ("on no instance", unattached, false),
+            ("without IPv4", ipv6, false),
+            ("of RDS", database, true),
+            ("of ElastiCache", cache, true),
+            ("of a load balancer", balancer, false),
+        ] {
+            let wish = CreateSession { interface, target: stage.balancer(), ..stage.wish() };
+            let code = stage.world.create_session(&stage.alice, &wish).map_err(|it| it.code).err();
+            let expected = (!is_possible).then(|| "NetworkInterfaceNotSupported".to_owned());
+            assert_eq!(code, expected, "{what}");
+        }
     }
 
     #[test]
-    fn a_source_is_attached_to_an_instance_that_is_not_going() {
+    fn a_stopped_instance_can_be_a_source_and_one_that_goes_cannot() {
         let mut stage = Stage::new();
-        let request = CreateInterface::default();
-        let interface = stage.world.create_interface(&stage.alice, &request).unwrap();
-        let refusal = stage.refuse(&CreateSession { interface, ..stage.wish() });
-        assert_eq!(refusal.code, "NetworkInterfaceNotSupported");
-
         let ids = [stage.instance.clone()];
         stage.world.stop_instances(&stage.alice, &ids).unwrap();
         stage.world.tick();
         stage.create(&stage.wish());
         stage.world.terminate_instances(&stage.alice, &ids).unwrap();
         let refusal = stage.refuse(&CreateSession { number: Some(2), ..stage.wish() });
-        assert_eq!(refusal.code, "NetworkInterfaceNotSupported");
-    }
-
-    #[test]
-    fn an_instance_is_a_source_while_it_is_pending() {
-        let mut stage = Stage::new();
-        let interface = stage.launch("t3.micro");
-        stage.create(&CreateSession { interface, ..stage.wish() });
-    }
-
-    #[test]
-    fn of_the_interfaces_that_services_make_only_databases_can_be_sources() {
-        let mut stage = Stage::new();
-        for (service, supported) in
-            [("amazon-rds", true), ("amazon-elasticache", true), ("amazon-elb", false)]
-        {
-            let interface = stage.interface_of_service(service);
-            let wish = CreateSession { interface, ..stage.wish() };
-            let code = stage.world.create_session(&stage.alice, &wish).map_err(|r| r.code).err();
-            let expected = (!supported).then(|| "NetworkInterfaceNotSupported".to_owned());
-            assert_eq!(code, expected, "{service}");
-        }
-    }
-
-    #[test]
-    fn only_plain_interfaces_with_an_ipv4_address_can_be_sources() {
-        let mut stage = Stage::new();
-        stage.world.interface_mut(&stage.source).unwrap().interface_type = "efa".to_owned();
-        assert_eq!(stage.refuse(&stage.wish()).code, "NetworkInterfaceNotSupported");
-
-        let request =
-            RunInstances { subnet: Some(IPV6_ONLY.to_owned()), ..RunInstances::default() };
-        let instance = stage.world.run_instances(&stage.alice, &request).unwrap().remove(0);
-        let interface = stage.world.instance(&instance).unwrap().interfaces[0].clone();
-        let refusal = stage.refuse(&CreateSession { interface, ..stage.wish() });
         assert_eq!(refusal.code, "NetworkInterfaceNotSupported");
     }
 

@@ -94,24 +94,3 @@ impl World {
         target.ok_or_else(|| Target::missing(id))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::super::CreateInterface;
-    use super::*;
-
-    #[test]
-    fn a_target_needs_an_interface_of_the_callers() {
-        let (mut world, alice) = (World::default(), Caller::default());
-        let interface = world.create_interface(&alice, &CreateInterface::default()).unwrap();
-        let endpoint = Endpoint::Interface(interface);
-        let bob = Caller::user("444455556666");
-        let refusal = world.create_target(&bob, endpoint.clone(), None, Tags::new()).unwrap_err();
-        assert_eq!(refusal.code, "InvalidNetworkInterfaceID.NotFound");
-        let id = world.create_target(&alice, endpoint, None, Tags::new()).unwrap();
-        world.share_target(&id, "444455556666");
-        let refusal = world.delete_target(&bob, &id).unwrap_err();
-        assert_eq!(refusal.code, "InvalidTrafficMirrorTargetId.NotFound");
-        world.delete_target(&alice, &id).unwrap();
-    }
-}

@@ -126,37 +126,3 @@ impl<'a> Parameters<'a> {
         })
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_are_read_in_the_order_of_their_numbers() {
-        let all: BTreeMap<_, _> = (1..=11).map(|n| (format!("Id.{n}"), n.to_string())).collect();
-        let expected: Vec<_> = (1..=11).map(|n: u32| n.to_string()).collect();
-        assert_eq!(Parameters::new(&all).list("Id"), expected);
-    }
-
-    #[test]
-    fn tags_for_another_type_of_resource_are_refused() {
-        let all = [
-            ("TagSpecification.1.ResourceType".to_owned(), "instance".to_owned()),
-            ("TagSpecification.1.Tag.1.Key".to_owned(), "Name".to_owned()),
-        ];
-        let all = BTreeMap::from(all);
-        let parameters = Parameters::new(&all);
-        assert_eq!(parameters.new_tags("instance", &[]).unwrap()["Name"], "");
-        assert!(parameters.new_tags("volume", &["instance"]).unwrap().is_empty());
-        let refusal = parameters.new_tags("volume", &[]).unwrap_err();
-        assert_eq!(refusal.code, "InvalidParameterValue");
-    }
-
-    #[test]
-    fn a_number_that_is_none_is_refused_by_name() {
-        let all = [("SessionNumber".to_owned(), "one".to_owned())].into();
-        let refusal = Parameters::new(&all).number::<i64>("SessionNumber").unwrap_err();
-        assert_eq!(refusal.code, "InvalidParameterValue");
-        assert!(refusal.message.contains("SessionNumber"));
-    }
-}
