@@ -1,9 +1,12 @@
-//! The cloud as a server on loopback: one process, nothing to install.
+//! The local cloud: EC2 and AWS Config as a server on loopback, one process, nothing to install.
 
+/// What was asked of the cloud, and how it answered.
+pub mod call;
+/// What goes wrong, on demand.
+pub mod fault;
 #[cfg(feature = "in-process")]
 mod in_process;
 mod line;
-mod rate;
 mod reply;
 mod serve;
 mod service;
@@ -17,14 +20,13 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use tokio::runtime::{self, Runtime};
 
-use crate::call::Call;
-use crate::config::Config;
-use crate::fault::Faults;
-use crate::iam::Role;
-use crate::world::World;
+use crate::aws::config::Config;
+use crate::aws::ec2::{Rates, World};
+use crate::aws::iam::Role;
+use call::Call;
+use fault::Faults;
 #[cfg(feature = "in-process")]
 pub use in_process::{Gate, Moment};
-use rate::Rates;
 pub(crate) use service::Service;
 
 /// How to run a cloud.

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 pub use rule::{Attempt, ConfigRule};
 
 use crate::{
-    binary::binary,
+    aws::iam::Role,
+    aws::sqs::{Delivery, Queue, deliver},
     cloud::{Cloud, Options},
-    function::{Function, FunctionOptions, Invocation},
-    iam::Role,
-    queue::{Delivery, Queue, deliver},
+    lambda::binary::binary,
+    lambda::{Function, FunctionOptions, Invocation},
 };
 
 /// What Lambda's event source mapping hands over at once.

@@ -29,9 +29,9 @@ use tokio::runtime::{self, Runtime};
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
-use crate::call::{Call, Outcome};
+use crate::aws::sqs::EventFaults;
 use crate::cloud::Cloud;
-use crate::queue::EventFaults;
+use crate::cloud::call::{Call, Outcome};
 use fleet::Fleet;
 use guard::Guard;
 use site::Site;

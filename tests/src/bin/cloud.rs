@@ -3,8 +3,8 @@
 
 use anyhow::{Context, bail};
 use local_cloud::{
+    aws::config::PutRule,
     cloud::{Cloud, Options},
-    config::PutRule,
 };
 
 /// The Config rule that there is.

@@ -5,9 +5,9 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 
 use super::Shared;
 use super::service::{Request, Service};
-use crate::call::{Call, Outcome};
-use crate::fault::Kind;
-use crate::world::{Caller, Refusal};
+use crate::aws::ec2::{Caller, Refusal};
+use crate::cloud::call::{Call, Outcome};
+use crate::cloud::fault::Kind;
 
 /// What comes of a request, whichever way it came.
 #[derive(Debug)]

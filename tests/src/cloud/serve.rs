@@ -50,9 +50,9 @@ mod tests {
     use std::time::Duration;
 
     use super::super::{Cloud, Options};
-    use crate::call::{Outcome, count};
-    use crate::fault::{Fault, Kind};
-    use crate::world::{Caller, Instance, Query, RunInstances};
+    use crate::aws::ec2::{Caller, Instance, Query};
+    use crate::cloud::call::Outcome;
+    use crate::cloud::fault::{Fault, Kind};
 
     const RUN: &str = "RunInstances&MinCount=1&MaxCount=1";
 
@@ -88,29 +88,6 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_action_is_refused_in_xml() {
-        let cloud = start();
-        let answer = send(&cloud.endpoint(), "DescribeUnicorns").unwrap();
-        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-        assert!(answer.contains("<Errors><Error><Code>InvalidAction</Code><Message>"), "{answer}");
-        assert_eq!(cloud.calls()[0].outcome, Outcome::Refused("InvalidAction".to_owned()));
-    }
-
-    #[test]
-    fn calls_are_recorded_with_their_caller_and_parameters() {
-        let cloud = start();
-        send(&cloud.endpoint(), RUN).unwrap();
-        send(&cloud.endpoint(), "DescribeInstances").unwrap();
-        let calls = cloud.calls();
-        assert_eq!((count(&calls, "RunInstances"), count(&calls, "DescribeInstances")), (1, 1));
-        assert_eq!(calls[0].caller, Caller::default());
-        assert_eq!(calls[0].parameters["MaxCount"], "1");
-        assert_eq!(calls[0].outcome, Outcome::Done);
-        cloud.clear_calls();
-        assert!(cloud.calls().is_empty());
-    }
-
-    #[test]
     fn a_reset_is_seen_by_the_client_with_or_without_the_effect() {
         for (kind, effect) in [(Kind::ResetBefore, 0), (Kind::ResetAfter, 1)] {
             let cloud = start();
@@ -143,50 +120,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_error_on_demand_has_its_code_and_status_and_no_effect() {
-        let cloud = start();
-        let teapot = Kind::Refuse {
-            code: "Teapot".to_owned(),
-            message: "short & stout".to_owned(),
-            status: 418,
-        };
-        for (kind, status, code) in [
-            (Kind::Throttle, "503", "RequestLimitExceeded"),
-            (Kind::ServerError, "500", "InternalError"),
-            (Kind::Unavailable, "503", "Unavailable"),
-            (teapot, "418", "Teapot"),
-        ] {
-            cloud.faults().add(Fault::once("RunInstances", kind));
-            let answer = send(&cloud.endpoint(), RUN).unwrap();
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
-            assert!(answer.contains(&format!("<Code>{code}</Code>")), "{answer}");
-        }
-        assert_eq!(instances(&cloud), 0);
-    }
-
-    #[test]
-    fn garbage_is_a_success_that_cannot_be_read() {
-        let cloud = start();
-        cloud.faults().add(Fault::once("RunInstances", Kind::Garbage));
-        let answer = send(&cloud.endpoint(), RUN).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains('<'), "{answer}");
-        assert_eq!(instances(&cloud), 1);
-    }
-
-    #[test]
-    fn a_stale_read_answers_from_the_frozen_world() {
-        let cloud = start();
-        cloud.world().freeze();
-        let alice = Caller::default();
-        cloud.world().run_instances(&alice, &RunInstances::default()).unwrap();
-        cloud.faults().add(Fault::once("DescribeInstances", Kind::StaleRead));
-        let stale = send(&cloud.endpoint(), "DescribeInstances").unwrap();
-        assert!(stale.contains("<reservationSet/>"), "{stale}");
-        let fresh = send(&cloud.endpoint(), "DescribeInstances").unwrap();
-        assert!(fresh.contains("<instanceId>"), "{fresh}");
-    }
-
     #[tokio::test]
     async fn a_held_call_takes_effect_when_it_is_released() {
         let cloud = start();
@@ -201,14 +134,5 @@ mod tests {
         cloud.faults().release();
         assert!(held.join().unwrap().unwrap().starts_with("HTTP/1.1 200"));
         assert_eq!(instances(&cloud), 2);
-    }
-
-    #[test]
-    fn the_cloud_stops_when_it_is_dropped() {
-        let cloud = start();
-        let endpoint = cloud.endpoint();
-        drop(cloud);
-        // The port may be given to another process at once, but not to one that speaks EC2.
-        assert!(send(&endpoint, "DescribeInstances").map_or(true, |answer| answer.is_empty()));
     }
 }

@@ -7,11 +7,10 @@ use axum::http::{HeaderMap, Uri, header};
 use serde_json::{Map, Value};
 
 use super::Shared;
-use crate::config::api;
-use crate::ec2;
-use crate::fault::Kind;
-use crate::iam::{self, Asked, Authorization, Decision};
-use crate::world::{Caller, Refusal, World};
+use crate::aws::config;
+use crate::aws::ec2::{self, Caller, Refusal, World};
+use crate::aws::iam::{self, Asked, Authorization, Decision};
+use crate::cloud::fault::Kind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -58,7 +57,7 @@ impl Request {
         match self.service {
             Service::Ec2 => {
                 let is_stale = fault == Some(&Kind::StaleRead);
-                ec2::answer(&mut world, caller, &self.parameters, is_stale)
+                ec2::wire::answer(&mut world, caller, &self.parameters, is_stale)
             }
             Service::Config => {
                 let failing = match fault {
@@ -66,8 +65,8 @@ impl Request {
                     _ => 0,
                 };
                 let (action, body) = (&self.action, &self.body);
-                let request = api::Request { caller, action, body, failing };
-                api::answer(&mut world, &mut shared.config(), &request)
+                let request = config::wire::Request { caller, action, body, failing };
+                config::wire::answer(&mut world, &mut shared.config(), &request)
             }
         }
     }
@@ -145,8 +144,8 @@ impl Service {
     /// The body of an error response.
     pub(super) fn refuse(self, refusal: &Refusal) -> String {
         match self {
-            Self::Ec2 => ec2::refuse(refusal),
-            Self::Config => api::refuse(refusal),
+            Self::Ec2 => ec2::wire::refuse(refusal),
+            Self::Config => config::wire::refuse(refusal),
         }
     }
 
@@ -167,123 +166,5 @@ fn text(value: Value) -> String {
     match value {
         Value::String(text) => text,
         other => other.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{Read, Write};
-    use std::net::TcpStream;
-
-    use serde_json::json;
-
-    use super::super::{Cloud, Options};
-    use crate::call::Outcome;
-    use crate::config::PutRule;
-    use crate::fault::{Fault, Kind};
-
-    const SIGNED: &str = "authorization: AWS4-HMAC-SHA256 Credential=111122223333/20260101/us-east-1/config/aws4_request\r\n";
-
-    fn send(cloud: &Cloud, action: &str, body: &str, signature: &str) -> String {
-        let endpoint = cloud.endpoint();
-        let address = endpoint.trim_start_matches("http://");
-        let mut stream = TcpStream::connect(address).unwrap();
-        write!(
-            stream,
-            "POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{signature}\
-             x-amz-target: StarlingDoveService.{action}\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    /// A cloud with a rule, and a call that puts two evaluations.
-    fn start() -> (Cloud, String) {
-        let cloud = Cloud::start(&Options::default()).unwrap();
-        cloud.config().put_rule(&PutRule::new("mirroring")).unwrap();
-        let world = cloud.world();
-        let token = cloud.config().issue_token(&world, "mirroring");
-        drop(world);
-        let evaluation = |id: &str| {
-            json!({
-                "ComplianceResourceType": "AWS::EC2::Instance",
-                "ComplianceResourceId": id,
-                "ComplianceType": "COMPLIANT",
-                "OrderingTimestamp": 1,
-            })
-        };
-        let evaluations = [evaluation("i-1"), evaluation("i-2")];
-        let body = json!({ "Evaluations": evaluations, "ResultToken": token });
-        (cloud, body.to_string())
-    }
-
-    fn stored(cloud: &Cloud) -> usize {
-        cloud.config().rule("mirroring").unwrap().verdicts().count()
-    }
-
-    #[test]
-    fn config_is_asked_in_json_at_the_same_address() {
-        let (cloud, body) = start();
-        let answer = send(&cloud, "PutEvaluations", &body, SIGNED);
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!(answer.contains("content-type: application/x-amz-json-1.1"), "{answer}");
-        assert!(answer.ends_with(r#"{"FailedEvaluations":[]}"#), "{answer}");
-        assert_eq!(stored(&cloud), 2);
-        let calls = cloud.calls();
-        assert_eq!(
-            (calls[0].action.as_str(), &calls[0].outcome),
-            ("PutEvaluations", &Outcome::Done)
-        );
-        assert_eq!(calls[0].parameters["ResultToken"].len(), 300);
-        assert_eq!(calls[0].evaluations()[1]["ComplianceResourceId"], "i-2");
-    }
-
-    #[test]
-    fn config_refuses_in_json() {
-        let (cloud, _) = start();
-        let answer = send(&cloud, "PutEvaluations", "{}", SIGNED);
-        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-        assert!(
-            answer.contains(r#"{"__type":"InvalidResultTokenException","message":"#),
-            "{answer}"
-        );
-        let answer = send(&cloud, "PutEvaluations", "{}", "");
-        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-        assert!(answer.contains("MissingAuthenticationTokenException"), "{answer}");
-        let answer = send(&cloud, "PutEvaluations", "[", SIGNED);
-        assert!(answer.contains("SerializationException"), "{answer}");
-    }
-
-    #[test]
-    fn config_has_codes_of_its_own_for_the_same_faults() {
-        let (cloud, body) = start();
-        for (kind, status, code) in [
-            (Kind::Throttle, "400", "ThrottlingException"),
-            (Kind::ServerError, "500", "InternalFailure"),
-            (Kind::Unavailable, "503", "ServiceUnavailable"),
-        ] {
-            cloud.faults().add(Fault::once("PutEvaluations", kind));
-            let answer = send(&cloud, "PutEvaluations", &body, SIGNED);
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
-            assert!(answer.contains(&format!(r#""__type":"{code}""#)), "{answer}");
-        }
-        assert_eq!(stored(&cloud), 0);
-    }
-
-    #[test]
-    fn some_evaluations_of_a_call_can_be_made_to_fail() {
-        let (cloud, body) = start();
-        let kind = Kind::FailEvaluations(1);
-        cloud.faults().add(Fault::once("*", kind.clone()));
-        // It waits for a call that has evaluations.
-        send(&cloud, "GetComplianceDetailsByConfigRule", "{}", SIGNED);
-        let answer = send(&cloud, "PutEvaluations", &body, SIGNED);
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!(answer.contains("i-1") && !answer.contains("i-2"), "{answer}");
-        assert_eq!(stored(&cloud), 1);
-        assert_eq!(cloud.calls()[1].outcome, Outcome::Fault(kind));
     }
 }

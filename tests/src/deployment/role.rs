@@ -1,8 +1,8 @@
 //! The roles of the functions, from the templates that make them.
 
+use crate::aws::cloudformation::Template;
+use crate::aws::iam::Role;
 use crate::cloud::Cloud;
-use crate::iam::Role;
-use crate::template::Template;
 
 /// The role of a function with these settings, which from now on may do only what its template allows
 /// it. Installations with different owners have roles of their own.

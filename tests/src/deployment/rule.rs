@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{role, start};
 use crate::{
-    binary::binary,
+    aws::config::{PutRule, ResourceKey, Verdict},
     cloud::Cloud,
-    config::{PutRule, ResourceKey, Verdict},
-    function::{Answer, Function, Invocation, InvokeError},
+    lambda::binary::binary,
+    lambda::{Answer, Function, Invocation, InvokeError},
 };
 
 /// Lambda tries an asynchronous invocation twice more.
@@ -130,12 +130,12 @@ mod tests {
 
     use super::super::Deployment;
     use super::*;
-    use crate::call::count;
+    use crate::aws::config::Compliance;
+    use crate::aws::ec2::{Caller, RunInstances, Tags};
+    use crate::aws::sqs::Queue;
     use crate::cloud::Options;
-    use crate::config::Compliance;
-    use crate::function::tests::start;
-    use crate::queue::Queue;
-    use crate::world::{Caller, RunInstances, Tags};
+
+    use crate::lambda::tests::start;
 
     /// A cloud with a rule whose function finds fault with everything that is there, and with a
     /// worker that does nothing.
@@ -172,36 +172,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_happens_is_judged_and_the_verdict_reaches_the_queue() {
-        let mut deployment = deployment().await;
-        let id = launch(&deployment);
-        let deliveries = deployment.settle().await;
-        assert_eq!(compliance(&deployment, &id), Some(Compliance::NonCompliant));
-        // Pending, then running.
-        assert_eq!(count(&deployment.cloud.calls(), "PutEvaluations"), 2);
-        let bodies = deliveries
-            .iter()
-            .flat_map(|delivery| &delivery.batches)
-            .flat_map(|batch| &batch.messages)
-            .filter(|message| message.body.contains("Config Rules Compliance Change"));
-        assert_eq!(bodies.count(), 1);
-        let rule = deployment.rule.as_ref().unwrap();
-        assert!(rule.is_idle(&deployment.cloud));
-        assert!(rule.attempts.iter().all(|attempt| !attempt.has_failed()));
-    }
-
-    #[tokio::test]
-    async fn what_is_on_its_way_is_waited_for() {
-        let mut deployment = deployment().await;
-        deployment.cloud.config().delay = 5;
-        let id = launch(&deployment);
-        deployment.settle().await;
-        let rule = deployment.rule.as_ref().unwrap();
-        assert_eq!(rule.attempts.len(), 2);
-        assert_eq!(compliance(&deployment, &id), Some(Compliance::NonCompliant));
-    }
-
-    #[tokio::test]
     async fn a_failure_is_tried_twice_more_and_holds_nothing_up() {
         let mut deployment = deployment().await;
         let (bad, good) = (launch(&deployment), launch(&deployment));
@@ -218,15 +188,5 @@ mod tests {
         assert!(failed.iter().all(|attempt| attempt.event == failed[0].event));
         assert!(failed[2].is_given_up() && rule.waiting.is_empty());
         assert_eq!(compliance(&deployment, &bad), None);
-    }
-
-    #[tokio::test]
-    async fn the_schedule_is_an_invocation_like_any_other() {
-        let mut deployment = deployment().await;
-        let attempt = deployment.schedule_rule().await.unwrap();
-        assert!(!attempt.has_failed());
-        let message = attempt.event["invokingEvent"].as_str().unwrap();
-        assert!(message.contains("ScheduledNotification"), "{message}");
-        assert!(Deployment { rule: None, ..deployment }.schedule_rule().await.is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::message::Message;
 use super::process::Work;
 use super::run::Run;
-use crate::world::{Session, World};
+use crate::aws::ec2::{Session, World};
 
 impl Run {
     /// Nothing is under way and nothing waits.

@@ -4,7 +4,7 @@ use super::clock;
 use super::message::Message;
 use super::run::Run;
 use super::site::is_ours;
-use crate::world::Session;
+use crate::aws::ec2::Session;
 
 /// Longer than SQS hides a message, in minutes.
 const VISIBILITY: u64 = 7;

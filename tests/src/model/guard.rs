@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::site::is_ours;
-use crate::world::{Session, World};
+use crate::aws::ec2::{Session, World};
 
 /// The sessions as they were at the last look.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::function::Answer;
+use crate::lambda::Answer;
 
 /// A message about the instance or its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::site::{Site, is_ours, tag};
-use crate::world::{Caller, CreateSession, ModifySession, Session, World};
+use crate::aws::ec2::{Caller, CreateSession, ModifySession, Session, World};
 
 /// One thing that a person does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::held::Held;
 use super::message::Message;
 use super::site::Site;
 use crate::cloud::{Cloud, Gate};
-use crate::function::Answer;
+use crate::lambda::Answer;
 use crate::simulation::process::{answer, context, credentials, ec2_over};
 
 const NAME: &str = "automirror";

@@ -21,8 +21,8 @@ use super::process::{Process, Work};
 use super::scenario::Scenario;
 use super::site::{Site, is_ours};
 use crate::cloud::Cloud;
+use crate::cloud::fault::{Fault, Kind};
 use crate::deployment::passes;
-use crate::fault::{Fault, Kind};
 
 pub(super) const CREATE: &str = "CreateTrafficMirrorSession";
 pub(super) const DELETE: &str = "DeleteTrafficMirrorSession";

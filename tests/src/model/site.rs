@@ -3,11 +3,11 @@
 use shared::policy::Policy;
 
 use super::scenario::Scenario;
-use crate::cloud::Cloud;
-use crate::world::{
+use crate::aws::ec2::{
     Caller, CreateRule, CreateSession, DEFAULT_ACCOUNT, Direction, Endpoint, RunInstances, Session,
     Tags, World,
 };
+use crate::cloud::Cloud;
 
 #[derive(Debug)]
 pub(super) struct Site {

@@ -10,7 +10,7 @@ use shared::policy::Precedence;
 use super::expect::{Expected, Wish, expected, most_sources};
 use super::guard::is_ours;
 use super::site::Site;
-use crate::world::{Instance, Session, State, World};
+use crate::aws::ec2::{Instance, Session, State, World};
 
 /// Every wanted and possible interface has exactly its sessions, and nothing else of ours is left.
 /// `before` are the sessions from before the last sweep.

@@ -14,10 +14,10 @@ use super::clock;
 use super::expect::Expected;
 use super::process::{answer, context, credentials, ec2, own_retries, slow_gate};
 use super::site::Site;
+use crate::aws::config::{Compliance, PutRule, ResourceKey};
+use crate::aws::ec2::{Direction, Instance, Session, State, World};
 use crate::cloud::Cloud;
-use crate::config::{Compliance, PutRule, ResourceKey};
-use crate::function::{Answer, REGION};
-use crate::world::{Direction, Instance, Session, State, World};
+use crate::lambda::{Answer, REGION};
 
 const RULE: &str = "mirroring";
 

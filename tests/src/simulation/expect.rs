@@ -3,7 +3,7 @@
 use shared::policy::{Interfaces, Policy, Scope};
 
 use super::site::Site;
-use crate::world::{Endpoint, Instance, Interface, State, World};
+use crate::aws::ec2::{Endpoint, Instance, Interface, State, World};
 
 /// What an interface should come to.
 #[derive(Debug, PartialEq, Eq)]

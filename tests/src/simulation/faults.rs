@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 use crate::cloud::Cloud;
-use crate::fault::{Fault, Kind};
+use crate::cloud::fault::{Fault, Kind};
 
 /// Takes the faults that are set away and sets others, or none.
 pub(super) fn change(rng: &mut Rng, cloud: &Cloud) -> String {

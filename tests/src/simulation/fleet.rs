@@ -13,10 +13,10 @@ use tokio::time::sleep;
 
 use super::process::Process;
 use super::site::Site;
+use crate::aws::sqs::{Batch, EventFaults, Queue};
 use crate::cloud::Cloud;
 use crate::deployment::passes;
-use crate::function::{Answer, InvokeError};
-use crate::queue::{Batch, EventFaults, Queue};
+use crate::lambda::{Answer, InvokeError};
 
 /// Processes at once: two for events and one that may have a sweep.
 const PROCESSES: usize = 3;

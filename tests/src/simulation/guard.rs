@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::ensure;
 
 use super::expect::most_sources;
-use crate::world::{DEFAULT_ACCOUNT, Session, World};
+use crate::aws::ec2::{DEFAULT_ACCOUNT, Session, World};
 
 /// Foreign sessions as people left them.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 use super::site::Site;
-use crate::world::{
+use crate::aws::ec2::{
     Caller, CreateInterface, CreateSession, Field, Instance, LaunchInterface, ModifySession,
     Refusal, RunInstances, SECOND_VPC, Session, Tags, World, ZONE_A, ZONE_B,
 };

@@ -15,9 +15,9 @@ use shared::{client, policy::Policy};
 use tokio::time::sleep;
 
 use super::clock;
+use crate::aws::ec2::DEFAULT_ACCOUNT;
 use crate::cloud::{Cloud, Gate, Moment};
-use crate::function::{Answer, FunctionError, REGION};
-use crate::world::DEFAULT_ACCOUNT;
+use crate::lambda::{Answer, FunctionError, REGION};
 
 /// What Lambda gives an invocation.
 const TIMEOUT: Duration = Duration::from_mins(1);

@@ -10,11 +10,11 @@ use tokio::time::{Instant, interval};
 
 use super::process::Process;
 use super::{clock, still};
-use crate::call::{Call, Outcome};
+use crate::aws::ec2::{Caller, Endpoint, RunInstances, Tags};
 use crate::cloud::Cloud;
-use crate::fault::{Fault, Kind};
-use crate::function::Answer;
-use crate::world::{Caller, Endpoint, RunInstances, Tags};
+use crate::cloud::call::{Call, Outcome};
+use crate::cloud::fault::{Fault, Kind};
+use crate::lambda::Answer;
 
 const CREATE: &str = "CreateTrafficMirrorSession";
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 use shared::policy::Policy;
 
-use crate::cloud::Cloud;
-use crate::deployment::role;
-use crate::world::{
+use crate::aws::ec2::{
     Caller, CreateRule, DEFAULT_ACCOUNT, Direction, Endpoint, RunInstances, Tags, World, ZONE_A,
     ZONE_B,
 };
+use crate::cloud::Cloud;
+use crate::deployment::role;
 
 const STRANGER: &str = "999999999999";
 

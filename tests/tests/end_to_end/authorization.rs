@@ -6,11 +6,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use local_cloud::{
+    aws::cloudformation::Template,
+    aws::config::PutRule,
+    aws::ec2::{Caller, CreateSession, Session},
+    aws::iam::{Authorization, Decision, Role, Tagged},
     cloud::{Cloud, Options},
-    config::PutRule,
-    iam::{Authorization, Decision, Role, Tagged},
-    template::Template,
-    world::{Caller, CreateSession, Session},
 };
 use serde_json::json;
 

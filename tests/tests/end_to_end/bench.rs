@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use local_cloud::binary::binary;
+use local_cloud::lambda::binary::binary;
 use serde_json::Value;
 
 /// The workspace's binaries, laid out as package.py leaves them.

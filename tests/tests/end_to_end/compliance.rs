@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use local_cloud::{
-    call::{Call, Outcome},
-    config::{Compliance, ResourceKey, Status},
-    fault::{Fault, Kind},
-    function::{Answer, FunctionError},
-    world::{CreateSession, RunInstances, Tags},
+    aws::config::{Compliance, ResourceKey, Status},
+    aws::ec2::{CreateSession, RunInstances, Tags},
+    cloud::call::{Call, Outcome},
+    cloud::fault::{Fault, Kind},
+    lambda::{Answer, FunctionError},
 };
 use serde_json::{Value, json};
 
@@ -265,9 +265,9 @@ async fn each_obstacle_has_its_sentence() {
 #[tokio::test]
 async fn an_annotation_is_cut_between_characters_and_what_cannot_be_mirrored_is_not_held_against() {
     let mut stage = ruled(&[]).await;
-    let interface = || local_cloud::world::LaunchInterface::default();
+    let interface = || local_cloud::aws::ec2::LaunchInterface::default();
     let interfaces = (0..6)
-        .map(|device_index| local_cloud::world::LaunchInterface { device_index, ..interface() });
+        .map(|device_index| local_cloud::aws::ec2::LaunchInterface { device_index, ..interface() });
     let request = RunInstances { interfaces: interfaces.collect(), ..tagged() };
     let many = stage.launch(&request);
     let odd = stage.launch(&machine(&[("Mirror", "True"), ("Mirror-Target", &"é".repeat(256))]));

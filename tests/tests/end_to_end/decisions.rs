@@ -1,146 +1,227 @@
-//! Every line of the decision, carried out by the real binary.
+//! The way from what EC2 shows to the plan and back to EC2, by the real binary. What the plan decides in each
+//! situation is tested in `shared/src/plan/tests.rs`.
+
+use std::collections::BTreeMap;
 
 use local_cloud::{
-    call::Outcome,
-    fault::{Fault, Kind},
-    world::{
-        Caller, CreateInterface, Direction, Endpoint, Field, IPV6_ONLY, LaunchInterface,
-        ModifySession, RunInstances, SECOND_VPC, Session, State, Tags,
+    aws::ec2::{
+        Caller, CreateInterface, CreateSession, Endpoint, IPV6_ONLY, LaunchInterface, RunInstances,
+        SECOND_VPC, Tags,
     },
+    cloud::call::Outcome,
+    cloud::fault::{Fault, Kind},
+    lambda::LogLine,
 };
 
 use crate::stage::{
-    Stage, count, full_filter, load_balancer, machine, said, stage, steps, stranger, summary,
-    tagged, tags, two_interfaces, user, whole_log,
+    Stage, full_filter, load_balancer, machine, said, stage, steps, stranger, summary, tagged,
+    tags, two_interfaces, user, whole_log,
 };
 
-fn pairs(log: &[(&str, &str)]) -> Vec<(String, String)> {
-    log.iter().map(|(action, reason)| ((*action).to_owned(), (*reason).to_owned())).collect()
-}
+const CREATE: &str = "create not-mirrored";
 
-/// Sweeps and returns the actions and reasons in the log.
-async fn sweep(stage: &Stage) -> Vec<(String, String)> {
-    steps(&stage.sweep().await.log)
-}
+/// Instances, each with the steps that a sweep logs about it, and the sessions on each of its interfaces then.
+#[derive(Default)]
+struct Table(Vec<(&'static str, String, &'static [&'static str], &'static [usize])>);
 
-// 1. Wanted?
+impl Table {
+    fn row(
+        &mut self,
+        what: &'static str,
+        instance: String,
+        steps: &'static [&'static str],
+        sessions: &'static [usize],
+    ) -> String {
+        self.0.push((what, instance.clone(), steps, sessions));
+        instance
+    }
 
-#[tokio::test]
-async fn in_scope_all_everything_but_the_opted_out_is_mirrored() {
-    let stage = Stage::new(&[("MIRROR_SCOPE", "all")]).await;
-    let (plain, out) =
-        (stage.launch(&machine(&[])), stage.launch(&machine(&[("mirror", "FALSE")])));
-    stage.let_run();
-    stage.sweep().await;
-    stage.session(&plain);
-    assert_eq!(stage.sessions(&out), []);
-}
-
-#[tokio::test]
-async fn false_beats_true_when_two_spellings_disagree() {
-    let stage = stage().await;
-    let instance = stage.launch(&machine(&[("Mirror", "True"), ("MIRROR", "False")]));
-    stage.let_run();
-    assert_eq!(sweep(&stage).await, []);
-    assert_eq!(stage.sessions(&instance), []);
-}
-
-#[tokio::test]
-async fn another_tag_can_select() {
-    let stage = Stage::new(&[("MIRROR_TAG_KEY", "Watch"), ("MIRROR_TAG_VALUE", "yes")]).await;
-    let (watched, other) = (stage.launch(&machine(&[("watch", "YES")])), stage.launch(&tagged()));
-    stage.let_run();
-    stage.sweep().await;
-    stage.session(&watched);
-    assert_eq!(stage.sessions(&other), []);
-}
-
-#[tokio::test]
-async fn the_setting_or_the_tag_decides_which_interfaces_are_mirrored() {
-    let primary = [("MIRROR_INTERFACES", "primary")];
-    for (settings, tag, expected) in [
-        (&[][..], None, [1, 1]),
-        (&primary[..], None, [1, 0]),
-        (&[][..], Some("primary"), [1, 0]),
-        (&primary[..], Some("ALL"), [1, 1]),
-    ] {
-        let stage = Stage::new(settings).await;
-        let mut request = two_interfaces();
-        request.tags.extend(tag.map(|value| ("mirror-interfaces".to_owned(), value.to_owned())));
-        let instance = stage.launch(&request);
+    /// Sweeps twice; returns the first log, and what it says of interfaces on no instance.
+    async fn check(&self, stage: &Stage) -> (Vec<LogLine>, Vec<String>) {
         stage.let_run();
-        stage.sweep().await;
-        let interfaces = stage.instance(&instance).interfaces;
-        let counts: Vec<_> = interfaces.iter().map(|id| stage.sessions_on(id).len()).collect();
-        assert_eq!(counts, expected, "{settings:?} {tag:?}");
+        stage.take_calls();
+        let log = stage.sweep().await.log;
+        let mut found = steps_by_instance(&log);
+        let planned = found.values().flatten().filter(|step| *step == CREATE).count();
+        for (what, instance, steps, sessions) in &self.0 {
+            assert_eq!(found.remove(instance).unwrap_or_default(), *steps, "{what}");
+            let interfaces = stage.instance(instance).interfaces;
+            let counts: Vec<_> = interfaces.iter().map(|id| stage.sessions_on(id).len()).collect();
+            assert_eq!(counts, *sessions, "{what}");
+        }
+        let calls = stage.take_calls();
+        let creates = calls.iter().filter(|call| call.action == "CreateTrafficMirrorSession");
+        assert_eq!(creates.count(), planned, "what is blocked is not tried");
+        assert_eq!(steps(&stage.sweep().await.log), [], "a second sweep has nothing to say");
+        (log, found.into_values().flatten().collect())
+    }
+}
+
+/// The steps in a log, action and reason, of each instance.
+fn steps_by_instance(log: &[LogLine]) -> BTreeMap<String, Vec<String>> {
+    let mut all = BTreeMap::<_, Vec<_>>::new();
+    for line in log {
+        let LogLine::Json(line) = line else { continue };
+        let field = |name| line["fields"][name].as_str().map(str::to_owned);
+        if let (Some(action), Some(reason)) = (field("step.action"), field("step.reason")) {
+            let steps = all.entry(field("instance.id").unwrap_or_default()).or_default();
+            steps.push(format!("{action} {reason}"));
+            steps.sort();
+        }
+    }
+    all
+}
+
+/// A tagged instance with more tags.
+fn tagged_too(more: &[(&str, &str)]) -> RunInstances {
+    machine(&[&[("Mirror", "True")], more].concat())
+}
+
+/// Makes the stage's filter the default by its tag, and another one.
+fn second_filter(stage: &Stage) -> String {
+    let ours = tags(&[("ManagedBy", "automirror")]);
+    let mut world = stage.world();
+    world.create_tags(&user(), std::slice::from_ref(&stage.filter), &ours).unwrap();
+    full_filter(&mut world)
+}
+
+#[tokio::test]
+async fn what_ec2_shows_of_an_instance_becomes_its_steps() {
+    let stage = stage().await;
+    let mut table = Table::default();
+    let mut row = |what, request: &RunInstances, steps, sessions| {
+        table.row(what, stage.launch(request), steps, sessions)
+    };
+    row("untagged", &machine(&[]), &[], &[0]);
+    let second_vpc = RunInstances { subnet: Some(SECOND_VPC.to_owned()), ..tagged() };
+    row("tagged, in any VPC", &second_vpc, &[CREATE], &[1]);
+    row("two spellings that disagree", &tagged_too(&[("MIRROR", "False")]), &[], &[0]);
+    row("two interfaces", &two_interfaces(), &[CREATE, CREATE], &[1, 1]);
+    let tags_too = tags(&[("Mirror", "True"), ("mirror-interfaces", "primary")]);
+    let request = RunInstances { tags: tags_too, ..two_interfaces() };
+    row("only the primary, by its tag", &request, &[CREATE], &[1, 0]);
+    let request = RunInstances { instance_type: "t2.micro".to_owned(), ..tagged() };
+    row("a type off the list", &request, &["block instance-type"], &[0]);
+    let efa = LaunchInterface { interface_type: "efa".to_owned(), ..LaunchInterface::default() };
+    let request = RunInstances { interfaces: vec![efa], ..tagged() };
+    row("EFA", &request, &["block interface-type"], &[0]);
+    let request = RunInstances { subnet: Some(IPV6_ONLY.to_owned()), ..tagged() };
+    row("no IPv4 address", &request, &["block ipv6-only"], &[0]);
+    let sensor = row("a target's interface", &tagged(), &["block is-target"], &[0]);
+    let steps = &["block requester-managed", CREATE];
+    let managed = row("an interface of a service", &two_interfaces(), steps, &[1, 0]);
+
+    let endpoint = Endpoint::Interface(stage.interface(&sensor));
+    stage.world().create_target(&user(), endpoint, None, Tags::new()).unwrap();
+    let of_service = stage.instance(&managed).interfaces[1].clone();
+    stage.world().interface_mut(&of_service).unwrap().requester = Some("amazon-elb".to_owned());
+    table.check(&stage).await;
+}
+
+#[tokio::test]
+async fn the_targets_and_filters_an_instance_names_become_its_steps() {
+    let stage = stage().await;
+    let filter = second_filter(&stage);
+    let (own, theirs, empty, dns) = {
+        let mut world = stage.world();
+        let own = load_balancer(&mut world, &user());
+        let theirs = load_balancer(&mut world, &stranger());
+        world.share_target(&theirs, "111122223333");
+        let empty = world.create_filter(&user(), None, Tags::new()).unwrap();
+        let dns = world.create_filter(&user(), None, Tags::new()).unwrap();
+        let service = ["amazon-dns".to_owned()];
+        world.modify_network_services(&user(), &dns, &service, &[]).unwrap();
+        (own, theirs, empty, dns)
+    };
+    let mut table = Table::default();
+    let mut row = |what, more: &[(&str, &str)], steps, sessions| {
+        table.row(what, stage.launch(&tagged_too(more)), steps, sessions)
+    };
+    let default = row("neither", &[], &[CREATE], &[1]);
+    let both = [("Mirror-Target", own.as_str()), ("Mirror-Filter", &filter)];
+    let named = row("both", &both, &[CREATE], &[1]);
+    let blocked = &["block target-not-allowed"];
+    row("a target of another account", &[("Mirror-Target", &theirs)], blocked, &[0]);
+    let (targets, filters) = (format!("{own},{}", stage.target), format!("{filter},{dns}"));
+    let lists = [("Mirror-Target", targets.as_str()), ("Mirror-Filter", &filters)];
+    let two = row("two targets with a filter each", &lists, &[CREATE, CREATE], &[2]);
+    let steps = &["block filter-empty", CREATE];
+    row("a filter without rules", &[("Mirror-Filter", &empty)], steps, &[1]);
+    row("a filter for Amazon DNS alone", &[("Mirror-Filter", &dns)], &[CREATE], &[1]);
+    let (log, _) = table.check(&stage).await;
+
+    let led = |instance: &str| -> Vec<_> {
+        stage.sessions(instance).into_iter().map(|it| (it.number, it.target, it.filter)).collect()
+    };
+    assert_eq!(stage.session(&default).filter, stage.filter);
+    assert_eq!(led(&named), [(1, own.clone(), filter.clone())]);
+    assert_eq!(led(&two), [(1, own, filter), (2, stage.target.clone(), dns)]);
+    let warned = said(&log, "WARN").join("\n");
+    for sentence in [
+        "of account 999999999999 is not allowed",
+        &format!("filter {empty} accepts no packets: give it rules"),
+    ] {
+        assert!(warned.contains(sentence), "{sentence}: {warned}");
     }
 }
 
 #[tokio::test]
-async fn sessions_on_stopped_instances_are_kept_if_asked() {
-    let mut stage = Stage::new(&[("MIRROR_KEEP_STOPPED", "true")]).await;
-    let instance = stage.launch(&tagged());
-    stage.settle().await;
-    let session = stage.session(&instance);
-    stage.world().stop_instances(&user(), std::slice::from_ref(&instance)).unwrap();
-    stage.settle().await;
-    assert_eq!(stage.instance(&instance).state, State::Stopped);
-    assert_eq!(stage.session(&instance), session);
-}
-
-#[tokio::test]
-async fn only_the_listed_vpcs_are_looked_after() {
-    let stage = Stage::new(&[("MIRROR_VPC_IDS", "vpc-0123456789abcdef0")]).await;
-    let instance = stage.launch(&tagged());
-    stage.let_run();
-    stage.sweep().await;
-    assert_eq!(stage.sessions(&instance), []);
-
-    let vpc = stage.instance(&instance).vpc.unwrap();
-    let stage = Stage::new(&[("MIRROR_VPC_IDS", &vpc)]).await;
-    let second = RunInstances { subnet: Some(SECOND_VPC.to_owned()), ..tagged() };
-    let (inside, outside) = (stage.launch(&tagged()), stage.launch(&second));
-    stage.let_run();
-    stage.sweep().await;
-    stage.session(&inside);
-    assert_eq!(stage.sessions(&outside), []);
-}
-
-// 2. Possible?
-
-#[tokio::test]
-async fn what_cannot_be_mirrored_is_said_once_and_never_tried() {
+async fn the_sessions_that_are_there_already_become_steps() {
     let stage = stage().await;
-    let interface = |kind: &str| LaunchInterface {
-        interface_type: kind.to_owned(),
-        ..LaunchInterface::default()
+    let other_filter = tagged_too(&[("Mirror-Filter", &second_filter(&stage))]);
+    let mut table = Table::default();
+    let mut row = |what, request: &RunInstances, steps, sessions| {
+        table.row(what, stage.launch(request), steps, sessions)
     };
-    stage.launch(&RunInstances { instance_type: "t2.micro".to_owned(), ..tagged() });
-    stage.launch(&RunInstances { interfaces: vec![interface("efa")], ..tagged() });
-    stage.launch(&RunInstances { subnet: Some(IPV6_ONLY.to_owned()), ..tagged() });
-    let sensor = stage.launch(&tagged());
-    let endpoint = Endpoint::Interface(stage.interface(&sensor));
-    stage.world().create_target(&user(), endpoint, None, Tags::new()).unwrap();
-    let managed = stage.launch(&two_interfaces());
-    let second = stage.instance(&managed).interfaces[1].clone();
-    stage.world().interface_mut(&second).unwrap().requester = Some("amazon-elb".to_owned());
-    stage.let_run();
+    let behind = row("two foreign ones in front", &other_filter, &[CREATE], &[3]);
+    let full = row("three foreign ones", &other_filter, &["block no-free-slot"], &[3]);
+    let untagged = row("a foreign one, untagged", &machine(&[]), &[], &[1]);
+    let covered = row("a foreign one that is as wanted", &tagged(), &[], &[1]);
+    let twice = row("two of ours", &tagged(), &["delete duplicate"], &[1]);
 
-    let mut said = sweep(&stage).await;
-    said.sort();
-    let expected = pairs(&[
-        ("block", "instance-type"),
-        ("block", "interface-type"),
-        ("block", "ipv6-only"),
-        ("block", "is-target"),
-        ("block", "requester-managed"),
-        ("create", "not-mirrored"),
-    ]);
-    assert_eq!(said, expected);
-    assert_eq!(sweep(&stage).await, []);
-    let creates = stage.take_calls();
-    let creates = creates.iter().filter(|call| call.action == "CreateTrafficMirrorSession");
-    assert_eq!(creates.count(), 1, "the primary interface of the instance with a managed one");
+    let session = |instance: &str, number| {
+        stage.foreign(&stage.interface(instance), number, &stage.target).id
+    };
+    let mut foreign: Vec<_> = [1, 2, 3].map(|number| session(&full, number)).into();
+    foreign.extend([session(&behind, 5), session(&behind, 3)]);
+    foreign.extend([session(&untagged, 1), session(&covered, 1)]);
+    stage.let_run();
+    let spare = stage.world().create_interface(&user(), &CreateInterface::default()).unwrap();
+    let attachment = stage.world().attach_interface(&user(), &spare, &covered, 1).unwrap();
+    let orphan = stage.foreign(&spare, 1, &stage.target).id;
+    stage.world().detach_interface(&user(), &attachment).unwrap();
+    let first = session(&twice, 1);
+    let ours = [first.clone(), session(&twice, 9), orphan];
+    stage.world().create_tags(&user(), &ours, &tags(&[("ManagedBy", "automirror")])).unwrap();
+    let theirs = tags(&[("ManagedBy", "another-installation")]);
+    stage.world().create_tags(&user(), &foreign, &theirs).unwrap();
+    let before: Vec<_> = foreign.iter().map(|id| stage.world().session(id).cloned()).collect();
+
+    let (_, elsewhere) = table.check(&stage).await;
+    assert_eq!(elsewhere, ["delete detached"]);
+    assert_eq!(stage.sessions_on(&spare), []);
+    assert_eq!(stage.session(&twice).id, first);
+    assert_eq!(stage.sessions(&behind)[2].number, 6, "after the foreign ones");
+    let after: Vec<_> = foreign.iter().map(|id| stage.world().session(id).cloned()).collect();
+    assert_eq!(after, before, "foreign sessions are left alone");
+}
+
+#[tokio::test]
+async fn the_settings_say_which_tag_selects_or_that_everything_is_mirrored() {
+    let watch = [("MIRROR_TAG_KEY", "Watch"), ("MIRROR_TAG_VALUE", "yes")];
+    let all = [("MIRROR_SCOPE", "all")];
+    for (settings, tag, sessions) in [
+        (&watch[..], ("watch", "YES"), 1),
+        (&watch, ("Mirror", "True"), 0),
+        (&all, ("Name", "web"), 1),
+        (&all, ("mirror", "FALSE"), 0),
+    ] {
+        let stage = Stage::new(settings).await;
+        let instance = stage.launch(&machine(&[tag]));
+        stage.let_run();
+        stage.sweep().await;
+        assert_eq!(stage.sessions(&instance).len(), sessions, "{settings:?} {tag:?}");
+    }
 }
 
 #[tokio::test]
@@ -154,23 +235,6 @@ async fn an_event_finds_an_interface_that_a_service_manages_too() {
     assert_eq!(stage.sessions_on(&second), []);
     assert_eq!(stage.sessions(&instance).len(), 1);
 }
-
-#[tokio::test]
-async fn a_session_that_has_become_impossible_goes() {
-    let mut stage = stage().await;
-    let instance = stage.launch(&tagged());
-    stage.settle().await;
-    stage.world().stop_instances(&user(), std::slice::from_ref(&instance)).unwrap();
-    stage.let_run();
-    stage.world().modify_instance_type(&user(), &instance, "t2.micro").unwrap();
-    stage.world().start_instances(&user(), std::slice::from_ref(&instance)).unwrap();
-    stage.let_run();
-    assert_eq!(stage.sessions(&instance).len(), 1, "EC2 keeps and bills it");
-    stage.sweep().await;
-    assert_eq!(stage.sessions(&instance), []);
-}
-
-// 3. Target
 
 #[tokio::test]
 async fn a_sensor_in_the_same_zone_is_preferred() {
@@ -187,30 +251,6 @@ async fn a_sensor_in_the_same_zone_is_preferred() {
 }
 
 #[tokio::test]
-async fn a_full_sensor_is_passed_over_and_a_big_one_takes_a_hundred() {
-    let mut stage = stage().await;
-    stage.drop_load_balancer();
-    let small = stage.sensor("us-east-1a");
-    let big = RunInstances {
-        instance_type: "m5.24xlarge".to_owned(),
-        availability_zone: Some("us-east-1b".to_owned()),
-        ..machine(&[])
-    };
-    let big = stage.interface(&stage.launch(&big));
-    let big = stage.world().create_target(&user(), Endpoint::Interface(big), None, Tags::new());
-    let big = big.unwrap();
-    stage.let_run();
-    let instances = stage.launch_many(&RunInstances { count: 111, ..tagged() });
-    let log = whole_log(&stage.settle().await);
-    let on = |target: &str| {
-        instances.iter().flat_map(|id| stage.sessions(id)).filter(|s| s.target == target).count()
-    };
-    assert_eq!((on(&small), on(&big)), (10, 100));
-    let blocked = steps(&log).into_iter().filter(|(action, _)| action == "block");
-    assert_eq!(blocked.collect::<Vec<_>>(), pairs(&[("block", "targets-full")]));
-}
-
-#[tokio::test]
 async fn sessions_of_other_accounts_on_a_shared_target_take_room() {
     let stage = Stage::new(&[("MIRROR_TARGET_OWNERS", "999999999999")]).await;
     stage.drop_load_balancer();
@@ -221,7 +261,7 @@ async fn sessions_of_other_accounts_on_a_shared_target_take_room() {
     let theirs = stage.world().run_instances(&stranger(), &RunInstances { count: 9, ..tagged() });
     let filter = stage.world().create_filter(&stranger(), None, Tags::new()).unwrap();
     for instance in theirs.unwrap() {
-        let request = local_cloud::world::CreateSession {
+        let request = CreateSession {
             interface: stage.interface(&instance),
             target: target.clone(),
             filter: filter.clone(),
@@ -252,204 +292,6 @@ async fn a_create_refused_for_lack_of_room_moves_on_to_the_next_target() {
     let instance = stage.launch(&tagged());
     stage.settle().await;
     assert_eq!(stage.session(&instance).target, second);
-}
-
-#[tokio::test]
-async fn an_instance_chooses_among_the_allowed_targets_only() {
-    let mut stage = stage().await;
-    let own = load_balancer(&mut stage.world(), &user());
-    let theirs = load_balancer(&mut stage.world(), &stranger());
-    stage.world().share_target(&theirs, "111122223333");
-    let (good, bad) = (
-        stage.launch(&machine(&[("Mirror", "True"), ("Mirror-Target", &own)])),
-        stage.launch(&machine(&[("Mirror", "True"), ("Mirror-Target", &theirs)])),
-    );
-    let log = whole_log(&stage.settle().await);
-    assert_eq!(stage.session(&good).target, own);
-    assert_eq!(stage.sessions(&bad), []);
-    let warned = said(&log, "WARN");
-    assert!(warned[0].contains("of account 999999999999 is not allowed"), "{warned:?}");
-}
-
-#[tokio::test]
-async fn several_targets_with_a_filter_each_give_a_session_each() {
-    let mut stage = stage().await;
-    let (target, filter) = {
-        let mut world = stage.world();
-        (load_balancer(&mut world, &user()), full_filter(&mut world))
-    };
-    let targets = format!("{target},{}", stage.target);
-    let filters = format!("{filter},{}", stage.filter);
-    let tags = [("Mirror", "True"), ("Mirror-Target", &targets), ("Mirror-Filter", &filters)];
-    let instance = stage.launch(&machine(&tags));
-    stage.settle().await;
-    let sessions = stage.sessions(&instance);
-    let led: Vec<_> = sessions.iter().map(|s| (s.number, &s.target, &s.filter)).collect();
-    assert_eq!(led, [(1, &target, &filter), (2, &stage.target, &stage.filter)]);
-}
-
-// 4. Filter
-
-#[tokio::test]
-async fn the_filter_is_the_one_set_or_tagged_and_never_a_guess() {
-    let stage = stage().await;
-    let second = full_filter(&mut stage.world());
-    let instance = stage.launch(&tagged());
-    stage.let_run();
-    assert_eq!(sweep(&stage).await, pairs(&[("block", "no-filter")]));
-    assert_eq!(stage.sessions(&instance), []);
-    let ours = tags(&[("ManagedBy", "automirror")]);
-    stage.world().create_tags(&user(), std::slice::from_ref(&second), &ours).unwrap();
-    stage.sweep().await;
-    assert_eq!(stage.session(&instance).filter, second);
-}
-
-#[tokio::test]
-async fn a_filter_without_rules_is_used_and_said() {
-    let mut stage = stage().await;
-    let empty = stage.world().create_filter(&user(), None, Tags::new()).unwrap();
-    let instance = stage.launch(&machine(&[("Mirror", "True"), ("Mirror-Filter", &empty)]));
-    let log = whole_log(&stage.settle().await);
-    assert_eq!(stage.session(&instance).filter, empty);
-    let expected = format!("filter {empty} accepts no packets: give it rules");
-    assert!(said(&log, "WARN")[0].ends_with(&expected), "{log:?}");
-    // Amazon DNS alone is something.
-    let dns = ["amazon-dns".to_owned()];
-    stage.world().modify_network_services(&user(), &empty, &dns, &[]).unwrap();
-    assert_eq!(summary(&stage.sweep().await)["blocked"], 0);
-    let world = stage.world();
-    assert!(world.rules_of(world.filter(&empty).unwrap(), Direction::Ingress).is_empty());
-}
-
-// 5. Session number
-
-#[tokio::test]
-async fn ours_takes_a_number_after_or_before_foreign_sessions() {
-    for (precedence, number) in [("after", 6), ("before", 1)] {
-        let stage = Stage::new(&[("MIRROR_PRECEDENCE", precedence)]).await;
-        let other = full_filter(&mut stage.world());
-        let instance = stage.launch(&machine(&[("Mirror", "True"), ("Mirror-Filter", &other)]));
-        stage.let_run();
-        let interface = stage.interface(&instance);
-        let foreign = [
-            stage.foreign(&interface, 5, &stage.target),
-            stage.foreign(&interface, 3, &stage.target),
-        ];
-        stage.sweep().await;
-        let sessions = stage.sessions(&instance);
-        assert!(foreign.iter().all(|session| sessions.contains(session)), "untouched");
-        let ours: Vec<&Session> =
-            sessions.iter().filter(|session| !foreign.contains(session)).collect();
-        assert_eq!(ours.len(), 1);
-        assert_eq!(ours[0].number, number);
-    }
-}
-
-#[tokio::test]
-async fn three_foreign_sessions_leave_no_room() {
-    let stage = stage().await;
-    let theirs = full_filter(&mut stage.world());
-    let instance = stage.launch(&machine(&[("Mirror", "True"), ("Mirror-Filter", &theirs)]));
-    stage.let_run();
-    for number in 1..=3 {
-        stage.foreign(&stage.interface(&instance), number, &stage.target);
-    }
-    assert_eq!(sweep(&stage).await, pairs(&[("block", "no-free-slot")]));
-}
-
-// 6. Compare
-
-#[tokio::test]
-async fn target_filter_packet_length_and_vni_are_changed_in_place() {
-    let mut stage = Stage::new(&[("MIRROR_PACKET_LENGTH", "256"), ("MIRROR_VNI", "77")]).await;
-    let instance = stage.launch(&tagged());
-    stage.settle().await;
-    let session = stage.session(&instance);
-    assert_eq!((session.packet_length, session.vni), (Some(256), 77));
-    let (target, filter) = {
-        let mut world = stage.world();
-        (load_balancer(&mut world, &user()), full_filter(&mut world))
-    };
-    for request in [
-        ModifySession { packet_length: Some(1), ..Default::default() },
-        ModifySession { remove: vec![Field::PacketLength], ..Default::default() },
-        ModifySession { vni: Some(1), ..Default::default() },
-        ModifySession { filter: Some(filter.clone()), ..Default::default() },
-    ] {
-        let request = ModifySession { session: session.id.clone(), ..request };
-        stage.world().modify_session(&user(), &request).unwrap();
-        stage.tag(&instance, &[("Mirror-Filter", &session.filter)]);
-        stage.settle().await;
-        assert_eq!(stage.session(&instance), session, "{request:?}");
-    }
-    stage.tag(&instance, &[("Mirror-Target", &target), ("Mirror-Filter", &filter)]);
-    stage.settle().await;
-    assert_eq!(stage.session(&instance), Session { target, filter, ..session });
-}
-
-#[tokio::test]
-async fn a_packet_length_that_is_not_set_goes_back_to_the_default() {
-    let mut stage = stage().await;
-    let instance = stage.launch(&tagged());
-    stage.settle().await;
-    let session = stage.session(&instance);
-    assert_eq!(session.packet_length, Some(8500), "EC2 shows it for a load balancer");
-    let blind =
-        ModifySession { session: session.id.clone(), packet_length: Some(1), ..Default::default() };
-    stage.world().modify_session(&user(), &blind).unwrap();
-    stage.settle().await;
-    assert!(matches!(stage.session(&instance).packet_length, None | Some(8500)));
-    stage.take_calls();
-    stage.sweep().await;
-    assert_eq!(count(&stage.take_calls(), "ModifyTrafficMirrorSession"), 0);
-}
-
-#[tokio::test]
-async fn a_second_session_of_ours_goes_and_so_does_an_orphan() {
-    let mut stage = stage().await;
-    let instance = stage.launch(&two_interfaces());
-    stage.settle().await;
-    let before = stage.sessions(&instance);
-    let interfaces = stage.instance(&instance).interfaces;
-    let ours = tags(&[("ManagedBy", "automirror")]);
-    let second = stage.foreign(&interfaces[0], 9, &stage.target).id;
-    let spare = stage.world().create_interface(&user(), &CreateInterface::default()).unwrap();
-    let attachment = stage.world().attach_interface(&user(), &spare, &instance, 2).unwrap();
-    let orphan = stage.foreign(&spare, 1, &stage.target).id;
-    stage.world().create_tags(&user(), &[second, orphan], &ours).unwrap();
-    stage.world().detach_interface(&user(), &attachment).unwrap();
-    stage.lose_events();
-    let mut said = sweep(&stage).await;
-    said.sort();
-    assert_eq!(said, pairs(&[("delete", "detached"), ("delete", "duplicate")]));
-    assert_eq!(stage.sessions(&instance), before);
-    assert_eq!(stage.sessions_on(&spare), []);
-}
-
-// 7. Foreign sessions
-
-#[tokio::test]
-async fn foreign_sessions_are_left_alone_even_where_nothing_is_wanted() {
-    let stage = stage().await;
-    let instance = stage.launch(&machine(&[]));
-    stage.let_run();
-    let foreign = stage.foreign(&stage.interface(&instance), 1, &stage.target);
-    let theirs = tags(&[("ManagedBy", "another-installation")]);
-    stage.world().create_tags(&user(), &[foreign.id], &theirs).unwrap();
-    stage.take_calls();
-    stage.sweep().await;
-    assert_eq!(stage.sessions(&instance).len(), 1);
-    assert!(stage.take_calls().iter().all(|call| call.action.starts_with("Describe")));
-}
-
-#[tokio::test]
-async fn a_foreign_session_that_does_what_is_wanted_counts_as_coverage() {
-    let stage = stage().await;
-    let instance = stage.launch(&tagged());
-    stage.let_run();
-    let foreign = stage.foreign(&stage.interface(&instance), 1, &stage.target);
-    assert_eq!(summary(&stage.sweep().await)["reasons"]["covered"], 1);
-    assert_eq!(stage.session(&instance), foreign);
 }
 
 #[tokio::test]
@@ -506,7 +348,7 @@ async fn a_session_of_another_account_on_our_target_is_not_taken_for_ours() {
     stage.world().share_target(&stage.target, "222222222222");
     let theirs = stage.world().run_instances(&member, &tagged()).unwrap().remove(0);
     let filter = stage.world().create_filter(&member, None, Tags::new()).unwrap();
-    let request = local_cloud::world::CreateSession {
+    let request = CreateSession {
         interface: stage.interface(&theirs),
         target: stage.target.clone(),
         filter,

@@ -1,11 +1,11 @@
 //! The binary under AWS's own Runtime Interface Emulator: we are not only right for our own server.
 
 use local_cloud::{
-    binary::binary,
+    aws::ec2::{Caller, Endpoint, Tags},
+    aws::iam::Role,
     cloud::{Cloud, Options},
-    iam::Role,
-    rie::Emulator,
-    world::{Caller, Endpoint, Tags},
+    lambda::binary::binary,
+    lambda::emulator::Emulator,
 };
 use serde_json::json;
 

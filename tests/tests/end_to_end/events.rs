@@ -1,8 +1,8 @@
 //! Every kind of event leads to the right work, and only there.
 
 use local_cloud::{
-    function::Answer,
-    world::{CreateInterface, LaunchInterface, ModifySession, RunInstances, State},
+    aws::ec2::{CreateInterface, LaunchInterface, ModifySession, RunInstances, State},
+    lambda::Answer,
 };
 use serde_json::{Value, json};
 

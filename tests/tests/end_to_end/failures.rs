@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use local_cloud::{
-    binary::binary,
-    call::Outcome,
-    fault::{Fault, Kind},
-    function::{Answer, Function, FunctionOptions},
-    world::RunInstances,
+    aws::ec2::RunInstances,
+    cloud::call::Outcome,
+    cloud::fault::{Fault, Kind},
+    lambda::binary::binary,
+    lambda::{Answer, Function, FunctionOptions},
 };
 use serde_json::json;
 
@@ -96,7 +96,7 @@ async fn a_crash_between_two_calls_is_made_good_by_the_next_delivery() {
         let cloud = &stage.deployment.cloud;
         let function = &stage.deployment.workers[0];
         let (events, mut queue) =
-            (stage.world().take_events(), local_cloud::queue::Queue::default());
+            (stage.world().take_events(), local_cloud::aws::sqs::Queue::default());
         for event in &events {
             queue.push_event(event);
         }

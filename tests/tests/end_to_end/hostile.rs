@@ -1,6 +1,6 @@
 //! Input that is malformed or meant to harm: a clear word, no crash, and the neighbours are served.
 
-use local_cloud::function::Answer;
+use local_cloud::lambda::Answer;
 use serde_json::{Value, json};
 
 use crate::stage::{machine, said, stage, summary, tagged};

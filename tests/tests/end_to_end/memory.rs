@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use local_cloud::{
+    cloud::fault::{Fault, Kind},
     deployment::worker,
-    fault::{Fault, Kind},
 };
 use serde_json::json;
 use tokio::time::timeout;

@@ -1,9 +1,9 @@
 //! What EC2 shows may be out of date, and others work at the same moment: nothing stays unmirrored for it.
 
 use local_cloud::{
-    fault::{Fault, Kind},
-    function::LogLine,
-    world::{Caller, CreateInterface, Endpoint, RunInstances, Tags},
+    aws::ec2::{Caller, CreateInterface, Endpoint, RunInstances, Tags},
+    cloud::fault::{Fault, Kind},
+    lambda::LogLine,
 };
 use serde_json::json;
 
@@ -347,7 +347,7 @@ async fn instances_a_service_manages_are_mirrored_too_where_ec2_hides_them() {
 #[tokio::test]
 async fn a_failed_clean_up_after_a_terminated_instance_comes_again() {
     let mut stage = stage().await;
-    let kept = local_cloud::world::LaunchInterface {
+    let kept = local_cloud::aws::ec2::LaunchInterface {
         delete_on_termination: Some(false),
         ..Default::default()
     };

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use local_cloud::{
-    binary::binary,
+    aws::ec2::RunInstances,
     deployment::worker,
-    function::{Answer, Function, FunctionOptions},
-    world::RunInstances,
+    lambda::binary::binary,
+    lambda::{Answer, Function, FunctionOptions},
 };
 use serde_json::json;
 

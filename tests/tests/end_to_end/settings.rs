@@ -3,7 +3,7 @@
 use local_cloud::{
     cloud::{Cloud, Options},
     deployment::worker,
-    function::{InvokeError, LogLine},
+    lambda::{InvokeError, LogLine},
 };
 
 use crate::stage::{Stage, machine, tagged};

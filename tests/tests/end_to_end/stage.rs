@@ -3,15 +3,15 @@
 use std::sync::MutexGuard;
 
 use local_cloud::{
-    call::{Call, Outcome},
-    deployment::Deployment,
-    fault::Fault,
-    function::{Answer, Invocation, LogLine},
-    queue::Delivery,
-    world::{
+    aws::ec2::{
         Caller, CreateRule, CreateSession, Direction, Endpoint, Instance, LaunchInterface,
         RunInstances, Session, Tags, World,
     },
+    aws::sqs::Delivery,
+    cloud::call::{Call, Outcome},
+    cloud::fault::Fault,
+    deployment::Deployment,
+    lambda::{Answer, Invocation, LogLine},
 };
 use serde_json::{Value, json};
 

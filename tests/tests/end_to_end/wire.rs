@@ -3,8 +3,8 @@
 use std::{path::Path, process::Command};
 
 use local_cloud::{
+    aws::config::PutRule,
     cloud::{Cloud, Options},
-    config::PutRule,
 };
 
 /// The tools that the Makefile lays out for the tests.

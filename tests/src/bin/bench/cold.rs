@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use local_cloud::config::PutRule;
-use local_cloud::function::Function;
+use local_cloud::aws::config::PutRule;
+use local_cloud::lambda::Function;
 use serde_json::Value;
 use tokio::task::JoinSet;
 

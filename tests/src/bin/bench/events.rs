@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use local_cloud::call::count;
-use local_cloud::function::Function;
+use local_cloud::cloud::call::count;
+use local_cloud::lambda::Function;
 use serde_json::Value;
 
 use crate::Size;

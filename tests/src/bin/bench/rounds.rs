@@ -3,8 +3,8 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use local_cloud::fault::{Fault, Kind};
-use local_cloud::function::Function;
+use local_cloud::cloud::fault::{Fault, Kind};
+use local_cloud::lambda::Function;
 use serde_json::Value;
 use tokio::time::sleep;
 

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use local_cloud::call::Call;
-use local_cloud::cloud::{Cloud, Options};
-use local_cloud::function::{Answer, Function, FunctionOptions, Invocation};
-use local_cloud::queue::Queue;
-use local_cloud::world::{
+use local_cloud::aws::ec2::{
     Caller, CreateRule, CreateSession, Direction, Endpoint, RunInstances, Tags,
 };
+use local_cloud::aws::sqs::Queue;
+use local_cloud::cloud::call::Call;
+use local_cloud::cloud::{Cloud, Options};
+use local_cloud::lambda::{Answer, Function, FunctionOptions, Invocation};
 use serde_json::Value;
 
 /// The longest that Lambda lets a function work.

@@ -1,7 +1,7 @@
 //! What looking at a whole account costs.
 
-use local_cloud::call::count;
-use local_cloud::config::PutRule;
+use local_cloud::aws::config::PutRule;
+use local_cloud::cloud::call::count;
 use serde_json::{Value, json};
 
 use crate::Size;

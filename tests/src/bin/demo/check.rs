@@ -1,8 +1,8 @@
 //! Whether the cloud is as the story says.
 
 use anyhow::{Context, ensure};
-use local_cloud::config::{Compliance, ResourceKey};
-use local_cloud::world::{DEFAULT_ACCOUNT, Instance, Session};
+use local_cloud::aws::config::{Compliance, ResourceKey};
+use local_cloud::aws::ec2::{DEFAULT_ACCOUNT, Instance, Session};
 
 use crate::label::{self, count};
 use crate::screen::Paint;

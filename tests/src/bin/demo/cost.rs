@@ -3,7 +3,7 @@
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use local_cloud::call::{Call, Outcome};
+use local_cloud::cloud::call::{Call, Outcome};
 
 use crate::label::count;
 

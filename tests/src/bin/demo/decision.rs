@@ -1,7 +1,7 @@
 //! What automirror says in its log.
 
-use local_cloud::function::LogLine;
-use local_cloud::world::World;
+use local_cloud::aws::ec2::World;
+use local_cloud::lambda::LogLine;
 use serde_json::Value;
 
 use crate::label;

@@ -1,8 +1,8 @@
 //! What reached the queue.
 
-use local_cloud::config::INSTANCE;
-use local_cloud::queue::Message;
-use local_cloud::world::World;
+use local_cloud::aws::config::INSTANCE;
+use local_cloud::aws::ec2::World;
+use local_cloud::aws::sqs::Message;
 use serde_json::Value;
 
 use crate::label;

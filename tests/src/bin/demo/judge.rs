@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
-use local_cloud::config::{Compliance, INSTANCE, ResourceKey, Verdict};
-use local_cloud::world::World;
+use local_cloud::aws::config::{Compliance, INSTANCE, ResourceKey, Verdict};
+use local_cloud::aws::ec2::World;
 
 use crate::cost::Cost;
 use crate::label::{self, count, millis};
@@ -135,7 +135,7 @@ fn paint(compliance: Compliance) -> Paint {
 
 #[cfg(test)]
 mod tests {
-    use local_cloud::config::Time;
+    use local_cloud::aws::config::Time;
 
     use super::*;
 

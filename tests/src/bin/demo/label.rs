@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local_cloud::world::{Tags, World};
+use local_cloud::aws::ec2::{Tags, World};
 
 /// An id without its middle, which is all zeros in this cloud: `i-…0012`.
 pub(crate) fn short(id: &str) -> String {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
-use local_cloud::config::{ResourceKey, Verdict};
+use local_cloud::aws::config::{ResourceKey, Verdict};
+use local_cloud::aws::ec2::Caller;
+use local_cloud::aws::sqs::Message;
 use local_cloud::deployment::{ConfigRule, Deployment};
-use local_cloud::function::{Answer, Invocation, LogLine};
-use local_cloud::queue::Message;
-use local_cloud::world::Caller;
+use local_cloud::lambda::{Answer, Invocation, LogLine};
 use serde_json::Value;
 
 use crate::cost::{Cost, Totals};

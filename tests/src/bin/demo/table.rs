@@ -1,7 +1,7 @@
 //! What is there in the end.
 
-use local_cloud::config::{Compliance, Verdict};
-use local_cloud::world::{Instance, Session};
+use local_cloud::aws::config::{Compliance, Verdict};
+use local_cloud::aws::ec2::{Instance, Session};
 
 use crate::label::{self, short};
 use crate::screen::{Paint, pad, wrap};

@@ -1,7 +1,7 @@
 //! What people do in the cloud.
 
 use anyhow::Context;
-use local_cloud::world::{
+use local_cloud::aws::ec2::{
     Caller, CreateRule, CreateSession, DEFAULT_ACCOUNT, Direction, Endpoint, Instance,
     LaunchInterface, Query, RunInstances, Session, Tags,
 };

@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use local_cloud::iam::{Authorization, Decision, Policy, Record, Role};
+use local_cloud::aws::iam::{Authorization, Decision, Policy, Record, Role};
 
 /// The templates with a role.
 pub(crate) const TEMPLATES: [&str; 2] = ["automirror.yaml", "config-rule.yaml"];
@@ -75,7 +75,7 @@ impl Proof {
         let grants = grants(Role::of_template("function", template, &[])?.policy());
         self.judge_use(template, &grants, used);
         let options = OPTIONS.iter().copied();
-        let known = local_cloud::template::Template::of_repository(template)?;
+        let known = local_cloud::aws::cloudformation::Template::of_repository(template)?;
         let options: Vec<_> = options.filter(|(name, _)| known.has_parameter(name)).collect();
         let with_options = Role::of_template("function", template, &options)?;
         let optional: BTreeSet<_> =

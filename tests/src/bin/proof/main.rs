@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
-use local_cloud::iam::Record;
+use local_cloud::aws::iam::Record;
 
 use judge::Proof;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, ensure};
-use local_cloud::function::REGION;
-use local_cloud::iam::{Authorization, Decision, Policy, Record, Role};
-use local_cloud::world::DEFAULT_ACCOUNT;
+use local_cloud::aws::ec2::DEFAULT_ACCOUNT;
+use local_cloud::aws::iam::{Authorization, Decision, Policy, Record, Role};
+use local_cloud::lambda::REGION;
 use serde_json::Value;
 
 use crate::judge::{Proof, Roles, TEMPLATES, grants, use_of};

@@ -1,0 +1,12 @@
+//! AWS's services that the functions call, or that bring them events, each under the name AWS gives it.
+
+/// CloudFormation templates, resolved.
+pub mod cloudformation;
+/// AWS Config: the recorder, the rules, and their verdicts.
+pub mod config;
+/// EC2: instances, network interfaces and traffic mirroring.
+pub mod ec2;
+/// IAM: what roles may do.
+pub mod iam;
+/// The SQS queue between EventBridge and a function.
+pub mod sqs;

@@ -1,0 +1,149 @@
+//! The role of a function: its policy is the one in the template that makes it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use serde_json::Value;
+
+use super::{Authorization, Decision, Policy, Record};
+use crate::aws::cloudformation::{Stack, Template};
+use crate::aws::ec2::DEFAULT_ACCOUNT;
+use crate::lambda::REGION;
+
+/// A role by its name; copies are the same role.
+#[derive(Clone, Debug)]
+pub struct Role(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    template: String,
+    parameters: BTreeMap<String, String>,
+    policy: Policy,
+    log_group: String,
+    queue: Option<String>,
+    denials_expected: AtomicBool,
+    unrecorded: AtomicBool,
+}
+
+impl Role {
+    /// The role of the function in a template of this repository.
+    pub fn of_template(
+        name: &str,
+        template: &str,
+        parameters: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let stack = Template::of_repository(template)?.resolve(parameters)?;
+        let policy = policy(&stack).with_context(|| format!("the role of {template}"))?;
+        let logging = &stack.resources["Function"]["Properties"]["LoggingConfig"];
+        let queue = stack.resources.get("EventSourceMapping");
+        let queue = queue.and_then(|mapping| mapping["Properties"]["EventSourceArn"].as_str());
+        let parameters = parameters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Ok(Self(Arc::new(Inner {
+            name: name.to_owned(),
+            template: template.to_owned(),
+            parameters: parameters.collect(),
+            policy,
+            log_group: logging["LogGroup"].as_str().context("it has no log group")?.to_owned(),
+            queue: queue.map(str::to_owned),
+            denials_expected: AtomicBool::new(false),
+            unrecorded: AtomicBool::new(false),
+        })))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+
+    pub fn log_group(&self) -> &str {
+        &self.0.log_group
+    }
+
+    /// The ARN of the queue that Lambda polls for the function.
+    pub fn queue(&self) -> Option<&str> {
+        self.0.queue.as_deref()
+    }
+
+    /// From now on what is denied is what a test wants to see.
+    pub fn expect_denials(&self) {
+        self.0.denials_expected.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on what is asked is no proof of anything: simulations ask the same a thousand times.
+    pub fn leave_unrecorded(&self) {
+        self.0.unrecorded.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks the policy, and records the answer.
+    pub fn decide(&self, asked: Authorization) -> Decision {
+        let decision = self.0.policy.decide(&asked);
+        if self.0.unrecorded.load(Ordering::Relaxed) {
+            return decision;
+        }
+        let record = Record {
+            template: self.0.template.clone(),
+            parameters: self.0.parameters.clone(),
+            asked,
+            allowed: matches!(decision, Decision::Allowed(_)),
+            denials_expected: self.0.denials_expected.load(Ordering::Relaxed),
+        };
+        record.write();
+        if !record.allowed && !record.denials_expected {
+            eprintln!("local cloud: {} was denied {:?}", self.0.name, record.asked);
+        }
+        decision
+    }
+
+    /// Lambda looks for messages for the function.
+    pub(crate) fn poll_queue(&self) {
+        self.must(&["sqs:GetQueueAttributes", "sqs:ReceiveMessage"], self.polled());
+    }
+
+    /// Lambda deletes the messages that the function has done with.
+    pub(crate) fn delete_messages(&self) {
+        self.must(&["sqs:DeleteMessage"], self.polled());
+    }
+
+    /// Lambda begins the log of a process.
+    pub(crate) fn create_log_stream(&self, stream: &str) {
+        self.must(&["logs:CreateLogStream"], &self.log_stream(stream));
+    }
+
+    /// Lambda writes what a process said.
+    pub(crate) fn put_log_events(&self, stream: &str) {
+        self.must(&["logs:PutLogEvents"], &self.log_stream(stream));
+    }
+
+    fn log_stream(&self, stream: &str) -> String {
+        let group = &self.0.log_group;
+        format!("arn:aws:logs:{REGION}:{DEFAULT_ACCOUNT}:log-group:{group}:log-stream:{stream}")
+    }
+
+    fn polled(&self) -> &str {
+        self.queue().expect("a function that is polled for has a queue")
+    }
+
+    /// What Lambda needs, or there is no function.
+    fn must(&self, actions: &[&str], resource: &str) {
+        for action in actions {
+            let decision = self.decide(Authorization::new(action, resource));
+            let is_allowed = matches!(decision, Decision::Allowed(_));
+            assert!(is_allowed, "Lambda lacks {action} on {resource} in the role {}", self.0.name);
+        }
+    }
+}
+
+/// The one policy of the one role.
+fn policy(stack: &Stack) -> anyhow::Result<Policy> {
+    let policies = stack.resources.get("Role").context("there is none")?;
+    match policies["Properties"]["Policies"].as_array().map(Vec::as_slice) {
+        Some([policy]) => Policy::parse(policy.get("PolicyDocument").unwrap_or(&Value::Null)),
+        _ => anyhow::bail!("it has not one policy"),
+    }
+}
