@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, time::SystemTime};
 
-use aws_sdk_ec2::Client;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
 use shared::{
@@ -10,7 +9,7 @@ use shared::{
     policy::{Policy, run::RunSettings},
     text::quote,
 };
-use shared_ec2::client::Ec2;
+use shared_ec2::client::SdkConfig;
 use tracing::{info, warn};
 
 use crate::{
@@ -32,17 +31,16 @@ pub struct Handler {
 }
 
 impl Handler {
-    /// The function of one account and region: `ec2` reads there, `writes` changes. `own` is how
-    /// CloudTrail tells its calls from others', `now` the clock.
+    /// The function for the account and region of `config`. `own` is how CloudTrail tells its calls from
+    /// others', `now` the clock.
     pub fn new(
         policy: Policy,
         settings: RunSettings,
         own: Identity,
-        ec2: Ec2,
-        writes: Client,
+        config: &SdkConfig,
         now: fn() -> SystemTime,
     ) -> Self {
-        let reconciler = Reconciler::new(policy, settings, ec2, writes, now);
+        let reconciler = Reconciler::new(policy, settings, config, now);
         Self { own, now, reconciler }
     }
 

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use automirror::{event::cloudtrail::Identity, handler::Handler};
 use lambda_runtime::{LambdaEvent, service_fn};
 use shared::policy::{Policy, run::RunSettings, setting::check_names};
-use shared_ec2::client::{self, Ec2, own_retries};
+use shared_ec2::client;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -29,11 +29,7 @@ async fn run() -> anyhow::Result<()> {
         access_key: setting("AWS_ACCESS_KEY_ID").unwrap_or_default(),
     };
     let config = client::config().await;
-    let writes = aws_sdk_ec2::config::Builder::from(&config)
-        .retry_partition(own_retries("ec2-writes"))
-        .build();
-    let writes = aws_sdk_ec2::Client::from_conf(writes);
-    let handler = Handler::new(policy, settings, own, Ec2::new(&config), writes, now);
+    let handler = Handler::new(policy, settings, own, &config, now);
     handler.warm_up().await;
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event)))

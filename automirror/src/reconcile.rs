@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, time::SystemTime};
 
-use aws_sdk_ec2::Client;
 use shared::{
     id::{AccountId, InterfaceId, SessionId, TargetId},
     observed::{Observed, TargetState},
     plan::{
+        apply::apply,
         plan,
         restrict::{Limits, Restricted, restrict},
         step::Step,
@@ -14,7 +14,12 @@ use shared::{
     policy::{Policy, run::RunSettings},
 };
 use shared_ec2::{
-    ObserveError, cache::Cache, client::Ec2, observer::Observer, selector::Selector,
+    ObserveError,
+    cache::Cache,
+    client::{Ec2, SdkConfig},
+    observe::observe,
+    observer::Observer,
+    selector::Selector,
     warm_up::warm_up,
 };
 
@@ -60,11 +65,11 @@ impl Reconciler {
     pub(crate) fn new(
         policy: Policy,
         settings: RunSettings,
-        ec2: Ec2,
-        writes: Client,
+        config: &SdkConfig,
         now: fn() -> SystemTime,
     ) -> Self {
-        let executor = Executor::new(writes, now, settings.rate_share);
+        let ec2 = Ec2::new(config);
+        let executor = Executor::new(config, now, settings.rate_share);
         let limits = Limits { mode: settings.mode };
         let (cache, step_log) = (Cache::default(), StepLog::default());
         Self { policy, limits, ec2, cache, now, executor, step_log }
@@ -100,8 +105,8 @@ impl Reconciler {
     ) -> Result<Observed, ObserveError> {
         let Self { ec2, policy, cache, now, .. } = self;
         let cache = Some((cache, now()));
-        let mut observed =
-            Observer { ec2, policy, account: job.account, cache }.observe(selectors).await?;
+        let observer = Observer { ec2, policy, account: job.account, cache };
+        let mut observed = observe(&observer, selectors).await?;
         // EC2's answers may lag behind what it has done.
         observed.sessions.retain(|session| !deleted.contains(&session.id));
         Ok(observed)
@@ -172,7 +177,7 @@ impl Reconciler {
                 }
                 (Outcome::Done(session), _) => {
                     left.extend(step.before.as_ref().map(|before| before.target.clone()));
-                    observed.apply(&self.policy, step, session);
+                    apply(observed, &self.policy, step, session);
                 }
                 _ => {}
             }

@@ -12,7 +12,7 @@ use shared::{
     plan::{plan, verdict::Verdict},
     text::{quote, sanitize},
 };
-use shared_ec2::{client::Ec2, observer::Observer, selector::Selector};
+use shared_ec2::{client::Ec2, observe::observe, observer::Observer, selector::Selector};
 use tracing::{error, info};
 
 use crate::{
@@ -195,7 +195,7 @@ impl Handler {
             account: &invocation.account,
             cache: None,
         };
-        Ok(observer.observe(&selectors).await?)
+        Ok(observe(&observer, &selectors).await?)
     }
 }
 

@@ -8,7 +8,7 @@ use shared::{
     plan::{
         reason::Reason,
         step::{Action, ActionOf, Plan, Step},
-        verdict::{Unsupported, Verdict},
+        verdict::{Unsupported, Verdict, verdict},
     },
     policy::Policy,
 };
@@ -50,13 +50,13 @@ pub(crate) fn instances(
 
 fn instance(id: &InstanceId, steps: &[Step], unsupported: Unsupported) -> Evaluation {
     let resource = ResourceKey::instance(id);
-    let Some(verdict) = steps.iter().map(|step| step.verdict(unsupported)).max() else {
+    let Some(worst) = steps.iter().map(|step| verdict(step, unsupported)).max() else {
         let annotation = "the instance has no network interface".to_owned();
         return Evaluation { resource, verdict: Verdict::NotApplicable, annotation };
     };
-    let decisive = steps.iter().filter(|step| step.verdict(unsupported) == verdict);
+    let decisive = steps.iter().filter(|step| verdict(step, unsupported) == worst);
     let reasons: Vec<_> = decisive.map(reason).collect();
-    Evaluation { resource, verdict, annotation: cut(&reasons.join("; ")) }
+    Evaluation { resource, verdict: worst, annotation: cut(&reasons.join("; ")) }
 }
 
 /// Which source, what is wrong, and what automirror is about to do.

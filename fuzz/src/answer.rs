@@ -10,7 +10,7 @@ use automirror::failure::{Failure, Kind};
 use aws_sdk_ec2::{
     Client,
     config::{
-        BehaviorVersion, Credentials, Region, SharedHttpClient,
+        BehaviorVersion, Credentials, Region, SharedCredentialsProvider, SharedHttpClient,
         http::{HttpRequest, HttpResponse},
         retry::RetryConfig,
     },
@@ -19,7 +19,13 @@ use aws_smithy_runtime_api::client::{
     http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
     result::ConnectorError,
 };
-use shared::{observe::Observer, plan::plan, policy::Policy, subject::Subject};
+use shared::{plan::plan, policy::Policy};
+use shared_ec2::{
+    client::{Ec2, SdkConfig},
+    observe::observe,
+    observer::Observer,
+    selector::Selector,
+};
 
 /// The longest line said about a step or a failure.
 const LONGEST: usize = 5_000;
@@ -29,7 +35,8 @@ pub fn check(input: &[u8]) {
     let (call, answers) = split(input, b"\n");
     let answers = Answers::parse(answers);
     let status = answers.first_status();
-    let client = client(answers.clone());
+    let config = config(answers.clone());
+    let client = Client::new(&config);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     match call {
@@ -46,15 +53,15 @@ pub fn check(input: &[u8]) {
             check_change(status, runtime.block_on(send).map_err(Failure::from));
         }
         b"named" => {
-            let subjects = [
-                Subject::Instance("i-1".parse().unwrap()),
-                Subject::Interface("eni-2".parse().unwrap()),
-                Subject::Session("tms-1".parse().unwrap()),
-                Subject::Detached,
+            let selectors = [
+                Selector::Instance("i-1".parse().unwrap()),
+                Selector::Interface("eni-2".parse().unwrap()),
+                Selector::Session("tms-1".parse().unwrap()),
+                Selector::Unattached,
             ];
-            runtime.block_on(check_reading(&client, subjects.into(), &answers));
+            runtime.block_on(check_reading(&config, selectors.into(), &answers));
         }
-        _ => runtime.block_on(check_reading(&client, [Subject::Sweep].into(), &answers)),
+        _ => runtime.block_on(check_reading(&config, [Selector::Sweep].into(), &answers)),
     }
 }
 
@@ -65,20 +72,21 @@ fn check_change<T>(status: Option<u16>, changed: Result<T, Failure>) {
     };
     crate::assert_fit(&message, LONGEST);
     match status {
-        None => assert_eq!((kind, code), (Kind::Passing, None), "no answer"),
-        Some(500..) => assert!(!matches!(kind, Kind::Lasting | Kind::Disputed), "{code:?}"),
+        None => assert_eq!((kind, code), (Kind::Transient, None), "no answer"),
+        Some(500..) => assert!(!matches!(kind, Kind::Permanent | Kind::Conflict), "{code:?}"),
         Some(_) => {}
     }
 }
 
 /// What was read in part only is an error: nothing may be decided from it.
-async fn check_reading(client: &Client, subjects: BTreeSet<Subject>, answers: &Answers) {
+async fn check_reading(config: &SdkConfig, selectors: BTreeSet<Selector>, answers: &Answers) {
     let policy = Policy::parse(|_| None).expect("the defaults are valid");
     let account = "111111111111".parse().unwrap();
-    let observer = Observer { client, policy: &policy, account: &account, memory: None };
-    if let Ok(seen) = observer.observe(&subjects).await {
+    let ec2 = Ec2::new(config);
+    let observer = Observer { ec2: &ec2, policy: &policy, account: &account, cache: None };
+    if let Ok(observed) = observe(&observer, &selectors).await {
         assert!(!answers.went_wrong(), "a call was not answered with success");
-        for step in plan(&policy, &seen).steps {
+        for step in plan(&policy, &observed).steps {
             crate::assert_fit(&step.to_string(), LONGEST);
         }
     }
@@ -132,17 +140,17 @@ impl HttpConnector for Answers {
     }
 }
 
-fn client(answers: Answers) -> Client {
+fn config(answers: Answers) -> SdkConfig {
     let connector = SharedHttpConnector::new(answers);
+    let credentials = Credentials::new("key", "secret", None, None, "fuzz");
     let http: SharedHttpClient = http_client_fn(move |_, _| connector.clone());
-    let config = aws_sdk_ec2::Config::builder()
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("eu-central-1"))
-        .credentials_provider(Credentials::new("key", "secret", None, None, "fuzz"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::disabled())
         .http_client(http)
-        .build();
-    Client::from_conf(config)
+        .build()
 }
 
 /// What stands before and after the first `at`; all and nothing where there is none.

@@ -1,12 +1,14 @@
 //! What automirror gets: the input as a whole is a payload, and each line is the body of a message
 //! in a batch.
 
-use automirror::{
+use automirror::event::{
     cloudtrail::Identity,
-    event::{Look, Reader, Reading, Record, Request, Shape},
+    parse::Parser,
+    parsed::{ParsedEvent, Payload, Record, Scope, Shape},
 };
 use serde_json::{Value, json};
-use shared::{policy::Policy, subject::Subject};
+use shared::policy::Policy;
+use shared_ec2::selector::Selector;
 
 /// The most characters said about an event: 250 and the sign that it was cut.
 const LONGEST: usize = 251;
@@ -21,16 +23,16 @@ pub fn check(input: &[u8]) {
 }
 
 fn check_payload(payload: &Value) {
-    let request = read(payload);
-    assert_eq!(request, read(payload), "reading twice gives the same");
+    let parsed = parse(payload);
+    assert_eq!(parsed, parse(payload), "parsing twice gives the same");
     match payload.get("Records") {
         None => {
-            assert_eq!((request.shape, request.records.len()), (Shape::Single, 1));
-            assert_eq!(request.records[0].message, None);
+            assert_eq!((parsed.shape, parsed.records.len()), (Shape::Single, 1));
+            assert_eq!(parsed.records[0].message, None);
         }
         Some(Value::Array(records)) => {
-            assert_eq!((request.shape, request.records.len()), (Shape::Batch, records.len()));
-            for (record, sent) in request.records.iter().zip(records) {
+            assert_eq!((parsed.shape, parsed.records.len()), (Shape::Batch, records.len()));
+            for (record, sent) in parsed.records.iter().zip(records) {
                 assert_eq!(
                     record.message.as_deref(),
                     sent.get("messageId").and_then(Value::as_str)
@@ -38,12 +40,12 @@ fn check_payload(payload: &Value) {
             }
         }
         Some(_) => {
-            assert_eq!((request.shape, request.records.len()), (Shape::Batch, 1));
-            assert!(matches!(request.records[0].reading, Reading::Unreadable(_)));
+            assert_eq!((parsed.shape, parsed.records.len()), (Shape::Batch, 1));
+            assert!(matches!(parsed.records[0].event, ParsedEvent::Unreadable(_)));
         }
     }
-    for record in &request.records {
-        check_reading(&record.reading);
+    for record in &parsed.records {
+        check_event(&record.event);
     }
 }
 
@@ -52,37 +54,37 @@ fn check_batch(bodies: &[&str]) {
         let attributes = json!({"ApproximateReceiveCount": "2"});
         json!({"messageId": format!("m-{n}"), "body": body, "attributes": attributes})
     });
-    let Request { shape, records } = read(&json!({"Records": messages.collect::<Vec<_>>()}));
+    let Payload { shape, records } = parse(&json!({"Records": messages.collect::<Vec<_>>()}));
     assert_eq!((shape, records.len()), (Shape::Batch, bodies.len()));
     for (n, (record, body)) in records.into_iter().zip(bodies).enumerate() {
-        let Record { message, receives, reading } = record;
+        let Record { message, receives, event: parsed } = record;
         assert_eq!((message, receives), (Some(format!("m-{n}")), 2));
-        check_reading(&reading);
+        check_event(&parsed);
         match serde_json::from_str::<Value>(body) {
-            Err(_) => assert!(matches!(reading, Reading::Unreadable(_))),
+            Err(_) => assert!(matches!(parsed, ParsedEvent::Unreadable(_))),
             Ok(batch) if batch.get("Records").is_some() => {}
             Ok(event) => {
-                assert_eq!(reading, read(&event).records[0].reading, "the same as by itself");
+                assert_eq!(parsed, parse(&event).records[0].event, "the same as by itself");
             }
         }
     }
 }
 
-fn check_reading(reading: &Reading) {
-    match reading {
-        Reading::Look(Look { subjects, launched, deleted }) => {
-            assert!(!subjects.is_empty());
+fn check_event(event: &ParsedEvent) {
+    match event {
+        ParsedEvent::Reconcile(Scope { selectors, launched, deleted }) => {
+            assert!(!selectors.is_empty());
             if let Some(launched) = launched {
-                assert!(subjects.contains(&Subject::Started(launched.instance.clone())));
+                assert!(selectors.contains(&Selector::Started(launched.instance.clone())));
             }
-            assert!(deleted.is_none() || subjects.contains(&Subject::Sweep));
+            assert!(deleted.is_none() || selectors.contains(&Selector::Sweep));
         }
-        Reading::Ignored(why) | Reading::Unreadable(why) => crate::assert_fit(why, LONGEST),
+        ParsedEvent::Ignored(why) | ParsedEvent::Unreadable(why) => crate::assert_fit(why, LONGEST),
     }
 }
 
-fn read(payload: &Value) -> Request {
+fn parse(payload: &Value) -> Payload {
     let policy = Policy::parse(|_| None).expect("the defaults are valid");
-    let us = Identity { function_name: "automirror".to_owned(), access_key: "ASIAOURS".to_owned() };
-    Reader { policy: &policy, us: &us }.request(payload.clone())
+    let own = Identity { function_name: "automirror".to_owned(), access_key: "ASIAOWN".to_owned() };
+    Parser { policy: &policy, own: &own }.payload(payload.clone())
 }

@@ -28,7 +28,7 @@ pub const CHECKS: [Check; 5] = [
 
 /// Fails unless the text can be shown as it is: one line that steers nothing, and not too long.
 fn assert_fit(text: &str, longest: usize) {
-    assert_eq!(text, shared::text::fit(text, longest));
+    assert_eq!(text, shared::text::sanitize(text, longest));
 }
 
 /// Lines of the form `NAME=value`.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use config_rule::{event::Invocation, parameters::Judgement};
+use config_rule::{event::Invocation, parameters::RuleSettings};
 use serde_json::{Value, json};
-use shared::{policy::Policy, verdict::Unsupported};
+use shared::{plan::verdict::Unsupported, policy::Policy};
 
 /// The parameters that go over settings.
 const PARAMETERS: [(&str, &str); 8] = [
@@ -35,9 +35,9 @@ pub fn check(input: &[u8]) {
 
 fn check_event(payload: &Value) {
     let words = |error: anyhow::Error| format!("{error:#}");
-    let read = || Invocation::read(payload.clone()).map_err(words);
-    let invocation = read();
-    assert_eq!(invocation, read(), "reading twice gives the same");
+    let parse = || Invocation::parse(payload.clone()).map_err(words);
+    let invocation = parse();
+    assert_eq!(invocation, parse(), "parsing twice gives the same");
     if let Ok(Invocation { rule, parameters, token, .. }) = invocation {
         assert!(!rule.is_empty() && !token.is_empty());
         check_parameters(&parameters.unwrap_or_default());
@@ -50,7 +50,7 @@ fn check_parameters(text: &str) {
         "MIRROR_TARGET_IDS" => Some("tmt-1".to_owned()),
         _ => None,
     };
-    let judgement = Judgement::parse(Some(text), setting).ok();
+    let settings = RuleSettings::parse(Some(text), setting).ok();
     let parameters = if text.is_empty() { "{}" } else { text };
     // Of two parameters with one name the last counts.
     let parameters = serde_json::from_str::<BTreeMap<String, Value>>(parameters).ok();
@@ -59,7 +59,7 @@ fn check_parameters(text: &str) {
         parameters.into_iter().map(text).collect::<Option<BTreeMap<_, _>>>()
     });
     let Some(parameters) = texts else {
-        assert!(judgement.is_none(), "not an object of texts");
+        assert!(settings.is_none(), "not an object of texts");
         return;
     };
     let parameter =
@@ -78,5 +78,5 @@ fn check_parameters(text: &str) {
     };
     let all_known = parameters.keys().all(|name| is_known(name));
     let expected = policy.ok().zip(unsupported).filter(|_| all_known);
-    assert_eq!(judgement.map(|it| (it.policy, it.unsupported)), expected);
+    assert_eq!(settings.map(|it| (it.policy, it.unsupported)), expected);
 }

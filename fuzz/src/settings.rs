@@ -2,8 +2,12 @@
 
 use shared::{
     id::{AccountId, TargetId, VpcId},
-    policy::{Interfaces, Mode, Policy, Precedence, Scope},
-    settings::check_names,
+    number::PacketLength,
+    policy::{
+        Interfaces, Policy, Scope,
+        run::{Mode, RunSettings},
+        setting::{NAMES, SettingError, check_names},
+    },
 };
 
 /// The longest line said about a setting: it quotes 64 characters of its value and of its name.
@@ -15,26 +19,27 @@ pub fn check(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let set = crate::pairs(text);
     let lookup = |name: &str| set.get(name).map(|value| (*value).to_owned());
-    let parsed = Policy::parse(lookup);
-    assert_eq!(parsed, Policy::parse(lookup), "parsing twice gives the same");
+    let parse = || Ok((Policy::parse(lookup)?, RunSettings::parse(lookup)?));
+    let parsed: Result<_, SettingError> = parse();
+    assert_eq!(parsed, parse(), "parsing twice gives the same");
     match parsed {
-        Ok(policy) => {
+        Ok((policy, run)) => {
             check_ranges(&policy);
+            assert!((1..=100).contains(&run.rate_share));
             let is_set = |name| set.get(name).is_some_and(|value| !value.trim().is_empty());
             assert_eq!(policy.vpcs.is_empty(), !is_set("MIRROR_VPC_IDS"));
             assert_eq!(policy.targets.is_empty(), !is_set("MIRROR_TARGET_IDS"));
             assert_eq!(policy.filter.is_none(), !is_set("MIRROR_FILTER_ID"));
-            let written = written(&policy);
+            let written = written(&policy, run);
             let lookup = |name: &str| written.iter().find(|it| it.0 == name).map(|it| it.1.clone());
-            assert_eq!(Policy::parse(lookup), Ok(policy), "written down and read again");
+            assert_eq!(Policy::parse(lookup), Ok(policy), "written down and parsed again");
+            assert_eq!(RunSettings::parse(lookup), Ok(run), "written down and parsed again");
         }
         Err(error) => crate::assert_fit(&error.to_string(), LONGEST),
     }
     match check_names(set.keys().map(|name| (*name).to_owned())) {
         Ok(()) => {
-            let names = written(&Policy::parse(|_| None).expect("the defaults are valid"));
-            let known = |name: &str| names.iter().any(|it| it.0 == name);
-            assert!(set.keys().all(|name| known(name) || !name.starts_with("MIRROR_")));
+            assert!(set.keys().all(|name| NAMES.contains(name) || !name.starts_with("MIRROR_")));
         }
         Err(error) => crate::assert_fit(&error.to_string(), LONGEST),
     }
@@ -51,18 +56,17 @@ fn check_ranges(policy: &Policy) {
         assert!(!policy.tag_key.eq_ignore_ascii_case(other));
     }
     assert!(!policy.tag_value.eq_ignore_ascii_case("false"));
-    assert!(policy.packet_length.is_none_or(|bytes| (1..=8500).contains(&bytes)));
-    assert!(policy.vni.is_none_or(|vni| (1..=16_777_215).contains(&vni)));
-    assert!((1..=100).contains(&policy.rate_share));
+    assert!(policy.packet_length.is_none_or(|bytes| bytes <= PacketLength::MAX_REQUESTED));
     for kind in policy.supported_types.iter().chain(&policy.unsupported_types) {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
         assert!(!kind.is_empty() && kind.bytes().all(plain), "{kind}");
     }
 }
 
-fn written(policy: &Policy) -> [(&'static str, String); 17] {
+fn written(policy: &Policy, run: RunSettings) -> [(&'static str, String); 17] {
     let list = |items: Vec<&str>| items.join(",");
-    let number = |number: Option<i32>| number.map(|it| it.to_string()).unwrap_or_default();
+    let packet_length = policy.packet_length.map(|it| it.to_string());
+    let vni = policy.vni.map(|it| it.to_string());
     let vpcs = policy.vpcs.iter().map(VpcId::as_str).collect();
     let targets = policy.targets.iter().map(TargetId::as_str).collect();
     let owners = policy.target_owners.iter().map(AccountId::as_str).collect();
@@ -70,8 +74,7 @@ fn written(policy: &Policy) -> [(&'static str, String); 17] {
     let unsupported = policy.unsupported_types.iter().map(String::as_str).collect();
     let scope = if policy.scope == Scope::All { "all" } else { "tagged" };
     let interfaces = if policy.interfaces == Interfaces::All { "all" } else { "primary" };
-    let precedence = if policy.precedence == Precedence::After { "after" } else { "before" };
-    let mode = if policy.mode == Mode::Detect { "detect" } else { "enforce" };
+    let mode = if run.mode == Mode::Detect { "detect" } else { "enforce" };
     [
         ("MIRROR_TAG_KEY", policy.tag_key.clone()),
         ("MIRROR_TAG_VALUE", policy.tag_value.clone()),
@@ -81,12 +84,12 @@ fn written(policy: &Policy) -> [(&'static str, String); 17] {
         ("MIRROR_TARGET_OWNERS", list(owners)),
         ("MIRROR_FILTER_ID", policy.filter.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("MIRROR_INTERFACES", interfaces.to_owned()),
-        ("MIRROR_PACKET_LENGTH", number(policy.packet_length)),
-        ("MIRROR_VNI", number(policy.vni)),
-        ("MIRROR_PRECEDENCE", precedence.to_owned()),
+        ("MIRROR_PACKET_LENGTH", packet_length.unwrap_or_default()),
+        ("MIRROR_VNI", vni.unwrap_or_default()),
+        ("MIRROR_PRECEDENCE", policy.precedence.as_str().to_owned()),
         ("MIRROR_KEEP_STOPPED", policy.keep_stopped.to_string()),
         ("MIRROR_MODE", mode.to_owned()),
-        ("MIRROR_RATE_SHARE", policy.rate_share.to_string()),
+        ("MIRROR_RATE_SHARE", run.rate_share.to_string()),
         ("MIRROR_OWNER", policy.owner.clone()),
         ("MIRROR_SUPPORTED_TYPES", list(supported)),
         ("MIRROR_UNSUPPORTED_TYPES", list(unsupported)),

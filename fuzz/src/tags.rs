@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shared::{
-    observed::{Filter, Instance, InstanceState, Interface, Observed, Session, Target, TargetKind},
-    plan::plan,
-    policy::{Policy, Scope},
-    reads_tag, selected,
-    spelling::spellings,
-    step::Action,
+    number::{PacketLength, SessionNumber},
+    observed::{
+        Attachment, Capacity, Endpoint, Filter, Instance, InstanceState, Interface, Location,
+        Observed, Owner, Session, Shown, Source, Tag, Target, TargetState,
+    },
+    plan::{desired::selected, eligibility::interface_capacity, plan, step::Action},
+    policy::{Policy, Scope, key_pattern::key_patterns},
 };
 
 /// The longest line said about a step: a few texts of 64 characters, and ids.
@@ -23,13 +24,14 @@ pub fn check(input: &[u8]) {
         crate::pairs(text).into_iter().partition(|(name, _)| name.starts_with("MIRROR_"));
     let setting = |name: &str| settings.get(name).map(|value| (*value).to_owned());
     let Ok(policy) = Policy::parse(setting) else { return };
-    let tags = tags.into_iter().map(|(key, value)| (key.into(), value.into()));
-    let observed = cloud(&policy, tags.collect());
-    check_plan(&policy, &observed);
+    let tags = tags.into_iter().map(|(key, value)| Tag { key: key.into(), value: value.into() });
+    let tags: Vec<_> = tags.collect();
+    let observed = cloud(&policy, tags.clone());
+    check_plan(&policy, &observed, tags);
     check_sweep(&policy, &observed.instances[0]);
 }
 
-fn check_plan(policy: &Policy, observed: &Observed) {
+fn check_plan(policy: &Policy, observed: &Observed, mut tags: Vec<Tag>) {
     let planned = plan(policy, observed);
     assert_eq!(planned, plan(policy, observed), "planning twice gives the same");
     for step in &planned.steps {
@@ -43,24 +45,24 @@ fn check_plan(policy: &Policy, observed: &Observed) {
             assert!(observed.filters.iter().any(|it| it.id == *filter), "{step}");
         }
         if let Action::Modify(id, _) | Action::Delete(id) = &step.action {
-            assert_eq!(id.as_str(), "tms-1", "the other session is not ours");
+            assert_eq!(id.as_str(), "tms-1", "the other session is foreign");
         }
     }
-    let mut fewer = observed.clone();
-    fewer.instances[0].tags.retain(|(key, _)| reads_tag(policy, key));
-    assert_eq!(planned, plan(policy, &fewer), "nothing depends on the other tags");
+    tags.retain(|tag| policy.reads_tag(&tag.key));
+    let planned_without = plan(policy, &cloud(policy, tags));
+    assert_eq!(planned, planned_without, "nothing depends on the other tags");
 }
 
 /// A sweep finds by its tag's key what an event about it would have mirrored.
 fn check_sweep(policy: &Policy, instance: &Instance) {
     if policy.scope == Scope::Tagged && selected(policy, instance).is_ok() {
-        let spellings = spellings(&policy.tag_key);
-        assert!(spellings.len() <= 200, "more values than a request takes");
+        let patterns = key_patterns(&policy.tag_key);
+        assert!(patterns.len() <= 200, "more values than a request accepts");
         let is_found = |key: &Arc<str>| {
             let key: Vec<char> = key.chars().collect();
-            spellings.iter().any(|it| matches(&it.chars().collect::<Vec<_>>(), &key))
+            patterns.iter().any(|it| matches(&it.chars().collect::<Vec<_>>(), &key))
         };
-        assert!(instance.tags.iter().map(|(key, _)| key).any(is_found), "{:?}", instance.tags);
+        assert!(instance.tags.iter().map(|tag| &tag.key).any(is_found), "{:?}", instance.tags);
     }
 }
 
@@ -77,68 +79,80 @@ fn matches(pattern: &[char], text: &[char]) -> bool {
     }
 }
 
-/// An instance with these tags and two interfaces. One has a session of ours, the other a foreign
-/// one; of three targets one is another account's, and of three filters one is empty.
-fn cloud(policy: &Policy, tags: Vec<(Arc<str>, Arc<str>)>) -> Observed {
+/// An instance with these tags and two interfaces. One has an owned session, the other a foreign one;
+/// of three targets one is another account's, and of three filters one is empty.
+fn cloud(policy: &Policy, tags: Vec<Tag>) -> Observed {
     let (us, them) = ("111111111111", "222222222222");
-    let interface = |id: &str, primary| Interface {
-        id: id.parse().unwrap(),
-        kind: "interface".into(),
-        vpc: "vpc-1".parse().ok(),
-        primary,
-        detaching: false,
-        ipv6_only: false,
-        requester: None,
-    };
-    let target = |id: &str, account: &str, kind| Target {
-        id: id.parse().unwrap(),
-        account: account.parse().unwrap(),
-        kind,
-        refused: false,
-    };
-    let sensor = TargetKind::Interface {
-        id: "eni-9".parse().unwrap(),
-        instance_type: None,
-        zone: Some("a".into()),
+    let instance = Arc::new(Instance {
+        id: "i-1".parse().unwrap(),
+        state: InstanceState::Running,
+        instance_type: "m5.large".into(),
+        tags,
+    });
+    let source = |id: &str, primary| {
+        let interface = Interface {
+            kind: "interface".into(),
+            vpc: "vpc-1".parse().ok(),
+            zone: Some("a".into()),
+            ipv6_only: false,
+            requester: None,
+            tags: Vec::new(),
+            attachment: Some(Attachment { primary, detaching: false }),
+            owner: Owner::Instance(instance.clone()),
+        };
+        Source { id: id.parse().unwrap(), interface: Shown::Yes(interface) }
     };
     let filter = |id: &str, accepts| Filter { id: id.parse().unwrap(), accepts, managed_by: None };
-    let ours = Session {
+    let owned = Session {
         id: "tms-1".parse().unwrap(),
         account: us.parse().unwrap(),
         interface: "eni-1".parse().unwrap(),
         target: "tmt-1".parse().unwrap(),
         filter: "tmf-1".parse().unwrap(),
-        number: 1,
+        number: SessionNumber::MIN,
         packet_length: None,
-        vni: Some(7),
-        managed_by: Some(policy.owner.clone()),
+        vni: 7.try_into().ok(),
+        managed_by: Some(policy.owner.as_str().into()),
     };
     let foreign = Session {
         id: "tms-2".parse().unwrap(),
         interface: "eni-2".parse().unwrap(),
         target: "tmt-3".parse().unwrap(),
-        number: 5,
+        number: 5.try_into().unwrap(),
         managed_by: None,
-        ..ours.clone()
+        ..owned.clone()
     };
-    let instance = Instance {
-        id: "i-1".parse().unwrap(),
-        state: InstanceState::Running,
-        instance_type: "m5.large".into(),
-        zone: Some("a".into()),
-        tags,
-        interfaces: vec![interface("eni-1", true), interface("eni-2", false)],
+    let balancer = Target {
+        id: "tmt-1".parse().unwrap(),
+        account: us.parse().unwrap(),
+        endpoint: Endpoint::NetworkLoadBalancer,
+        location: Location::default(),
+        capacity: Capacity::Unlimited,
+        state: TargetState::Ready,
+        interfaces: Vec::new(),
+        default_packet_length: Some(PacketLength::MAX_REQUESTED),
+    };
+    let sensor = Target {
+        id: "tmt-2".parse().unwrap(),
+        endpoint: Endpoint::Interface("eni-9".parse().unwrap()),
+        location: Location { vpc: None, zones: vec!["a".into()] },
+        capacity: interface_capacity(None),
+        interfaces: vec!["eni-9".parse().unwrap()],
+        default_packet_length: None,
+        ..balancer.clone()
+    };
+    let endpoint = Target {
+        id: "tmt-3".parse().unwrap(),
+        account: them.parse().unwrap(),
+        endpoint: Endpoint::GatewayLoadBalancerEndpoint,
+        ..balancer.clone()
     };
     Observed {
         account: us.parse().unwrap(),
+        sources: vec![source("eni-1", true), source("eni-2", false)],
         instances: vec![instance],
-        loose: Vec::new(),
-        sessions: vec![ours, foreign],
-        targets: vec![
-            target("tmt-1", us, TargetKind::NetworkLoadBalancer),
-            target("tmt-2", us, sensor),
-            target("tmt-3", them, TargetKind::GatewayLoadBalancerEndpoint),
-        ],
+        sessions: vec![owned, foreign],
+        targets: vec![balancer, sensor, endpoint],
         filters: vec![filter("tmf-1", true), filter("tmf-2", true), filter("tmf-3", false)],
     }
 }

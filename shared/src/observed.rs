@@ -2,12 +2,14 @@
 
 mod instance;
 mod session;
+mod shown;
 mod source;
 mod target;
 
 pub use instance::{Instance, InstanceState, Tag};
 pub use session::{Filter, Session};
-pub use source::{Attachment, Interface, Owner, Source};
+pub use shown::Shown;
+pub use source::{Attachment, DescribedInstance, Interface, Owner, Source};
 pub use target::{Capacity, Endpoint, Location, Target, TargetState};
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -31,15 +33,6 @@ pub struct Observed {
     pub filters: Vec<Filter>,
 }
 
-/// An instance with its network interfaces, as one item of `DescribeInstances` shows them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DescribedInstance {
-    /// The instance.
-    pub instance: Arc<Instance>,
-    /// Its network interfaces. A terminated instance has none.
-    pub sources: Vec<Source>,
-}
-
 impl Observed {
     /// Adds an instance and its interfaces.
     pub fn add(&mut self, described: DescribedInstance) {
@@ -57,38 +50,5 @@ impl Observed {
             !instance.state.is_starting() || with_source.contains(&instance.id)
         };
         self.instances.iter().filter(is_complete).map(|instance| &instance.id).collect()
-    }
-}
-
-/// Something that was looked for. A list that does not show it proves less than EC2's word about its
-/// id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown<T> {
-    /// EC2 shows it.
-    Yes(T),
-    /// The list that should have it does not show it.
-    NotInList,
-    /// EC2, asked for its id, answered that there is no such thing.
-    NotFound,
-}
-
-impl<T> Shown<T> {
-    /// The thing, where EC2 shows it.
-    #[must_use]
-    pub fn yes(self) -> Option<T> {
-        match self {
-            Self::Yes(thing) => Some(thing),
-            Self::NotInList | Self::NotFound => None,
-        }
-    }
-
-    /// The same by reference.
-    #[must_use]
-    pub const fn as_ref(&self) -> Shown<&T> {
-        match self {
-            Self::Yes(thing) => Shown::Yes(thing),
-            Self::NotInList => Shown::NotInList,
-            Self::NotFound => Shown::NotFound,
-        }
     }
 }

@@ -139,7 +139,7 @@ def compliance(verdict, rule=CONFIG_RULE, **detail):
             "complianceType": verdict,
             "resultRecordedTime": "2026-03-01T11:59:59.000Z",
             "configRuleInvokedTime": "2026-03-01T11:59:59.000Z",
-            "annotation": "eni-0123456789abcdef0: wanted and not mirrored yet",
+            "annotation": "eni-0123456789abcdef0: should be mirrored and is not yet",
         },
     }
     return event("aws.config", "Config Rules Compliance Change", told | detail)

@@ -17,6 +17,7 @@ use shared::{
     number::Vni,
     plan::step::{Action, Change, NewPacketLength, NewSession, Plan, Step},
 };
+use shared_ec2::client::{SdkConfig, own_retries};
 
 use super::{
     client_token::{TokenInputs, client_token},
@@ -81,8 +82,13 @@ const PHASES: [fn(&Action) -> bool; 3] = [
 ];
 
 impl Executor {
-    /// `share` is the part of EC2's rate to use, in percent.
-    pub(crate) fn new(ec2: Client, now: fn() -> SystemTime, share: u8) -> Self {
+    /// Changes the account and region of this configuration. `share` is the part of EC2's rate to use, in
+    /// percent.
+    pub(crate) fn new(config: &SdkConfig, now: fn() -> SystemTime, share: u8) -> Self {
+        let config = aws_sdk_ec2::config::Builder::from(config)
+            .retry_partition(own_retries("ec2-writes"))
+            .build();
+        let ec2 = Client::from_conf(config);
         let [creations, modifications, deletions] = [share; 3].map(RateLimiter::new);
         Self { ec2, now, creations, modifications, deletions, deleted: Mutex::default() }
     }

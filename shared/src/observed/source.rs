@@ -31,6 +31,15 @@ impl Source {
     }
 }
 
+/// An instance with its network interfaces, as one item of `DescribeInstances` shows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedInstance {
+    /// The instance.
+    pub instance: Arc<Instance>,
+    /// Its network interfaces. A terminated instance has none.
+    pub sources: Vec<Source>,
+}
+
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {

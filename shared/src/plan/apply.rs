@@ -2,41 +2,45 @@
 
 use super::step::{Action, Change, NewPacketLength, NewSession, Step};
 use crate::{
-    id::SessionId,
+    id::{AccountId, SessionId},
     observed::{Observed, Session},
     policy::Policy,
 };
 
-impl Observed {
-    /// Enters a step that was carried out. `id` is the session that was created, modified or deleted.
-    pub fn apply(&mut self, policy: &Policy, step: &Step, id: &SessionId) {
-        match &step.action {
-            Action::Create(new) => {
-                let session = self.created(policy, step, new, id);
-                self.sessions.push(session);
-            }
-            Action::Delete(_) => self.sessions.retain(|session| session.id != *id),
-            Action::Modify(_, change) => {
-                for session in self.sessions.iter_mut().filter(|session| session.id == *id) {
-                    modify(session, change);
-                }
-            }
-            Action::Keep(_) | Action::Block | Action::Ignore => {}
+/// Enters a step that was carried out. `id` is the session that was created, modified or deleted.
+pub fn apply(observed: &mut Observed, policy: &Policy, step: &Step, id: &SessionId) {
+    match &step.action {
+        Action::Create(new) => {
+            let account = observed.account.clone();
+            observed.sessions.push(created(account, policy, step, new, id));
         }
+        Action::Delete(_) => observed.sessions.retain(|session| session.id != *id),
+        Action::Modify(_, change) => {
+            for session in observed.sessions.iter_mut().filter(|session| session.id == *id) {
+                modify(session, change);
+            }
+        }
+        Action::Keep(_) | Action::Block | Action::Ignore => {}
     }
+}
 
-    fn created(&self, policy: &Policy, step: &Step, new: &NewSession, id: &SessionId) -> Session {
-        Session {
-            id: id.clone(),
-            account: self.account.clone(),
-            interface: step.source.clone(),
-            target: new.target.clone(),
-            filter: new.filter.clone(),
-            number: new.number,
-            packet_length: new.packet_length,
-            vni: new.vni,
-            managed_by: Some(policy.owner.as_str().into()),
-        }
+fn created(
+    account: AccountId,
+    policy: &Policy,
+    step: &Step,
+    new: &NewSession,
+    id: &SessionId,
+) -> Session {
+    Session {
+        id: id.clone(),
+        account,
+        interface: step.source.clone(),
+        target: new.target.clone(),
+        filter: new.filter.clone(),
+        number: new.number,
+        packet_length: new.packet_length,
+        vni: new.vni,
+        managed_by: Some(policy.owner.as_str().into()),
     }
 }
 

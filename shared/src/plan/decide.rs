@@ -22,7 +22,7 @@ pub fn plan(policy: &Policy, observed: &Observed) -> Plan {
     let placement = Placement::new(policy, &index, observed);
     let mut draft = Draft { policy, index, placement, steps: Vec::new(), unplaced: Vec::new() };
     for source in &observed.sources {
-        draft.decide(source);
+        decide(&mut draft, source);
     }
     draft.place_unplaced();
     // The sort is stable: the steps of one source stay in the order they were decided in.
@@ -44,86 +44,81 @@ enum Assessment {
     Mirror(InstanceState, Vec<DesiredSession>),
 }
 
-impl<'a> Draft<'a> {
-    fn decide(&mut self, source: &'a Source) {
-        match self.assess(source) {
-            Assessment::OutOfScope(reason) => self.step(source, Action::Ignore, reason),
-            Assessment::NotSelected(reason) => self.clear(source, &reason),
-            Assessment::Unsupported(reason) => {
-                for session in self.owned(&source.id) {
-                    if is_useless(session, &reason) {
-                        self.delete(source, session, reason.clone());
-                    } else {
-                        self.delete_if_forbidden(source, session);
-                    }
+fn decide<'a>(draft: &mut Draft<'a>, source: &'a Source) {
+    match assess(draft, source) {
+        Assessment::OutOfScope(reason) => draft.step(source, Action::Ignore, reason),
+        Assessment::NotSelected(reason) => clear(draft, source, &reason),
+        Assessment::Unsupported(reason) => {
+            for session in draft.owned(&source.id) {
+                if is_useless(session, &reason) {
+                    draft.delete(source, session, reason.clone());
+                } else {
+                    draft.delete_if_forbidden(source, session);
                 }
-                self.step(source, Action::Block, reason);
             }
-            Assessment::Unclear(reason) => {
-                for session in self.owned(&source.id) {
-                    self.delete_if_forbidden(source, session);
-                }
-                self.step(source, Action::Block, reason);
-            }
-            Assessment::Mirror(state, desired) => self.fulfil(source, state, desired),
+            draft.step(source, Action::Block, reason);
         }
+        Assessment::Unclear(reason) => {
+            for session in draft.owned(&source.id) {
+                draft.delete_if_forbidden(source, session);
+            }
+            draft.step(source, Action::Block, reason);
+        }
+        Assessment::Mirror(state, desired) => draft.fulfil(source, state, desired),
     }
+}
 
-    fn assess(&self, source: &Source) -> Assessment {
-        let interface = match &source.interface {
-            Shown::Yes(interface) => interface,
-            Shown::NotInList | Shown::NotFound => {
-                return Assessment::NotSelected(Reason::InterfaceGone);
-            }
-        };
-        let vpcs = &self.policy.vpcs;
-        let is_vpc_left_out = |or_unknown: bool| {
-            !vpcs.is_empty() && interface.vpc.as_ref().map_or(or_unknown, |it| !vpcs.contains(it))
-        };
-        match &interface.owner {
-            Owner::Service | Owner::NotVisible => {
-                Assessment::OutOfScope(Reason::InstanceNotVisible)
-            }
-            Owner::Nobody if is_vpc_left_out(false) => Assessment::OutOfScope(Reason::OtherVpc),
-            Owner::Nobody => Assessment::NotSelected(Reason::Detached),
-            Owner::Instance(_) if is_vpc_left_out(true) => Assessment::OutOfScope(Reason::OtherVpc),
-            Owner::Instance(instance) => self
-                .assess_on_instance(source, interface, instance)
-                .map_or_else(|other| other, |desired| Assessment::Mirror(instance.state, desired)),
+fn assess(draft: &Draft<'_>, source: &Source) -> Assessment {
+    let interface = match &source.interface {
+        Shown::Yes(interface) => interface,
+        Shown::NotInList | Shown::NotFound => {
+            return Assessment::NotSelected(Reason::InterfaceGone);
         }
+    };
+    let vpcs = &draft.policy.vpcs;
+    let is_vpc_left_out = |or_unknown: bool| {
+        !vpcs.is_empty() && interface.vpc.as_ref().map_or(or_unknown, |it| !vpcs.contains(it))
+    };
+    match &interface.owner {
+        Owner::Service | Owner::NotVisible => Assessment::OutOfScope(Reason::InstanceNotVisible),
+        Owner::Nobody if is_vpc_left_out(false) => Assessment::OutOfScope(Reason::OtherVpc),
+        Owner::Nobody => Assessment::NotSelected(Reason::Detached),
+        Owner::Instance(_) if is_vpc_left_out(true) => Assessment::OutOfScope(Reason::OtherVpc),
+        Owner::Instance(instance) => assess_on_instance(draft, source, interface, instance)
+            .map_or_else(|other| other, |desired| Assessment::Mirror(instance.state, desired)),
     }
+}
 
-    fn assess_on_instance(
-        &self,
-        source: &Source,
-        interface: &Interface,
-        instance: &Instance,
-    ) -> Result<Vec<DesiredSession>, Assessment> {
-        selected(self.policy, instance).map_err(Assessment::NotSelected)?;
-        let attachment = interface.attachment.unwrap_or_default();
-        if attachment.detaching {
-            return Err(Assessment::NotSelected(Reason::Detached));
-        }
-        let interfaces = interfaces(self.policy, instance).map_err(Assessment::Unclear)?;
-        if interfaces == Interfaces::Primary && !attachment.primary {
-            return Err(Assessment::NotSelected(Reason::NotPrimary));
-        }
-        let behind = self.index.target_at(&source.id);
-        if let Some(reason) = obstacle(self.policy, instance, interface, behind) {
-            return Err(Assessment::Unsupported(reason));
-        }
-        desired_sessions(self.policy, &self.index, instance).map_err(Assessment::Unclear)
+fn assess_on_instance(
+    draft: &Draft<'_>,
+    source: &Source,
+    interface: &Interface,
+    instance: &Instance,
+) -> Result<Vec<DesiredSession>, Assessment> {
+    selected(draft.policy, instance).map_err(Assessment::NotSelected)?;
+    let attachment = interface.attachment.unwrap_or_default();
+    if attachment.detaching {
+        return Err(Assessment::NotSelected(Reason::Detached));
     }
+    let interfaces = interfaces(draft.policy, instance).map_err(Assessment::Unclear)?;
+    if interfaces == Interfaces::Primary && !attachment.primary {
+        return Err(Assessment::NotSelected(Reason::NotPrimary));
+    }
+    let behind = draft.index.target_at(&source.id);
+    if let Some(reason) = obstacle(draft.policy, instance, interface, behind) {
+        return Err(Assessment::Unsupported(reason));
+    }
+    desired_sessions(draft.policy, &draft.index, instance).map_err(Assessment::Unclear)
+}
 
-    /// The source should not be mirrored: its owned sessions go.
-    fn clear(&mut self, source: &Source, reason: &Reason) {
-        let owned = self.owned(&source.id);
-        if owned.is_empty() {
-            self.step(source, Action::Ignore, reason.clone());
-        }
-        for session in owned {
-            self.delete(source, session, reason.clone());
-        }
+/// The source should not be mirrored: its owned sessions go.
+fn clear(draft: &mut Draft<'_>, source: &Source, reason: &Reason) {
+    let owned = draft.owned(&source.id);
+    if owned.is_empty() {
+        draft.step(source, Action::Ignore, reason.clone());
+    }
+    for session in owned {
+        draft.delete(source, session, reason.clone());
     }
 }
 

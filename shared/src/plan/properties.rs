@@ -15,10 +15,11 @@ use crate::{
         TargetState,
     },
     plan::{
+        apply::apply as apply_step,
         plan,
         reason::Level,
         step::{Action, Plan, Step},
-        verdict::{Unsupported, Verdict},
+        verdict::{Unsupported, Verdict, verdict},
     },
     policy::Policy,
 };
@@ -227,7 +228,7 @@ fn apply<'a>(
             Action::Modify(id, _) | Action::Delete(id) => id.clone(),
             Action::Keep(_) | Action::Block | Action::Ignore => panic!("{step} changes nothing"),
         };
-        after.apply(policy, step, &id);
+        apply_step(&mut after, policy, step, &id);
     }
     after
 }
@@ -336,14 +337,14 @@ proptest! {
         for instance in &observed.instances {
             let steps: Vec<_> =
                 plan.steps.iter().filter(|s| s.instance.as_ref() == Some(&instance.id)).collect();
-            let verdict = steps.iter().map(|s| s.verdict(Unsupported::NotApplicable)).max();
+            let worst = steps.iter().map(|s| verdict(s, Unsupported::NotApplicable)).max();
             let changes = steps.iter().any(|step| step.action.is_change());
             let keeps = steps.iter().any(|step| matches!(step.action, Action::Keep(_)));
             let obstacle = steps
                 .iter()
                 .any(|s| s.action == Action::Block && s.reason.level() != Level::Unsupported);
             prop_assert_eq!(
-                verdict == Some(Verdict::Compliant),
+                worst == Some(Verdict::Compliant),
                 keeps && !changes && !obstacle,
                 "{}", plan
             );
@@ -357,7 +358,7 @@ proptest! {
     ) {
         let after = apply_all(&policy, &plan(&policy, &observed), &observed);
         for step in plan(&policy, &after).steps {
-            if step.verdict(Unsupported::NotApplicable) == Verdict::NonCompliant {
+            if verdict(step, Unsupported::NotApplicable) == Verdict::NonCompliant {
                 prop_assert_eq!(&step.action, &Action::Block, "{}", step);
             }
         }

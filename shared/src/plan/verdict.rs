@@ -26,22 +26,18 @@ pub enum Unsupported {
     NonCompliant,
 }
 
-impl Step {
-    /// The verdict of the step on its source. An instance gets the worst of its sources' verdicts.
-    #[must_use]
-    pub const fn verdict(&self, unsupported: Unsupported) -> Verdict {
-        match (&self.action, unsupported) {
-            (Action::Create(_) | Action::Modify(..) | Action::Delete(_), _) => {
-                Verdict::NonCompliant
-            }
-            (Action::Block, Unsupported::NotApplicable)
-                if matches!(self.reason.level(), Level::Unsupported) =>
-            {
-                Verdict::NotApplicable
-            }
-            (Action::Block, _) => Verdict::NonCompliant,
-            (Action::Keep(_), _) => Verdict::Compliant,
-            (Action::Ignore, _) => Verdict::NotApplicable,
+/// The verdict of a step on its source. An instance gets the worst of its sources' verdicts.
+#[must_use]
+pub const fn verdict(step: &Step, unsupported: Unsupported) -> Verdict {
+    match (&step.action, unsupported) {
+        (Action::Create(_) | Action::Modify(..) | Action::Delete(_), _) => Verdict::NonCompliant,
+        (Action::Block, Unsupported::NotApplicable)
+            if matches!(step.reason.level(), Level::Unsupported) =>
+        {
+            Verdict::NotApplicable
         }
+        (Action::Block, _) => Verdict::NonCompliant,
+        (Action::Keep(_), _) => Verdict::Compliant,
+        (Action::Ignore, _) => Verdict::NotApplicable,
     }
 }

@@ -1,9 +1,16 @@
 //! An account with something of everything that a decision may find.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use shared::{
-    id::AccountId,
-    observed::{Filter, Instance, InstanceState, Interface, Observed, Session, Target, TargetKind},
+    id::{AccountId, InterfaceId},
+    number::{PacketLength, SessionNumber},
+    observed::{
+        Attachment, Capacity, DescribedInstance, Endpoint, Filter, Instance, InstanceState,
+        Interface, Location, Observed, Owner, Session, Shown, Source, Tag, Target, TargetState,
+    },
+    plan::eligibility::interface_capacity,
 };
 
 const US: &str = "111122223333";
@@ -17,16 +24,16 @@ pub(crate) fn account(interfaces: usize) -> anyhow::Result<Observed> {
     let mut observed = Observed {
         account: account.clone(),
         instances: Vec::new(),
-        loose: Vec::new(),
+        sources: Vec::new(),
         sessions: Vec::new(),
         targets: targets(&account)?,
         filters: vec![
-            Filter { managed_by: Some("automirror".to_owned()), ..filter("tmf-0")? },
+            Filter { managed_by: Some("automirror".into()), ..filter("tmf-0")? },
             filter("tmf-1")?,
         ],
     };
     for index in 0..interfaces {
-        observed.instances.push(instance(index)?);
+        observed.add(instance(index)?);
         let session = match index % 10 {
             6 | 7 => session(index, &account)?,
             8 => Session { filter: "tmf-1".parse()?, ..session(index, &account)? },
@@ -38,26 +45,28 @@ pub(crate) fn account(interfaces: usize) -> anyhow::Result<Observed> {
     Ok(observed)
 }
 
-fn instance(index: usize) -> anyhow::Result<Instance> {
-    let interface = Interface {
-        id: format!("eni-{index:017x}").parse()?,
-        kind: "interface".into(),
-        vpc: Some("vpc-0".parse()?),
-        primary: true,
-        detaching: false,
-        ipv6_only: false,
-        requester: None,
-    };
+fn instance(index: usize) -> anyhow::Result<DescribedInstance> {
     let value = if index.is_multiple_of(10) { "False" } else { "True" };
-    let zone = ZONES.get(index % ZONES.len()).context("there are three")?;
-    Ok(Instance {
+    let instance = Arc::new(Instance {
         id: format!("i-{index:017x}").parse()?,
         state: InstanceState::Running,
         instance_type: "m5.large".into(),
+        tags: vec![Tag { key: "Mirror".into(), value: value.into() }],
+    });
+    let zone = ZONES.get(index % ZONES.len()).context("there are three")?;
+    let interface = Interface {
+        kind: "interface".into(),
+        vpc: Some("vpc-0".parse()?),
         zone: Some((*zone).into()),
-        tags: vec![("Mirror".into(), value.into())],
-        interfaces: vec![interface],
-    })
+        ipv6_only: false,
+        requester: None,
+        tags: Vec::new(),
+        attachment: Some(Attachment { primary: true, detaching: false }),
+        owner: Owner::Instance(instance.clone()),
+    };
+    let id = format!("eni-{index:017x}").parse()?;
+    let sources = vec![Source { id, interface: Shown::Yes(interface) }];
+    Ok(DescribedInstance { instance, sources })
 }
 
 fn session(index: usize, account: &AccountId) -> anyhow::Result<Session> {
@@ -67,27 +76,37 @@ fn session(index: usize, account: &AccountId) -> anyhow::Result<Session> {
         interface: format!("eni-{index:017x}").parse()?,
         target: "tmt-0".parse()?,
         filter: "tmf-0".parse()?,
-        number: 1,
+        number: SessionNumber::MIN,
         packet_length: None,
-        vni: Some(1),
-        managed_by: Some("automirror".to_owned()),
+        vni: 1.try_into().ok(),
+        managed_by: Some("automirror".into()),
     })
 }
 
 /// A load balancer, and sensors that are soon full.
 fn targets(account: &AccountId) -> anyhow::Result<Vec<Target>> {
-    let target = |index: usize, kind| -> anyhow::Result<Target> {
-        let id = format!("tmt-{index}").parse()?;
-        Ok(Target { id, account: account.clone(), kind, refused: false })
+    let balancer = Target {
+        id: "tmt-0".parse()?,
+        account: account.clone(),
+        endpoint: Endpoint::NetworkLoadBalancer,
+        location: Location::default(),
+        capacity: Capacity::Unlimited,
+        state: TargetState::Ready,
+        interfaces: Vec::new(),
+        default_packet_length: Some(PacketLength::MAX_REQUESTED),
     };
-    let mut targets = vec![target(0, TargetKind::NetworkLoadBalancer)?];
+    let mut targets = vec![balancer.clone()];
     for index in 1..=SENSORS {
-        let kind = TargetKind::Interface {
-            id: format!("eni-{index}s").parse()?,
-            instance_type: Some("m5.large".into()),
-            zone: Some("us-east-1a".into()),
-        };
-        targets.push(target(index, kind)?);
+        let interface: InterfaceId = format!("eni-{index}s").parse()?;
+        targets.push(Target {
+            id: format!("tmt-{index}").parse()?,
+            endpoint: Endpoint::Interface(interface.clone()),
+            location: Location { vpc: None, zones: vec!["us-east-1a".into()] },
+            capacity: interface_capacity(Some("m5.large")),
+            interfaces: vec![interface],
+            default_packet_length: None,
+            ..balancer.clone()
+        });
     }
     Ok(targets)
 }

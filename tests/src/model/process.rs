@@ -4,7 +4,7 @@ use std::future::ready;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use automirror::cloudtrail::Identity;
+use automirror::event::cloudtrail::Identity;
 use automirror::handler::Handler;
 use lambda_runtime::LambdaEvent;
 use tokio::task::{JoinHandle, LocalSet};
@@ -15,7 +15,7 @@ use super::message::Message;
 use super::site::Site;
 use crate::cloud::{Cloud, Gate};
 use crate::lambda::Answer;
-use crate::simulation::process::{answer, context, credentials, ec2_over};
+use crate::simulation::process::{answer, context, credentials, sdk_config_over};
 
 const NAME: &str = "automirror";
 
@@ -41,9 +41,11 @@ impl Process {
     pub(super) fn new(cloud: &Cloud, site: &Site, waits: fn(&str) -> bool) -> Self {
         let held = Held::new(waits);
         let open: Gate = Arc::new(|_, _| Box::pin(ready(())));
-        let ec2 = ec2_over(held.before(cloud.connect(open)), credentials(ACCESS_KEY, NAME));
-        let us = Identity { function_name: NAME.to_owned(), access_key: ACCESS_KEY.to_owned() };
-        let handler = Rc::new(Handler::new(site.policy.clone(), us, ec2, clock::now));
+        let config =
+            sdk_config_over(held.before(cloud.connect(open)), credentials(ACCESS_KEY, NAME));
+        let own = Identity { function_name: NAME.to_owned(), access_key: ACCESS_KEY.to_owned() };
+        let handler =
+            Rc::new(Handler::new(site.policy.clone(), site.run_settings, own, &config, clock::now));
         Self { handler, held, deletions: 0 }
     }
 

@@ -1,6 +1,6 @@
 //! Where it takes place: one instance, a target that is allowed and one that is not.
 
-use shared::policy::Policy;
+use shared::policy::{Policy, run::RunSettings};
 
 use super::scenario::Scenario;
 use crate::aws::ec2::{
@@ -17,6 +17,7 @@ pub(super) struct Site {
     pub(super) forbidden: String,
     pub(super) filter: String,
     pub(super) policy: Policy,
+    pub(super) run_settings: RunSettings,
 }
 
 impl Site {
@@ -35,13 +36,14 @@ impl Site {
             _ => None,
         });
         let policy = policy.expect("valid settings");
+        let run_settings = RunSettings::parse(|_| None).expect("valid settings");
         let tags = if scenario.tagged { tag("Mirror", "True") } else { Tags::new() };
         let request = RunInstances { tags, ..RunInstances::default() };
         let user = Caller::default();
         let instance = world.run_instances(&user, &request).expect("an instance").remove(0);
         world.tick();
         let interface = world.instance(&instance).expect("it was launched").interfaces[0].clone();
-        let site = Self { instance, interface, allowed, forbidden, filter, policy };
+        let site = Self { instance, interface, allowed, forbidden, filter, policy, run_settings };
         if scenario.mirrored {
             let request = CreateSession { tags: tag("ManagedBy", "automirror"), ..site.session() };
             world.create_session(&user, &request).expect("a session");

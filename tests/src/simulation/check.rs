@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use anyhow::{Context, ensure};
+use shared::number::PacketLength;
 use shared::policy::Precedence;
 
 use super::expect::{Expected, Wish, expected, most_sources};
@@ -157,10 +158,10 @@ impl<'a> Found<'a> {
 
     fn serves(&self, session: &Session, wish: &Wish) -> bool {
         let policy = &self.site.policy;
-        let wanted = policy.packet_length.and_then(|length| u16::try_from(length).ok());
+        let wanted = policy.packet_length.map(PacketLength::get);
         let is_right = !is_ours(session)
             || session.packet_length.filter(|length| *length != 8500) == wanted
-                && policy.vni.is_none_or(|vni| u32::try_from(vni) == Ok(session.vni));
+                && policy.vni.is_none_or(|vni| vni.get() == session.vni);
         is_right
             && session.filter == wish.filter
             && self.site.allowed.contains(&session.target)

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 use config_rule::handler::Handler;
 use lambda_runtime::LambdaEvent;
-use shared::client;
+use shared_ec2::client::{Ec2, own_retries};
 
 use super::check::Found;
 use super::clock;
 use super::expect::Expected;
-use super::process::{answer, context, credentials, ec2, own_retries, slow_gate};
+use super::process::{answer, context, credentials, sdk_config};
 use super::site::Site;
 use crate::aws::config::{Compliance, PutRule, ResourceKey};
 use crate::aws::ec2::{Direction, Instance, Session, State, World};
 use crate::cloud::Cloud;
-use crate::lambda::{Answer, REGION};
+use crate::lambda::Answer;
 
 const RULE: &str = "mirroring";
 
@@ -54,19 +54,15 @@ pub(super) async fn agrees(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()
 pub(super) async fn judge(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
     SETTINGS.set(site.settings.clone());
     let credentials = credentials("ASIACONFIGRULE", "config-rule");
-    let config = aws_sdk_config::Config::builder()
-        .behavior_version(aws_sdk_config::config::BehaviorVersion::latest())
-        .region(aws_sdk_config::config::Region::new(REGION))
-        .credentials_provider(credentials.clone())
-        .retry_config(client::retries())
-        .retry_partition(own_retries())
-        .timeout_config(client::timeouts())
-        .http_client(cloud.connect(slow_gate(cloud, 0)))
+    let sdk_config = sdk_config(cloud, credentials, 0);
+    // Otherwise all runs of this process would share one budget of retries.
+    let config = aws_sdk_config::config::Builder::from(&sdk_config)
+        .retry_partition(own_retries("config"))
         .build();
     let handler = Handler {
         setting,
         now: clock::now,
-        ec2: ec2(cloud, credentials, 0),
+        ec2: Ec2::new(&sdk_config),
         config: aws_sdk_config::Client::from_conf(config),
     };
     let event = {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use fastrand::Rng;
 use serde_json::{Value, json};
-use shared::policy::Policy;
+use shared::policy::{Policy, run::RunSettings};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::sleep;
 
@@ -30,6 +30,7 @@ const RECEIVES: usize = 5;
 pub(super) struct Fleet {
     cloud: Arc<Cloud>,
     policy: Policy,
+    run_settings: RunSettings,
     queue: Queue,
     slots: Vec<Slot>,
     made: u64,
@@ -46,8 +47,16 @@ struct Slot {
 impl Fleet {
     pub(super) fn new(cloud: &Arc<Cloud>, site: &Site, events: EventFaults, rng: Rng) -> Self {
         let (cloud, policy) = (Arc::clone(cloud), site.policy.clone());
-        let mut fleet =
-            Self { cloud, policy, queue: Queue::new(events), slots: Vec::new(), made: 0, rng };
+        let run_settings = site.run_settings;
+        let mut fleet = Self {
+            cloud,
+            policy,
+            run_settings,
+            queue: Queue::new(events),
+            slots: Vec::new(),
+            made: 0,
+            rng,
+        };
         fleet.renew();
         fleet
     }
@@ -59,7 +68,8 @@ impl Fleet {
 
     fn new_slot(&mut self) -> Slot {
         self.made += 1;
-        let process = Rc::new(Process::new(&self.cloud, &self.policy, self.made));
+        let process =
+            Rc::new(Process::new(&self.cloud, &self.policy, self.run_settings, self.made));
         Slot { process, invocations: 0, work: None }
     }
 

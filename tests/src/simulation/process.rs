@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use automirror::{cloudtrail::Identity, handler::Handler};
+use automirror::{event::cloudtrail::Identity, handler::Handler};
 use aws_sdk_ec2::config::{
-    BehaviorVersion, Credentials, HttpClient, Region,
-    retry::{RetryPartition, TokenBucket},
+    BehaviorVersion, Credentials, HttpClient, Region, SharedCredentialsProvider,
 };
 use fastrand::Rng;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
-use shared::{client, policy::Policy};
+use shared::policy::{Policy, run::RunSettings};
+use shared_ec2::client::{self, SdkConfig};
 use tokio::time::sleep;
 
 use super::clock;
@@ -33,13 +33,18 @@ pub(super) struct Process {
 
 impl Process {
     /// `number` tells it from all others of a run.
-    pub(super) fn new(cloud: &Arc<Cloud>, policy: &Policy, number: u64) -> Self {
+    pub(super) fn new(
+        cloud: &Arc<Cloud>,
+        policy: &Policy,
+        settings: RunSettings,
+        number: u64,
+    ) -> Self {
         let name = "automirror";
         let access_key = format!("ASIA{number:016}");
         let credentials = credentials(&access_key, name);
-        let us = Identity { function_name: name.to_owned(), access_key };
-        let ec2 = ec2(cloud, credentials, number);
-        let handler = Handler::new(policy.clone(), us, ec2, clock::now);
+        let own = Identity { function_name: name.to_owned(), access_key };
+        let config = sdk_config(cloud, credentials, number);
+        let handler = Handler::new(policy.clone(), settings, own, &config, clock::now);
         Self { handler, number }
     }
 
@@ -81,31 +86,24 @@ pub(crate) fn credentials(access_key: &str, function: &str) -> Credentials {
     Credentials::new(access_key, "secret", Some(token), None, "simulation")
 }
 
-/// A client whose calls take a time by chance.
-pub(super) fn ec2(cloud: &Arc<Cloud>, credentials: Credentials, seed: u64) -> aws_sdk_ec2::Client {
-    ec2_over(cloud.connect(slow_gate(cloud, seed)), credentials)
+/// The configuration of clients whose calls take a random time.
+pub(super) fn sdk_config(cloud: &Arc<Cloud>, credentials: Credentials, seed: u64) -> SdkConfig {
+    sdk_config_over(cloud.connect(slow_gate(cloud, seed)), credentials)
 }
 
-/// A client as the functions make theirs.
-pub(crate) fn ec2_over(
+/// The configuration of AWS clients, as the functions configure theirs.
+pub(crate) fn sdk_config_over(
     http: impl HttpClient + 'static,
     credentials: Credentials,
-) -> aws_sdk_ec2::Client {
-    let config = aws_sdk_ec2::Config::builder()
+) -> SdkConfig {
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
-        .credentials_provider(credentials)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(client::retries())
-        .retry_partition(own_retries())
         .timeout_config(client::timeouts())
         .http_client(http)
-        .build();
-    aws_sdk_ec2::Client::from_conf(config)
-}
-
-/// What a process may spend on retries. Otherwise all runs of this process would share one purse.
-pub(super) fn own_retries() -> RetryPartition {
-    RetryPartition::custom("process").token_bucket(TokenBucket::default()).build()
+        .build()
 }
 
 /// Keeps calls under way for a while, before and after they have their effect.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use shared::policy::Policy;
+use shared::policy::{Policy, run::RunSettings};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{Instant, interval};
 
@@ -63,10 +63,11 @@ pub fn refused(instances: usize, sweeps: u64) -> Vec<usize> {
         let message = "You are not authorized to perform this operation.".to_owned();
         cloud.faults().add(Fault::new(CREATE, Kind::Refuse { code, message, status: 403 }));
         let policy = Policy::parse(|_| None).expect("valid settings");
+        let settings = RunSettings::parse(|_| None).expect("valid settings");
         let mut tried = Vec::new();
         for sweep in 0..sweeps {
             // Each has the whole burst.
-            let process = Process::new(&cloud, &policy, sweep);
+            let process = Process::new(&cloud, &policy, settings, sweep);
             process.invoke(json!({"sweep": true}), 0).await;
             let calls = cloud.calls();
             let creations = calls.iter().filter(|call| call.action == CREATE);
@@ -89,7 +90,8 @@ pub fn backlog(unwanted: usize, wanted: usize) -> (usize, usize) {
     let played = async {
         clock::start();
         let policy = Policy::parse(|_| None).expect("valid settings");
-        let process = |number| Rc::new(Process::new(&cloud, &policy, number));
+        let settings = RunSettings::parse(|_| None).expect("valid settings");
+        let process = |number| Rc::new(Process::new(&cloud, &policy, settings, number));
         let ids = prepare(&cloud, unwanted);
         mirror(process(0), ids.clone()).await;
         let user = Caller::default();
@@ -119,8 +121,9 @@ async fn play(cloud: &Arc<Cloud>, instances: usize, shares: &[i32]) -> (Duration
         .map(|(number, (share, ids))| {
             let setting = |name: &str| (name == "MIRROR_RATE_SHARE").then(|| share.to_string());
             let policy = Policy::parse(setting).expect("valid settings");
+            let settings = RunSettings::parse(setting).expect("valid settings");
             let number = u64::try_from(number).expect("few processes");
-            let process = Rc::new(Process::new(cloud, &policy, number));
+            let process = Rc::new(Process::new(cloud, &policy, settings, number));
             spawn_local(mirror(process, ids.to_vec()))
         })
         .collect();

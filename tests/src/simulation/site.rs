@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
-use shared::policy::Policy;
+use shared::policy::{Policy, run::RunSettings};
 
 use crate::aws::ec2::{
     Caller, CreateRule, DEFAULT_ACCOUNT, Direction, Endpoint, RunInstances, Tags, World, ZONE_A,
@@ -19,6 +19,7 @@ const STRANGER: &str = "999999999999";
 pub(super) struct Site {
     pub(super) settings: BTreeMap<&'static str, String>,
     pub(super) policy: Policy,
+    pub(super) run_settings: RunSettings,
     /// Sessions may lead there.
     pub(super) allowed: Vec<String>,
     /// The others that there are.
@@ -50,7 +51,9 @@ impl Site {
         let shared = load_balancer(&mut world, &them);
         world.share_target(&shared, DEFAULT_ACCOUNT);
         let (settings, forbidden) = settings(rng, &mut own, shared);
-        let policy = Policy::parse(|name| settings.get(name).cloned()).expect("valid settings");
+        let setting = |name: &str| settings.get(name).cloned();
+        let policy = Policy::parse(setting).expect("valid settings");
+        let run_settings = RunSettings::parse(setting).expect("valid settings");
         world.take_events();
         drop(world);
         // A session that becomes somebody else's while a change of it is under way is out of reach.
@@ -58,7 +61,7 @@ impl Site {
         for function in ["automirror", "config-rule"] {
             role::of(function, cloud, &pairs).expect("a role").leave_unrecorded();
         }
-        Self { settings, policy, allowed: own, forbidden, filters }
+        Self { settings, policy, run_settings, allowed: own, forbidden, filters }
     }
 }
 

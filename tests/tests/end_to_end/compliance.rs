@@ -123,7 +123,7 @@ async fn a_tagged_instance_without_any_session_in_the_account_is_not_compliant()
     let mut stage = ruled(&[]).await;
     let (instance, untagged) = (stage.launch(&tagged()), stage.launch(&machine(&[])));
     stage.deployment.judge().await;
-    stage.is_said(&instance, NonCompliant, "wanted and not mirrored yet");
+    stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
     stage.is_said(&untagged, NotApplicable, "the instance has no tag `Mirror`");
 }
 
@@ -134,7 +134,7 @@ async fn a_mirror_on_one_of_two_interfaces_is_not_enough() {
     let interfaces = stage.instance(&instance).interfaces;
     stage.foreign(&interfaces[0], 1, &stage.target);
     stage.deployment.judge().await;
-    let expected = format!("{}: wanted and not mirrored yet", interfaces[1]);
+    let expected = format!("{}: should be mirrored and is not yet", interfaces[1]);
     stage.is_said(&instance, NonCompliant, &expected);
     stage.foreign(&interfaces[1], 1, &stage.target);
     stage.deployment.judge().await;
@@ -179,18 +179,18 @@ async fn the_loop_heals_a_session_that_somebody_deletes() {
     stage.world().token_outlives_session = false;
     let instance = stage.launch(&tagged());
     stage.settle().await;
-    stage.is_said(&instance, Compliant, "mirrored as wanted");
+    stage.is_said(&instance, Compliant, "mirrored as it should be");
     let session = stage.session(&instance);
     stage.world().delete_session(&user(), &session.id).unwrap();
     // The rule hears of the deleted session and judges the instance it was on.
     stage.deployment.judge().await;
-    stage.is_said(&instance, NonCompliant, "wanted and not mirrored yet");
+    stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
     let gone = stage.said_of(&ResourceKey::session(&session.id)).unwrap();
     assert_eq!(gone.0, NotApplicable);
     // automirror hears of the verdict, and the rule of what it did.
     stage.settle().await;
     assert_ne!(stage.session(&instance).id, session.id);
-    stage.is_said(&instance, Compliant, "mirrored as wanted");
+    stage.is_said(&instance, Compliant, "mirrored as it should be");
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn each_obstacle_has_its_sentence() {
                 instance_type: "t2.micro".to_owned(),
                 ..with(&[("Mirror-Filter", &filter)])
             },
-            "instance type `t2.micro` cannot be mirrored",
+            "EC2 cannot mirror instance type `t2.micro`",
         ),
     ];
     let cases = cases.map(|(request, why)| (stage.launch(&request), why));
@@ -258,8 +258,8 @@ async fn each_obstacle_has_its_sentence() {
     for (instance, why) in &cases {
         stage.is_said(instance, NonCompliant, why);
     }
-    stage.is_said(&full, NonCompliant, "at most 3 fit, 3 are not ours");
-    stage.is_said(&out, NotApplicable, "opted out by its tag `Mirror`");
+    stage.is_said(&full, NonCompliant, "at most 3 fit, and 3 are foreign");
+    stage.is_said(&out, NotApplicable, "the tag `Mirror` of the instance opts it out");
 }
 
 #[tokio::test]
@@ -277,7 +277,7 @@ async fn an_annotation_is_cut_between_characters_and_what_cannot_be_mirrored_is_
     assert_eq!(annotation.chars().count(), 256);
     assert!(annotation.ends_with('…'), "{annotation}");
     stage.is_said(&odd, NonCompliant, "accepted is");
-    stage.is_said(&old, NotApplicable, "instance type `t2.micro` cannot be mirrored");
+    stage.is_said(&old, NotApplicable, "EC2 cannot mirror instance type `t2.micro`");
 }
 
 #[tokio::test]
@@ -314,7 +314,7 @@ async fn an_oversized_item_is_judged_like_any_other() {
     stage.deployment.trail = false;
     let instance = stage.launch(&tagged());
     stage.settle().await;
-    stage.is_said(&instance, Compliant, "mirrored as wanted");
+    stage.is_said(&instance, Compliant, "mirrored as it should be");
     let session = stage.session(&instance);
     assert_eq!(stage.said_of(&ResourceKey::session(&session.id)).unwrap().0, Compliant);
     stage.world().delete_session(&user(), &session.id).unwrap();
@@ -614,7 +614,7 @@ async fn an_instance_shown_without_its_interfaces_is_not_judged_yet() {
     let error = stage.tell(&item, false).await.unwrap_err();
     assert!(error.error_message.contains("or no network interface of it"), "{error:?}");
     stage.tell(&item, false).await.unwrap();
-    stage.is_said(&instance, NonCompliant, "wanted and not mirrored yet");
+    stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
 }
 
 #[tokio::test]

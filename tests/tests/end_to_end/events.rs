@@ -227,7 +227,10 @@ async fn events_about_other_things_cost_no_call() {
     stage.take_calls();
     stage.tag(&instance, &[("Team", "blue")]);
     let log = whole_log(&stage.settle().await);
-    assert_eq!(said(&log, "INFO")[0], "ignored an event: the changed tags are not ours");
+    assert_eq!(
+        said(&log, "INFO")[0],
+        "ignored an event: automirror does not read the changed tags"
+    );
     let others = [
         event("EBS Volume Notification", &json!({"event": "createVolume"})),
         event("Tag Change on Resource", &json!({"service": "s3", "resource-type": "bucket"})),

@@ -323,7 +323,7 @@ async fn a_sweep_that_cannot_finish_says_so_and_the_next_one_goes_on() {
     let invocation = stage.sweep().await;
     let Answer::Error(error) = &invocation.answer else { panic!("{invocation:?}") };
     assert_eq!(error.error_type, "Unfinished");
-    assert!(error.error_message.starts_with("2 steps must be tried again"), "{error:?}");
+    assert!(error.error_message.starts_with("2 steps must be retried"), "{error:?}");
     stage.recover();
     assert_eq!(summary(&stage.sweep().await)["created"], 2);
     for instance in &instances {
@@ -365,7 +365,7 @@ async fn the_account_limit_is_said_once_and_left_to_the_next_sweep() {
     // Those that were under way beside the first one were refused, too; the others were not tried.
     assert!((1..=8).contains(&refused), "{refused}");
     let warnings = said(&invocation.log, "WARN");
-    let untried = format!("the account has all the sessions it may have: {} more", 28 - refused);
+    let untried = format!("the account has reached its quota of sessions: {} more", 28 - refused);
     let said = warnings.iter().filter(|line| line.starts_with(&untried)).count();
     assert_eq!(said, 1, "{warnings:?}");
 

@@ -195,9 +195,9 @@ async fn a_sweep_that_runs_out_of_time_says_how_much_is_left_and_the_next_one_go
     stage.let_run();
     let invocation = stage.sweep().await;
     let Answer::Error(error) = &invocation.answer else { panic!("{invocation:?}") };
-    assert!(error.error_message.starts_with("4 steps must be tried again"), "{error:?}");
+    assert!(error.error_message.starts_with("4 steps must be retried"), "{error:?}");
     let said = said(&invocation.log, "WARN");
-    assert_eq!(said, ["the time was up with 4 changes left: they come again"]);
+    assert_eq!(said, ["the time was up with 4 changes left: automirror retries them"]);
     stage.deployment.workers = vec![worker(&stage.deployment.cloud, &[]).await.unwrap()];
     assert_eq!(summary(&stage.sweep().await)["created"], 4);
 }

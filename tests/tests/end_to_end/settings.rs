@@ -40,7 +40,10 @@ async fn a_mistyped_setting_ends_the_start_too() {
     };
     let [LogLine::Json(line)] = &log[..] else { panic!("{log:?}") };
     let message = line["fields"]["message"].as_str().unwrap();
-    assert!(message.starts_with("`MIRROR_INTERFACE` is no setting: known are "), "{message}");
+    assert!(
+        message.starts_with("`MIRROR_INTERFACE` is not a setting: the settings are "),
+        "{message}"
+    );
 }
 
 #[tokio::test]

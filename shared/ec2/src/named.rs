@@ -1,0 +1,152 @@
+//! What is read for instances, interfaces and sessions that events name.
+
+use std::collections::BTreeSet;
+
+use futures_util::try_join;
+use shared::{
+    id::{InstanceId, InterfaceId, SessionId},
+    observed::{DescribedInstance, Session, Source},
+    plan::desired::selected,
+};
+
+use crate::{
+    call::{self, BY_INTERFACE, Query},
+    error::ObserveError,
+    observer::{Observer, PartialRead, add_requesters, interfaces, unique},
+    selector::Selector,
+};
+
+/// With more interfaces than this, all sessions are read: an account has at most 10,000, ten pages, and
+/// asking for 200 interfaces at a time takes as many requests here.
+const MAX_INTERFACES_ASKED_FOR: usize = 2_000;
+
+/// What the selectors name, by kind.
+#[derive(Default)]
+struct Named<'a> {
+    instances: BTreeSet<&'a InstanceId>,
+    /// Of the instances, those that have just started and are named in no other way.
+    only_started: BTreeSet<&'a InstanceId>,
+    interfaces: BTreeSet<InterfaceId>,
+    sessions: Vec<&'a SessionId>,
+    unattached: bool,
+}
+
+impl<'a> Named<'a> {
+    fn new(selectors: &'a BTreeSet<Selector>) -> Self {
+        let mut named = Self::default();
+        for selector in selectors {
+            match selector {
+                Selector::Instance(id) => {
+                    named.instances.insert(id);
+                }
+                Selector::Started(id) => {
+                    named.instances.insert(id);
+                    if !selectors.contains(&Selector::Instance(id.clone())) {
+                        named.only_started.insert(id);
+                    }
+                }
+                Selector::Interface(id) => {
+                    named.interfaces.insert(id.clone());
+                }
+                Selector::Session(id) => named.sessions.push(id),
+                Selector::Unattached => named.unattached = true,
+                Selector::Sweep => {}
+            }
+        }
+        named
+    }
+}
+
+/// Reads what the selectors name and everything that the decision about it depends on.
+pub(crate) async fn read_named(
+    observer: &Observer<'_>,
+    selectors: &BTreeSet<Selector>,
+) -> Result<PartialRead, ObserveError> {
+    let Observer { ec2, policy, account, .. } = *observer;
+    let mut named = Named::new(selectors);
+    let sessions = read_sessions(observer, &named).await?;
+    named.interfaces.extend(sessions.into_iter().map(|session| session.interface));
+    let (mut described, unattached) = read_instances(observer, &named).await?;
+
+    let interfaces = interfaces_to_search(observer, &named, &described, &unattached);
+    let selected = described.iter().filter(|it| selected(policy, &it.instance).is_ok());
+    let most_interfaces = selected.map(|it| it.sources.len()).max();
+    // A service never manages an instance's own primary interface; it may manage one added later.
+    let ask_requesters = most_interfaces.is_some_and(|count| count > 1);
+    // By its id EC2 may not show a session yet that it shows by its interface.
+    let is_planned = most_interfaces.is_some() || !named.sessions.is_empty();
+    let (sessions, (resources, is_cached), requesters, usage) = try_join!(
+        read_sessions_on(observer, &interfaces),
+        read_if(is_planned, observer.resources()),
+        read_if(ask_requesters, call::requesters(&ec2.client, account)),
+        read_if(most_interfaces.is_some(), observer.read_usage_early(&described)),
+    )?;
+    add_requesters(&mut described, &requesters);
+    Ok(PartialRead { described, unattached, sessions, resources, is_cached, usage })
+}
+
+async fn read_sessions(
+    observer: &Observer<'_>,
+    named: &Named<'_>,
+) -> Result<Vec<Session>, ObserveError> {
+    let ids = named.sessions.iter().map(|id| id.as_str());
+    call::sessions(&observer.ec2.client, &Query::by("traffic-mirror-session-id", ids)).await
+}
+
+/// The named instances and those of the named interfaces, and the unattached interfaces if named.
+async fn read_instances(
+    observer: &Observer<'_>,
+    named: &Named<'_>,
+) -> Result<(Vec<DescribedInstance>, Vec<Source>), ObserveError> {
+    let (client, policy) = (&observer.ec2.client, observer.policy);
+    let by_id = Query::by("instance-id", named.instances.iter().map(|id| id.as_str()));
+    let by_interface = Query::by(BY_INTERFACE, named.interfaces.iter().map(InterfaceId::as_str));
+    let available = named.unattached.then_some("available");
+    let unattached = Query::by("status", available);
+    let (mut described, more, unattached) = try_join!(
+        call::instances(client, policy, &by_id, |_| true),
+        call::instances(client, policy, &by_interface, |_| true),
+        call::unattached(client, policy, &unattached),
+    )?;
+    described.extend(more);
+    Ok((unique(described, |it| &it.instance.id), unattached))
+}
+
+/// The interfaces whose sessions are read: all but those of instances that have just started and are
+/// not selected.
+fn interfaces_to_search(
+    observer: &Observer<'_>,
+    named: &Named<'_>,
+    described: &[DescribedInstance],
+    unattached: &[Source],
+) -> BTreeSet<InterfaceId> {
+    let started_untagged = |it: &DescribedInstance| {
+        named.only_started.contains(&it.instance.id)
+            && selected(observer.policy, &it.instance).is_err()
+    };
+    let others = described.iter().filter(|it| !started_untagged(it));
+    let on_instances = others.flat_map(|it| interfaces(std::slice::from_ref(it)));
+    let unattached = unattached.iter().map(|source| &source.id);
+    named.interfaces.iter().chain(unattached).chain(on_instances).cloned().collect()
+}
+
+async fn read_sessions_on(
+    observer: &Observer<'_>,
+    interfaces: &BTreeSet<InterfaceId>,
+) -> Result<Vec<Session>, ObserveError> {
+    let query = if interfaces.len() > MAX_INTERFACES_ASKED_FOR {
+        Query::All
+    } else {
+        Query::by("network-interface-id", interfaces.iter().map(InterfaceId::as_str))
+    };
+    let mut sessions = call::sessions(&observer.ec2.client, &query).await?;
+    sessions.retain(|session| interfaces.contains(&session.interface));
+    Ok(sessions)
+}
+
+async fn read_if<T: Default>(
+    needed: bool,
+    read: impl Future<Output = Result<T, ObserveError>>,
+) -> Result<T, ObserveError> {
+    if needed { read.await } else { Ok(T::default()) }
+}

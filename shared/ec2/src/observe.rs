@@ -1,0 +1,130 @@
+//! Reading EC2: from what an event names to everything the decision about it depends on.
+//!
+//! A few calls serve any number of selectors, and each call is made only where its answer is needed:
+//!
+//! ```text
+//! call                              | when
+//! ----------------------------------+--------------------------------------------------------
+//! instances                         | always
+//! sessions on their interfaces      | always, but for an instance that starts and is not selected
+//! targets and filters               | an instance is selected, or a session was named, and they are
+//!                                   | not in the cache, or the plan made with them needs fresh ones
+//! interfaces managed by a service   | a selected instance has more than its primary interface
+//! sessions on the allowed targets   | a target must be chosen, and there is a choice or a limit
+//! instances behind the targets      | the same, and a target is a network interface
+//! interfaces on no instance         | an owned session is on one
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::{
+    id::InterfaceId,
+    observed::{Observed, Shown, Source},
+    plan::{
+        plan,
+        reason::Reason,
+        step::{Action, Plan},
+    },
+};
+
+use crate::{
+    call::{self, Query},
+    error::ObserveError,
+    named::read_named,
+    observer::{Observer, PartialRead, unique},
+    selector::Selector,
+    sweep::read_sweep,
+    target_usage::TargetUsage,
+};
+
+/// Reads everything that the decision about `selectors` depends on.
+///
+/// # Errors
+/// The first call that failed after the client's retries.
+pub async fn observe(
+    observer: &Observer<'_>,
+    selectors: &BTreeSet<Selector>,
+) -> Result<Observed, ObserveError> {
+    let mut read = if selectors.contains(&Selector::Sweep) {
+        read_sweep(observer, selectors).await?
+    } else {
+        read_named(observer, selectors).await?
+    };
+    let (is_cached, usage) = (read.is_cached, std::mem::take(&mut read.usage));
+    let mut observed = whole(observer, read);
+    let unattached = read_unattached(observer, &observed).await?;
+    observed.sources.extend(unattached);
+    if is_cached && needs_fresh_resources(&plan(observer.policy, &observed)) {
+        let resources = observer.read_resources().await?;
+        (observed.targets, observed.filters) = (resources.targets, resources.filters);
+    }
+    add_usage(observer, &mut observed, usage).await?;
+    Ok(observed)
+}
+
+/// What was read, in one piece.
+fn whole(observer: &Observer<'_>, read: PartialRead) -> Observed {
+    let sources: usize = read.described.iter().map(|it| it.sources.len()).sum();
+    let mut observed = Observed {
+        account: observer.account.clone(),
+        instances: Vec::with_capacity(read.described.len()),
+        sources: Vec::with_capacity(sources + read.unattached.len()),
+        sessions: unique(read.sessions, |session| &session.id),
+        targets: read.resources.targets,
+        filters: read.resources.filters,
+    };
+    read.described.into_iter().for_each(|described| observed.add(described));
+    observed.sources.extend(read.unattached);
+    observed
+}
+
+/// The interfaces of owned sessions that are on no instance that was read.
+async fn read_unattached(
+    observer: &Observer<'_>,
+    observed: &Observed,
+) -> Result<Vec<Source>, ObserveError> {
+    let known: BTreeSet<_> = observed.sources.iter().map(|source| &source.id).collect();
+    let mut missing = observer.mirrored(&observed.sessions);
+    missing.retain(|id| !known.contains(id));
+    let query = Query::by("network-interface-id", missing.iter().map(|id| id.as_str()));
+    let found = call::unattached(&observer.ec2.client, observer.policy, &query).await?;
+    let mut found: BTreeMap<_, _> =
+        found.into_iter().map(|source| (source.id, source.interface)).collect();
+    let source = |id: &InterfaceId| Source {
+        id: id.clone(),
+        interface: found.remove(id).unwrap_or(Shown::NotInList),
+    };
+    Ok(missing.into_iter().map(source).collect())
+}
+
+/// Adds how full the targets are and where they are, if the plan has to choose one.
+async fn add_usage(
+    observer: &Observer<'_>,
+    observed: &mut Observed,
+    mut usage: TargetUsage,
+) -> Result<(), ObserveError> {
+    if chooses_target(&plan(observer.policy, observed)) {
+        observer.read_usage(&observed.targets, observed.sources.iter(), &mut usage).await?;
+    }
+    usage.add_to(observed);
+    observed.sessions = unique(std::mem::take(&mut observed.sessions), |session| &session.id);
+    Ok(())
+}
+
+/// Whether the plan has a step that cached targets and filters do not justify: only a creation shows by
+/// itself that they have changed.
+fn needs_fresh_resources(plan: &Plan) -> bool {
+    let is_safe =
+        |action: &Action| matches!(action, Action::Create(_) | Action::Keep(_) | Action::Ignore);
+    plan.steps.iter().any(|step| !is_safe(&step.action))
+}
+
+/// Whether the plan chooses a target, or would if more were known: a target may only look full because
+/// nobody has read how large its instance is.
+fn chooses_target(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| {
+        let looks_full =
+            matches!(step.reason, Reason::TargetFull { .. } | Reason::TargetsFull { .. });
+        looks_full || step.action.target().is_some()
+    })
+}

@@ -1,0 +1,89 @@
+//! What a sweep reads: every session, and the instances that matter.
+
+use std::collections::BTreeSet;
+
+use futures_util::try_join;
+use shared::{
+    id::{InstanceId, InterfaceId},
+    observed::DescribedInstance,
+    plan::desired::selected,
+    policy::{Scope, key_pattern::key_patterns},
+};
+
+use crate::{
+    call::{self, BY_INTERFACE, Query},
+    error::ObserveError,
+    observer::{Observer, PartialRead, add_requesters, interfaces, unique},
+    selector::Selector,
+    target_usage::TargetUsage,
+};
+
+/// Reads every session, and the instances that are selected, have an owned session or are named:
+/// the others could take a hundred times as much memory.
+pub(crate) async fn read_sweep(
+    observer: &Observer<'_>,
+    selectors: &BTreeSet<Selector>,
+) -> Result<PartialRead, ObserveError> {
+    let Observer { ec2, policy, account, .. } = *observer;
+    // Sessions before instances: a session that somebody creates in between for a new instance
+    // would otherwise look as if it had none, and be deleted.
+    let sessions = call::sessions(&ec2.client, &Query::All).await?;
+    let mirrored = observer.mirrored(&sessions);
+    let is_relevant = |it: &DescribedInstance| {
+        selected(policy, &it.instance).is_ok()
+            || it.sources.iter().any(|source| mirrored.contains(&source.id))
+    };
+    let query = sweep_query(observer);
+    let (mut described, resources, requesters) = try_join!(
+        call::instances(&ec2.client, policy, &query, is_relevant),
+        observer.read_resources(),
+        call::requesters(&ec2.client, account),
+    )?;
+    if policy.scope == Scope::Tagged {
+        let others = read_untagged(observer, &mirrored, &described).await?;
+        described.extend(others);
+    }
+    let named = read_missing(observer, selectors, &described).await?;
+    described.extend(named);
+    let mut described = unique(described, |it| &it.instance.id);
+    add_requesters(&mut described, &requesters);
+    let usage = TargetUsage::of_all_sessions(&resources.targets);
+    let (unattached, is_cached) = (Vec::new(), false);
+    Ok(PartialRead { described, unattached, sessions, resources, is_cached, usage })
+}
+
+/// Which instances a sweep asks for at first.
+fn sweep_query(observer: &Observer<'_>) -> Query {
+    match observer.policy.scope {
+        Scope::All => Query::All,
+        Scope::Tagged => {
+            let patterns = key_patterns(&observer.policy.tag_key);
+            Query::by("tag-key", patterns.iter().map(String::as_str))
+        }
+    }
+}
+
+/// The instances with an owned session that no longer have the tag.
+async fn read_untagged(
+    observer: &Observer<'_>,
+    mirrored: &BTreeSet<&InterfaceId>,
+    described: &[DescribedInstance],
+) -> Result<Vec<DescribedInstance>, ObserveError> {
+    let known: BTreeSet<_> = interfaces(described).collect();
+    let others = mirrored.difference(&known).map(|id| id.as_str());
+    let query = Query::by(BY_INTERFACE, others);
+    call::instances(&observer.ec2.client, observer.policy, &query, |_| true).await
+}
+
+/// The instances that are named beside the sweep and were not read yet.
+async fn read_missing(
+    observer: &Observer<'_>,
+    selectors: &BTreeSet<Selector>,
+    described: &[DescribedInstance],
+) -> Result<Vec<DescribedInstance>, ObserveError> {
+    let known: BTreeSet<_> = described.iter().map(|it| &it.instance.id).collect();
+    let missing = selectors.iter().filter_map(Selector::instance);
+    let missing = missing.filter(|id| !known.contains(id)).map(InstanceId::as_str);
+    let query = Query::by("instance-id", missing);
+    call::instances(&observer.ec2.client, observer.policy, &query, |_| true).await
+}
