@@ -1,4 +1,4 @@
-//! What automirror says in its log.
+//! The steps and remarks in automirror's log.
 
 use anstyle::Style;
 use local_cloud::aws::ec2::World;

@@ -1,4 +1,4 @@
-//! What the Config rule says.
+//! The Config rule's evaluations, where they change.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

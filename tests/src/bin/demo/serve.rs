@@ -1,4 +1,4 @@
-//! Goes on after the story.
+//! `--serve`: the cloud goes on after the story until Ctrl-C.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is there in the end.
+//! The table at the end: every interface with its sessions.
 
 use comfy_table::{Table, presets::NOTHING};
 use local_cloud::aws::config::{Compliance, Verdict};
