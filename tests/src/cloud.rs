@@ -2,11 +2,11 @@
 
 /// What was asked of the cloud, and how it answered.
 pub mod call;
+mod connection;
 /// What goes wrong, on demand.
 pub mod fault;
 #[cfg(feature = "in-process")]
 mod in_process;
-mod line;
 mod reply;
 mod serve;
 mod service;

@@ -1,6 +1,6 @@
 //! CloudFormation templates, resolved as CloudFormation would: parameters, conditions, functions.
 //!
-//! Nothing is made, so the names of resources are made up, the same each time and of the right form.
+//! Nothing is created. The names of resources are invented: of the right form, and the same each time.
 
 mod attribute;
 mod document;

@@ -1,4 +1,4 @@
-//! IAM: what a role may do. Each call of a role with a policy is asked for here before it is done.
+//! IAM: what a role may do. The local cloud asks here before it carries out a call of a role that has a policy.
 //!
 //! Users, and roles without a policy, may do anything.
 

@@ -7,18 +7,18 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-pub use deliver::{Delivered, Delivery, deliver, drain};
 pub use faults::EventFaults;
 pub use message::{Batch, Message};
+pub use poller::{Delivered, Delivery, deliver, drain};
 
 use crate::lambda::{Answer, InvokeError};
+use batch_result::BatchResult;
 use faults::EventPath;
-use verdict::Verdict;
 
-mod deliver;
+mod batch_result;
 mod faults;
 mod message;
-mod verdict;
+mod poller;
 
 /// The queue, its event source mapping (`ReportBatchItemFailures`) and its dead-letter queue.
 #[derive(Debug)]
@@ -108,9 +108,9 @@ impl Queue {
     pub fn settle(&mut self, batch: Batch, outcome: Result<&Answer, &InvokeError>) {
         let ids: BTreeSet<&str> =
             batch.messages.iter().map(|message| message.id.as_str()).collect();
-        let verdict = Verdict::of(outcome, &ids);
+        let result = BatchResult::of(outcome, &ids);
         for mut message in batch.messages {
-            if !verdict.returns(&message.id) {
+            if !result.returns(&message.id) {
                 continue;
             }
             if message.receive_count >= self.max_receive_count {

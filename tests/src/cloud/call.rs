@@ -1,4 +1,4 @@
-//! What was asked of the cloud over HTTP, and how it answered.
+//! The record of a call: who made it, with which parameters, and how it ended.
 
 use std::collections::BTreeMap;
 

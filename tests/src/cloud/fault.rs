@@ -1,4 +1,4 @@
-//! What goes wrong, on demand: the same seed and the same calls give the same faults.
+//! Faults on demand: EC2 and AWS Config throttle, fail, hang or lie. The same seed and calls give the same faults.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! One request: who calls, what goes wrong, what is answered, and the record of it.
+//! The reply to one request: finds the caller, applies a fault, carries the call out, and records it.
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri};

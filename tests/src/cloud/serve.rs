@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 
 use super::Shared;
-use super::line::{Cut, Lines};
+use super::connection::{Cut, Lines};
 use super::reply::{Reply, reply};
 
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {

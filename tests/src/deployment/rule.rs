@@ -1,4 +1,4 @@
-//! The Config rule as it is deployed: its invocations go to the real binary, one after the other.
+//! The Config rule as it is deployed: AWS Config invokes the real binary with one event after the other.
 
 use std::collections::VecDeque;
 

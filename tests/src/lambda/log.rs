@@ -1,4 +1,4 @@
-//! What a process writes, line by line, divided exactly between its invocations.
+//! The log of a process, each line with the invocation that wrote it.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};

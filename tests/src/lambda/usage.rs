@@ -1,4 +1,4 @@
-//! What a process has used, as Linux counts it.
+//! The memory and CPU time that a process has used, as Linux counts them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

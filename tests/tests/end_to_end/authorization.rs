@@ -1,4 +1,4 @@
-//! What the roles may not do: a caller who has a function's role, but not its good intentions.
+//! What the roles may not do: an attacker has a function's role and tries what the function never does.
 //!
 //! Each test has its counterpart that is allowed, so that what is refused is refused for what it tests.
 

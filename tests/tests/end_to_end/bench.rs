@@ -1,4 +1,4 @@
-//! The benchmark measures all that it should, here in a small cloud and not to be believed.
+//! The benchmark measures every figure it promises. The figures themselves mean nothing here: the cloud is small.
 
 use std::{
     fs,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use local_cloud::{
     aws::ec2::{
-        Caller, CreateInterface, CreateSession, Endpoint, IPV6_ONLY, LaunchInterface, RunInstances,
-        SECOND_VPC, Tags,
+        Caller, CreateInterface, CreateSession, Endpoint, Field, IPV6_ONLY, LaunchInterface,
+        ModifySession, RunInstances, SECOND_VPC, Session, Tags,
     },
     cloud::call::Outcome,
     cloud::fault::{Fault, Kind},
@@ -292,6 +292,34 @@ async fn a_create_refused_for_lack_of_room_moves_on_to_the_next_target() {
     let instance = stage.launch(&tagged());
     stage.settle().await;
     assert_eq!(stage.session(&instance).target, second);
+}
+
+#[tokio::test]
+async fn target_filter_packet_length_and_vni_are_changed_in_place() {
+    let mut stage = Stage::new(&[("MIRROR_PACKET_LENGTH", "256"), ("MIRROR_VNI", "77")]).await;
+    let instance = stage.launch(&tagged());
+    stage.settle().await;
+    let session = stage.session(&instance);
+    assert_eq!((session.packet_length, session.vni), (Some(256), 77));
+    let (target, filter) = {
+        let mut world = stage.world();
+        (load_balancer(&mut world, &user()), full_filter(&mut world))
+    };
+    for request in [
+        ModifySession { packet_length: Some(1), ..Default::default() },
+        ModifySession { remove: vec![Field::PacketLength], ..Default::default() },
+        ModifySession { vni: Some(1), ..Default::default() },
+        ModifySession { filter: Some(filter.clone()), ..Default::default() },
+    ] {
+        let request = ModifySession { session: session.id.clone(), ..request };
+        stage.world().modify_session(&user(), &request).unwrap();
+        stage.tag(&instance, &[("Mirror-Filter", &session.filter)]);
+        stage.settle().await;
+        assert_eq!(stage.session(&instance), session, "{request:?}");
+    }
+    stage.tag(&instance, &[("Mirror-Target", &target), ("Mirror-Filter", &filter)]);
+    stage.settle().await;
+    assert_eq!(stage.session(&instance), Session { target, filter, ..session });
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The binary under AWS's own Runtime Interface Emulator: we are not only right for our own server.
+//! The binary under AWS's own Runtime Interface Emulator, so that it is right for Lambda and not only for our server.
 
 use local_cloud::{
     aws::ec2::{Caller, Endpoint, Tags},

@@ -1,4 +1,4 @@
-//! What EC2 or the function does wrong loses nothing, and stops nobody else.
+//! EC2 or the function fails: no instance is forgotten, and the others are mirrored all the same.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What EC2 shows may be out of date, and others work at the same moment: nothing stays unmirrored for it.
+//! EC2 shows outdated state, and others make changes at the same moment: no instance stays unmirrored for it.
 
 use local_cloud::{
     aws::ec2::{Caller, CreateInterface, Endpoint, RunInstances, Tags},

@@ -1,4 +1,4 @@
-//! Settings are read at the start, and a bad one ends it there.
+//! automirror reads its settings when it starts; with a bad one it does not start.
 
 use local_cloud::{
     cloud::{Cloud, Options},

@@ -1,4 +1,4 @@
-//! What Config writes down about each type of resource: an instance in camel case, a session, as
+//! The `configuration` of an item for each type of resource: an instance in camel case, a session, as
 //! all newer types, in Pascal case.
 
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! Reading the verdicts of a rule back.
+//! The evaluation results that a rule has, as AWS Config gives them back.
 
 use super::page::{self, Page, Token};
 use super::rule::{Rule, invalid};

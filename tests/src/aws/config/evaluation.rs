@@ -1,4 +1,4 @@
-//! What a rule's function hands in, and what is kept of it.
+//! The evaluations that a rule's function sends, and which of them AWS Config stores.
 
 use super::rule::{Rule, invalid};
 use super::{Config, ResourceKey, Time, event};

@@ -1,4 +1,4 @@
-//! Reading the items of a resource back.
+//! The configuration items of a resource, as AWS Config gives them back.
 
 use super::page::{self, Page, Token};
 use super::{Config, Item, ResourceKey, Time};

@@ -1,4 +1,4 @@
-//! What a rule's function is invoked with.
+//! The events with which AWS Config invokes a rule's function.
 
 use serde_json::{Value, json};
 

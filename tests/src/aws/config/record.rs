@@ -1,4 +1,4 @@
-//! The recorder: an item for whatever in the world is not as it was written down last.
+//! The recorder: it captures an item for each resource that has changed since its last item.
 
 use std::collections::BTreeMap;
 

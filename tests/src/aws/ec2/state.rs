@@ -1,4 +1,4 @@
-//! The state of the local cloud: instances, interfaces and everything of traffic mirroring.
+//! EC2's resources and rules: instances, network interfaces, and traffic mirror sessions, targets and filters.
 //!
 //! Plain data under plain methods: no I/O and no clock, so the same calls always make the same
 //! world. A method takes the caller, enforces AWS's rules with AWS's error codes, and leaves the
@@ -6,6 +6,8 @@
 
 mod attachment;
 mod caller;
+mod client_token;
+mod cloudtrail;
 mod create_session;
 mod describe;
 mod event;
@@ -17,7 +19,6 @@ mod lifecycle;
 mod modify_session;
 mod query;
 mod refusal;
-mod replay;
 mod session;
 mod source;
 #[cfg(test)]
@@ -25,7 +26,6 @@ mod stage;
 mod subnet;
 mod tag;
 mod target;
-mod trail;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -47,7 +47,7 @@ pub use subnet::{IPV6_ONLY, SECOND_VPC, Subnet, ZONE_A, ZONE_B, ZONE_C};
 pub use tag::Tags;
 pub use target::{Endpoint, Target};
 
-use replay::Replays;
+use client_token::Replays;
 use session::Sessions;
 
 /// Everything there is in one region, of every account.

@@ -1,4 +1,4 @@
-//! What can befall an event on its way into the queue, the same each time for the same seed.
+//! Events that get lost, doubled, delayed or reordered on their way into the queue: the same for the same seed.
 
 use fastrand::Rng;
 

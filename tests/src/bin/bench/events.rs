@@ -1,4 +1,4 @@
-//! What events cost a process that is warm.
+//! The time and calls that events take in a process that is warm.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What looking at a whole account costs.
+//! The time, memory and calls that a sweep of a large account takes.
 
 use local_cloud::aws::config::PutRule;
 use local_cloud::cloud::call::count;

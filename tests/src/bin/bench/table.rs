@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use comfy_table::{CellAlignment, presets::ASCII_MARKDOWN};
 use serde_json::{Map, Value, json};
 
 /// What is not measured is `None`.
@@ -32,27 +33,17 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = [self.title.to_owned()].into_iter().chain(self.columns.iter().cloned());
-        let mut lines: Vec<Vec<String>> = vec![head.collect()];
+        let mut table = comfy_table::Table::new();
+        table.load_style(ASCII_MARKDOWN);
+        table.set_header([self.title].into_iter().chain(self.columns.iter().map(String::as_str)));
         for (name, figures) in &self.rows {
             let texts = figures.iter().map(|it| it.map_or_else(|| "-".to_owned(), text));
-            lines.push([name.clone()].into_iter().chain(texts).collect());
+            table.add_row([name.clone()].into_iter().chain(texts));
         }
-        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
-        let widths: Vec<_> = (0..=self.columns.len()).map(|it| width(it).unwrap_or(0)).collect();
-        for (number, line) in lines.iter().enumerate() {
-            let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
-                if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-            });
-            writeln!(f, "| {} |", cells.collect::<Vec<_>>().join(" | "))?;
-            if number == 0 {
-                let rules = widths.iter().enumerate().map(|(column, &width)| {
-                    if column == 0 { "-".repeat(width) } else { "-".repeat(width - 1) + ":" }
-                });
-                writeln!(f, "| {} |", rules.collect::<Vec<_>>().join(" | "))?;
-            }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
         }
-        Ok(())
+        writeln!(f, "{table}")
     }
 }
 
@@ -78,7 +69,7 @@ mod tests {
         table.row("dark", [Some(7.25), None]);
         let lines = [
             "| Bread | slices | grams |",
-            "| ----- | -----: | ----: |",
+            "|-------|--------|-------|",
             "| white |     20 |  1000 |",
             "| dark  |   7.25 |     - |",
         ];

@@ -5,7 +5,7 @@ use local_cloud::aws::config::{Compliance, ResourceKey};
 use local_cloud::aws::ec2::{DEFAULT_ACCOUNT, Instance, Session};
 
 use crate::label::{self, count};
-use crate::screen::Paint;
+use crate::screen::GREEN;
 use crate::stage::Stage;
 use crate::user::is_ours;
 
@@ -120,7 +120,7 @@ impl Stage {
     }
 
     fn as_told(&mut self, text: &str) -> anyhow::Result<()> {
-        self.screen.row((Paint::Green, "check"), "as told", text)?;
+        self.screen.row((GREEN, "check"), "as told", text)?;
         Ok(())
     }
 

@@ -1,11 +1,12 @@
-//! What automirror says in its log.
+//! The steps and remarks in automirror's log.
 
+use anstyle::Style;
 use local_cloud::aws::ec2::World;
 use local_cloud::lambda::LogLine;
 use serde_json::Value;
 
 use crate::label;
-use crate::screen::Paint;
+use crate::screen::{GREEN, MAGENTA, RED, YELLOW};
 
 /// What a line of automirror's log says.
 pub(crate) enum Said {
@@ -55,12 +56,12 @@ impl Said {
 }
 
 impl Decision {
-    pub(crate) fn paint(&self) -> Paint {
+    pub(crate) fn paint(&self) -> Style {
         match self.action.as_str() {
-            _ if self.failed => Paint::Red,
-            "create" => Paint::Green,
-            "delete" => Paint::Magenta,
-            _ => Paint::Yellow,
+            _ if self.failed => RED,
+            "create" => GREEN,
+            "delete" => MAGENTA,
+            _ => YELLOW,
         }
     }
 

@@ -1,4 +1,4 @@
-//! What reached the queue.
+//! The events that reached the queue, in short.
 
 use local_cloud::aws::config::INSTANCE;
 use local_cloud::aws::ec2::World;

@@ -1,15 +1,16 @@
-//! What the Config rule says.
+//! The Config rule's evaluations, where they change.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use anstyle::Style;
 use anyhow::Context;
 use local_cloud::aws::config::{Compliance, INSTANCE, ResourceKey, Verdict};
 use local_cloud::aws::ec2::World;
 
 use crate::cost::Cost;
 use crate::label::{self, count, millis};
-use crate::screen::Paint;
+use crate::screen::{CYAN, DIM, GREEN, PLAIN, RED};
 use crate::stage::Stage;
 
 impl Stage {
@@ -23,7 +24,7 @@ impl Stage {
 
     /// Lets the rule judge everything, on its schedule, and brings what it causes to automirror.
     pub(crate) async fn judge_everything(&mut self) -> anyhow::Result<()> {
-        let label = (Paint::Cyan, "sweep");
+        let label = (CYAN, "sweep");
         self.screen.row(label, "on schedule", "config-rule judges everything")?;
         self.deployment.cloud.clear_calls();
         self.deployment.schedule_rule().await?;
@@ -39,7 +40,7 @@ impl Stage {
             "deleted -> NON_COMPLIANT in {missed} -> mirrored again in {restored} -> COMPLIANT in \
              {found}: {sum} in all, without the time that AWS takes to bring each event"
         );
-        self.screen.row((Paint::Green, "healed"), name, &text)?;
+        self.screen.row((GREEN, "healed"), name, &text)?;
         Ok(())
     }
 
@@ -65,7 +66,7 @@ impl Stage {
         self.totals.rule += cost;
         let invocations = count(cost.invocations, "invocation");
         let text = format!("{invocations} of config-rule: {}", cost.calls());
-        self.screen.row((Paint::Dim, "took"), &millis(cost.time), &text)?;
+        self.screen.row((DIM, "took"), &millis(cost.time), &text)?;
         Ok(cost.time)
     }
 
@@ -125,11 +126,11 @@ fn subject(world: &World, key: &ResourceKey) -> String {
     }
 }
 
-fn paint(compliance: Compliance) -> Paint {
+fn paint(compliance: Compliance) -> Style {
     match compliance {
-        Compliance::Compliant => Paint::Green,
-        Compliance::NonCompliant => Paint::Red,
-        Compliance::NotApplicable => Paint::Plain,
+        Compliance::Compliant => GREEN,
+        Compliance::NonCompliant => RED,
+        Compliance::NotApplicable => PLAIN,
     }
 }
 

@@ -1,10 +1,10 @@
-//! Goes on after the story.
+//! `--serve`: the cloud goes on after the story until Ctrl-C.
 
 use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::screen::Paint;
+use crate::screen::{BOLD, PLAIN};
 use crate::stage::Stage;
 
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -32,8 +32,8 @@ fn show_commands(stage: &mut Stage) -> anyhow::Result<()> {
     // The first version of the CLI does not read AWS_REGION.
     let key = "AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=x AWS_DEFAULT_REGION=us-east-1";
     let endpoint = stage.deployment.cloud.endpoint();
-    stage.screen.line(Paint::Plain, "")?;
-    stage.screen.line(Paint::Bold, "The cloud goes on until Ctrl-C; try in another terminal:")?;
+    stage.screen.line(PLAIN, "")?;
+    stage.screen.line(BOLD, "The cloud goes on until Ctrl-C; try in another terminal:")?;
     for command in [
         "ec2 run-instances --instance-type t3.micro --tag-specifications \
          'ResourceType=instance,Tags=[{Key=Mirror,Value=True},{Key=Name,Value=mine}]'",
@@ -43,8 +43,8 @@ fn show_commands(stage: &mut Stage) -> anyhow::Result<()> {
         &format!("ec2 delete-tags --resources {pay} --tags Key=Mirror"),
     ] {
         let line = format!("{key} aws --endpoint-url {endpoint} {command}");
-        stage.screen.line(Paint::Plain, &line)?;
+        stage.screen.line(PLAIN, &line)?;
     }
-    stage.screen.line(Paint::Plain, "")?;
+    stage.screen.line(PLAIN, "")?;
     Ok(())
 }

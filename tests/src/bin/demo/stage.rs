@@ -15,7 +15,7 @@ use crate::cost::{Cost, Totals};
 use crate::decision::{Decision, Said};
 use crate::event;
 use crate::label::{count, millis};
-use crate::screen::{Paint, Screen};
+use crate::screen::{BOLD, CYAN, DIM, PLAIN, Screen};
 
 /// How many rounds of deliveries, judgements and ticks settle whatever a scene begins.
 const ROUNDS: usize = 30;
@@ -51,10 +51,10 @@ impl Stage {
             deployment.cloud.endpoint()
         );
         let mut screen = Screen::open();
-        screen.line(Paint::Plain, &line)?;
+        screen.line(PLAIN, &line)?;
         let line = "each of their calls is checked against the IAM policies of the CloudFormation \
                     templates";
-        screen.line(Paint::Plain, line)?;
+        screen.line(PLAIN, line)?;
         Ok(Self {
             deployment,
             screen,
@@ -69,8 +69,8 @@ impl Stage {
     pub(crate) fn scene(&mut self, headline: &str) -> anyhow::Result<()> {
         self.scenes += 1;
         self.decisions.clear();
-        self.screen.line(Paint::Plain, "")?;
-        self.screen.line(Paint::Bold, &format!("{}. {headline}", self.scenes))?;
+        self.screen.line(PLAIN, "")?;
+        self.screen.line(BOLD, &format!("{}. {headline}", self.scenes))?;
         Ok(())
     }
 
@@ -106,7 +106,7 @@ impl Stage {
 
     /// Starts the scheduled sweep, and brings what it causes to automirror.
     pub(crate) async fn sweep(&mut self) -> anyhow::Result<()> {
-        let sweep = (Paint::Cyan, "sweep");
+        let sweep = (CYAN, "sweep");
         self.screen.row(sweep, "on schedule", "automirror looks at everything")?;
         self.deployment.cloud.clear_calls();
         let invocation = self.deployment.sweep().await?;
@@ -117,8 +117,8 @@ impl Stage {
     pub(crate) fn show_totals(&mut self) -> anyhow::Result<()> {
         let sessions = self.deployment.cloud.world().sessions().count();
         let sessions = count(sessions, "session");
-        self.screen.line(Paint::Bold, &self.totals.text())?;
-        self.screen.line(Paint::Bold, &format!("{sessions} in the cloud; all as told."))?;
+        self.screen.line(BOLD, &self.totals.text())?;
+        self.screen.line(BOLD, &format!("{sessions} in the cloud; all as told."))?;
         Ok(())
     }
 
@@ -130,7 +130,7 @@ impl Stage {
         self.totals.events += messages.len();
         let kinds = event::events(&self.deployment.cloud.world(), messages);
         for events in kinds {
-            self.screen.row((Paint::Cyan, "event"), &events.kind, &events.text())?;
+            self.screen.row((CYAN, "event"), &events.kind, &events.text())?;
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Stage {
             text.push(format!("{} must come again", count(returned, "event")));
         }
         text.extend(remarks);
-        self.screen.row((Paint::Dim, "took"), &millis(cost.time), &text.join("; "))?;
+        self.screen.row((DIM, "took"), &millis(cost.time), &text.join("; "))?;
         Ok(())
     }
 
@@ -172,7 +172,7 @@ impl Stage {
                 }
                 Said::Summary(reasons) if reasons.is_empty() => {}
                 Said::Summary(reasons) => remarks.push(format!("plan: {reasons}")),
-                Said::Other(text) => self.screen.row((Paint::Dim, "log"), "", &text)?,
+                Said::Other(text) => self.screen.row((DIM, "log"), "", &text)?,
             }
         }
         Ok(remarks)

@@ -1,10 +1,11 @@
-//! What is there in the end.
+//! The table at the end: every interface with its sessions.
 
+use comfy_table::{Table, presets::NOTHING};
 use local_cloud::aws::config::{Compliance, Verdict};
 use local_cloud::aws::ec2::{Instance, Session};
 
 use crate::label::{self, short};
-use crate::screen::{Paint, pad, wrap};
+use crate::screen::{BOLD, DIM, PLAIN, YELLOW, wrap};
 use crate::stage::Stage;
 use crate::user::is_ours;
 
@@ -28,29 +29,21 @@ pub(crate) fn show(stage: &mut Stage) -> anyhow::Result<()> {
     for instance in stage.instances()? {
         rows.extend(rows_of(stage, &instance));
     }
-    let header = HEADER.map(str::to_owned);
-    let mut widths = header.each_ref().map(|text| text.chars().count());
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
+    let is_foreign = rows.iter().map(|[.., whose, _]| whose.starts_with("foreign"));
+    let styles: Vec<_> = is_foreign.map(|it| if it { YELLOW } else { PLAIN }).collect();
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(HEADER).add_rows(rows);
+    if let Some(first) = table.column_mut(0) {
+        first.set_padding((2, 1));
     }
-    stage.screen.line(Paint::Plain, "")?;
-    stage.screen.line(Paint::Bold, "What is there now")?;
-    stage.screen.line(Paint::Dim, &line(&header, &widths))?;
-    for row in &rows {
-        let [.., whose, _] = row;
-        let is_foreign = whose.starts_with("foreign");
-        let paint = if is_foreign { Paint::Yellow } else { Paint::Plain };
-        stage.screen.line(paint, &line(row, &widths))?;
+    stage.screen.line(PLAIN, "")?;
+    stage.screen.line(BOLD, "What is there now")?;
+    let text = table.trim_fmt();
+    for (style, line) in [DIM].into_iter().chain(styles).zip(text.lines()) {
+        stage.screen.line(style, line)?;
     }
-    stage.screen.line(Paint::Plain, "")?;
+    stage.screen.line(PLAIN, "")?;
     Ok(())
-}
-
-fn line(row: &[String; 9], widths: &[usize; 9]) -> String {
-    let cells = row.iter().zip(widths).map(|(cell, width)| pad(cell, width + 2));
-    format!("  {}", cells.collect::<String>().trim_end())
 }
 
 fn rows_of(stage: &Stage, instance: &Instance) -> Vec<[String; 9]> {

@@ -7,7 +7,7 @@ use local_cloud::aws::ec2::{
 };
 
 use crate::label::{self, count, short};
-use crate::screen::Paint;
+use crate::screen::PLAIN;
 use crate::stage::Stage;
 
 /// What people do. Each method does one thing to the cloud and says so.
@@ -188,7 +188,7 @@ impl Stage {
 
     /// Says what somebody does.
     pub(crate) fn tell(&mut self, who: &str, what: &str) -> anyhow::Result<()> {
-        self.screen.row((Paint::Plain, "user"), who, what)?;
+        self.screen.row((PLAIN, "user"), who, what)?;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::session::Key;
-use super::{Caller, Endpoint, Refusal, Session, Tags, World, tag, trail};
+use super::{Caller, Endpoint, Refusal, Session, Tags, World, cloudtrail, tag};
 
 /// What session to make. The first four are required; numbers are wider than AWS allows, to be
 /// refused.
@@ -34,11 +34,11 @@ impl World {
         });
         let response = answer.as_ref().map(|session| {
             json!({
-                "trafficMirrorSession": trail::session(session),
+                "trafficMirrorSession": cloudtrail::session(session),
                 "clientToken": request.client_token,
             })
         });
-        let told = trail::create_request(request);
+        let told = cloudtrail::create_request(request);
         self.tell_wrapped_call(caller, "CreateTrafficMirrorSession", told, response);
         answer
     }

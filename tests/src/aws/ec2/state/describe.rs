@@ -1,4 +1,4 @@
-//! What each kind of resource can be read and filtered by.
+//! What `Describe…` returns for each type of resource, and which filters it takes.
 
 use std::collections::BTreeMap;
 

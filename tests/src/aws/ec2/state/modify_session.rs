@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::create_session::{packet_length, session_number, vni};
-use super::{Caller, Endpoint, Refusal, Session, World, trail};
+use super::{Caller, Endpoint, Refusal, Session, World, cloudtrail};
 
 /// What to change about a session; what is `None` stays.
 #[derive(Clone, Debug, Default)]
@@ -59,8 +59,8 @@ impl World {
         }
         let response = answer
             .as_ref()
-            .map(|session| json!({ "trafficMirrorSession": trail::session(session) }));
-        let told = trail::modify_request(request);
+            .map(|session| json!({ "trafficMirrorSession": cloudtrail::session(session) }));
+        let told = cloudtrail::modify_request(request);
         self.tell_wrapped_call(caller, "ModifyTrafficMirrorSession", told, response);
         answer
     }

@@ -1,4 +1,4 @@
-//! Reading with ids, filters and pages, the same for every kind of resource.
+//! The ids, filters and pages of `Describe…` calls, the same for every type of resource.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,4 @@
-//! AWS's answer when it does not do what was asked.
+//! The error that AWS answers with when it refuses a call: code, message, HTTP status.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The ground the cloud stands on: fixed subnets, so that tests can name them.
+//! The subnets and VPCs there are: always the same, so that tests can name them.
 
 use std::collections::BTreeMap;
 

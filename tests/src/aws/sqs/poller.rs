@@ -1,4 +1,4 @@
-//! The poller: brings the messages of a queue to functions.
+//! The event source mapping: brings the messages of a queue to functions.
 
 use futures_util::future::join_all;
 

@@ -1,4 +1,4 @@
-//! Calls as CloudTrail tells of them through EventBridge: the successful and the failed.
+//! The events that CloudTrail sends through EventBridge for calls, successful and failed.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! What the outcome of an invocation means for its batch, with `ReportBatchItemFailures`.
+//! Which messages of a batch come again after an invocation, with `ReportBatchItemFailures`.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::lambda::{Answer, InvokeError};
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum BatchResult {
     /// All messages are deleted, whether the function saw to them or not.
     Success,
     /// All messages come again.
@@ -18,36 +18,36 @@ pub(super) enum Verdict {
     Partial(BTreeSet<String>),
 }
 
-impl Verdict {
-    pub(super) fn of(outcome: Result<&Answer, &InvokeError>, ids: &BTreeSet<&str>) -> Verdict {
+impl BatchResult {
+    pub(super) fn of(outcome: Result<&Answer, &InvokeError>, ids: &BTreeSet<&str>) -> BatchResult {
         match outcome {
-            Ok(Answer::Response(response)) => Verdict::of_response(response, ids),
-            Ok(Answer::NotJson(_) | Answer::Error(_)) | Err(_) => Verdict::Failure,
+            Ok(Answer::Response(response)) => BatchResult::of_response(response, ids),
+            Ok(Answer::NotJson(_) | Answer::Error(_)) | Err(_) => BatchResult::Failure,
         }
     }
 
     pub(super) fn returns(&self, id: &str) -> bool {
         match self {
-            Verdict::Success => false,
-            Verdict::Failure => true,
-            Verdict::Partial(failed) => failed.contains(id),
+            BatchResult::Success => false,
+            BatchResult::Failure => true,
+            BatchResult::Partial(failed) => failed.contains(id),
         }
     }
 
-    fn of_response(response: &Value, ids: &BTreeSet<&str>) -> Verdict {
+    fn of_response(response: &Value, ids: &BTreeSet<&str>) -> BatchResult {
         let failures = match response {
-            Value::Null => return Verdict::Success,
+            Value::Null => return BatchResult::Success,
             // Without the list the answer is an empty one, whatever else it holds. A misspelt name
             // of the list thus deletes the batch: the worst that Lambda could make of it.
             Value::Object(fields) => match fields.get("batchItemFailures") {
-                None | Some(Value::Null) => return Verdict::Success,
+                None | Some(Value::Null) => return BatchResult::Success,
                 Some(Value::Array(failures)) => failures,
-                Some(_) => return Verdict::Failure,
+                Some(_) => return BatchResult::Failure,
             },
-            _ => return Verdict::Failure,
+            _ => return BatchResult::Failure,
         };
         if failures.is_empty() {
-            return Verdict::Success;
+            return BatchResult::Success;
         }
         // One identifier that is not of this batch (empty, null, missing) fails the whole batch.
         failures
@@ -55,7 +55,7 @@ impl Verdict {
             .map(|failure| failure["itemIdentifier"].as_str().filter(|id| ids.contains(id)))
             .map(|id| id.map(str::to_owned))
             .collect::<Option<BTreeSet<String>>>()
-            .map_or(Verdict::Failure, Verdict::Partial)
+            .map_or(BatchResult::Failure, BatchResult::Partial)
     }
 }
 
@@ -74,9 +74,9 @@ mod tests {
         let listing = |item: Value| json!({"batchItemFailures": [{"itemIdentifier": "b"}, item]});
         let nothing = [json!(null), json!({}), json!({"batchItemFailures": null})];
         for answer in nothing.into_iter().chain([json!({"batchItemFailures": []})]) {
-            assert_eq!(verdict(&answer), Verdict::Success, "{answer}");
+            assert_eq!(result(&answer), BatchResult::Success, "{answer}");
         }
-        let listed = verdict(&listing(json!({"itemIdentifier": "c"})));
+        let listed = result(&listing(json!({"itemIdentifier": "c"})));
         assert_eq!(["a", "b", "c"].map(|id| listed.returns(id)), [false, true, true]);
         for answer in [
             json!("done"),
@@ -88,7 +88,7 @@ mod tests {
             listing(json!({"messageId": "a"})),
             listing(json!("a")),
         ] {
-            assert_eq!(verdict(&answer), Verdict::Failure, "{answer}");
+            assert_eq!(result(&answer), BatchResult::Failure, "{answer}");
         }
     }
 
@@ -106,12 +106,12 @@ mod tests {
             Err(&InvokeError::TimedOut { log: Vec::new() }),
         ];
         for outcome in outcomes {
-            assert_eq!(Verdict::of(outcome, &ids()), Verdict::Failure, "{outcome:?}");
+            assert_eq!(BatchResult::of(outcome, &ids()), BatchResult::Failure, "{outcome:?}");
         }
     }
 
-    fn verdict(response: &Value) -> Verdict {
-        Verdict::of(Ok(&Answer::Response(response.clone())), &ids())
+    fn result(response: &Value) -> BatchResult {
+        BatchResult::of(Ok(&Answer::Response(response.clone())), &ids())
     }
 
     fn ids() -> BTreeSet<&'static str> {
