@@ -1,15 +1,16 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint package bench fuzz mutants simulate explore nightly fmt cloud tools
+.PHONY: help demo test lint check lint-tools package bench fuzz mutants simulate explore nightly fmt cloud tools
 
-# Every cargo command selects the same packages. Another selection would give the EC2 SDK other features, and cargo
-# would build it again.
+# Every cargo command selects all packages, or those that run the local cloud. `make check` holds that both give the
+# EC2 SDK the same features: with others, cargo would build it again.
 CARGO_FLAGS := --workspace --locked
+LOCAL_CLOUD := --package tests --package automirror --package config-rule --locked
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
 
 demo: ## Show automirror at work in the local cloud (ARGS=--serve keeps it running)
-	@cargo build $(CARGO_FLAGS) --bins
+	@cargo build $(LOCAL_CLOUD) --bins
 	@target/debug/demo $(ARGS)
 
 PYTEST := pytest -q -p no:cacheprovider -p say_skipped
@@ -27,15 +28,28 @@ test: tools package target/tools/deploy/ready target/tools/templates/ready ## Ru
 	target/debug/proof target/authorizations target/deploy/plans/default.json
 	@if test -e target/skipped; then cat target/skipped; fi
 
-lint: target/tools/templates/ready ## Check format, lints, documentation, licences, sources and templates
-	cargo fmt --check
-	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --no-deps --quiet
-	@command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny@0.20.2
+lint: check lint-tools ## Check format, lints, documentation, modules, licences, sources and templates (-j2 is faster)
+	python3 tests/architecture/modules.py
 	cargo deny check bans licenses sources
 	target/tools/templates/bin/cfn-lint cloudformation/*.yaml
 	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE CHECKPOINT_DISABLE=1 terraform fmt -check -recursive terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
+
+features = cargo tree $(1) --edges normal,build --no-dedupe --prefix none --format '{p} {f}' | sort -u
+
+check:
+	cargo fmt --check
+	@mkdir -p target && $(call features,$(LOCAL_CLOUD)) >target/features && \
+	if $(call features,$(CARGO_FLAGS)) | comm -23 target/features - | grep .; then \
+		echo "have other features with all packages than with those of the local cloud" >&2; exit 1; fi
+	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --no-deps --quiet
+
+# The EC2 SDK keeps one core busy for minutes: with -j2 the tools are built on the other. They have a folder of
+# their own, which a second build of them would wait for.
+lint-tools: target/tools/templates/ready
+	@command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny@0.20.2
+	@command -v cargo-modules >/dev/null || cargo install --locked --quiet cargo-modules@0.27.0
 
 package: target/tools/package/ready ## Build the zips of the functions (ARCHITECTURES=arm64: only that one, or fail)
 	target/tools/package/bin/python package/package.py $(ARCHITECTURES)
@@ -57,15 +71,15 @@ fmt: ## Format the code
 	cargo fmt
 
 simulate: ## Run random simulations (RUNS=5000 FROM=0; SEED=7 runs one and prints all its events)
-	@cargo build $(CARGO_FLAGS) --bins --quiet
+	@cargo build $(LOCAL_CLOUD) --bins --quiet
 	@target/debug/simulate $(if $(SEED),seed $(SEED),runs $(or $(RUNS),1000) from $(or $(FROM),0))
 
 explore: ## Try every order of the calls of a few processes and a person (ARGS=thorough takes hours)
-	@cargo build $(CARGO_FLAGS) --bins --quiet
+	@cargo build $(LOCAL_CLOUD) --bins --quiet
 	@target/debug/explore $(ARGS)
 
 cloud: ## Run the local cloud as a server and print its endpoint (ARGS="--port N")
-	@cargo build $(CARGO_FLAGS) --bins
+	@cargo build $(LOCAL_CLOUD) --bins
 	@target/debug/cloud $(ARGS)
 
 # The time for each fuzz target in seconds. target/fuzz keeps the inputs that a run finds. fuzz/keep adds them to the

@@ -18,7 +18,7 @@ use shared_ec2::{
     cache::Cache,
     client::{Ec2, SdkConfig},
     observe::observe,
-    observer::Observer,
+    reader::Reader,
     selector::Selector,
     warm_up::warm_up,
 };
@@ -105,8 +105,8 @@ impl Reconciler {
     ) -> Result<Observed, ObserveError> {
         let Self { ec2, policy, cache, now, .. } = self;
         let cache = Some((cache, now()));
-        let observer = Observer { ec2, policy, account: job.account, cache };
-        let mut observed = observe(&observer, selectors).await?;
+        let reader = Reader { ec2, policy, account: job.account, cache };
+        let mut observed = observe(&reader, selectors).await?;
         // EC2's answers may lag behind what it has done.
         observed.sessions.retain(|session| !deleted.contains(&session.id));
         Ok(observed)

@@ -12,7 +12,7 @@ use shared::{
     plan::{plan, verdict::Verdict},
     text::{quote, sanitize},
 };
-use shared_ec2::{client::Ec2, observe::observe, observer::Observer, selector::Selector};
+use shared_ec2::{client::Ec2, observe::observe, reader::Reader, selector::Selector};
 use tracing::{error, info};
 
 use crate::{
@@ -189,13 +189,13 @@ impl Handler {
         selectors: impl IntoIterator<Item = Selector>,
     ) -> anyhow::Result<Observed> {
         let selectors: BTreeSet<_> = selectors.into_iter().collect();
-        let observer = Observer {
+        let reader = Reader {
             ec2: &self.ec2,
             policy: &settings.policy,
             account: &invocation.account,
             cache: None,
         };
-        Ok(observe(&observer, &selectors).await?)
+        Ok(observe(&reader, &selectors).await?)
     }
 }
 

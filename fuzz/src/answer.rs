@@ -23,7 +23,7 @@ use shared::{plan::plan, policy::Policy};
 use shared_ec2::{
     client::{Ec2, SdkConfig},
     observe::observe,
-    observer::Observer,
+    reader::Reader,
     selector::Selector,
 };
 
@@ -83,8 +83,8 @@ async fn check_reading(config: &SdkConfig, selectors: BTreeSet<Selector>, answer
     let policy = Policy::parse(|_| None).expect("the defaults are valid");
     let account = "111111111111".parse().unwrap();
     let ec2 = Ec2::new(config);
-    let observer = Observer { ec2: &ec2, policy: &policy, account: &account, cache: None };
-    if let Ok(observed) = observe(&observer, &selectors).await {
+    let reader = Reader { ec2: &ec2, policy: &policy, account: &account, cache: None };
+    if let Ok(observed) = observe(&reader, &selectors).await {
         assert!(!answers.went_wrong(), "a call was not answered with success");
         for step in plan(&policy, &observed).steps {
             crate::assert_fit(&step.to_string(), LONGEST);

@@ -79,33 +79,47 @@ fn matches(pattern: &[char], text: &[char]) -> bool {
     }
 }
 
+const US: &str = "111111111111";
+const THEM: &str = "222222222222";
+
 /// An instance with these tags and two interfaces. One has an owned session, the other a foreign one;
 /// of three targets one is another account's, and of three filters one is empty.
 fn cloud(policy: &Policy, tags: Vec<Tag>) -> Observed {
-    let (us, them) = ("111111111111", "222222222222");
     let instance = Arc::new(Instance {
         id: "i-1".parse().unwrap(),
         state: InstanceState::Running,
         instance_type: "m5.large".into(),
         tags,
     });
-    let source = |id: &str, primary| {
-        let interface = Interface {
-            kind: "interface".into(),
-            vpc: "vpc-1".parse().ok(),
-            zone: Some("a".into()),
-            ipv6_only: false,
-            requester: None,
-            tags: Vec::new(),
-            attachment: Some(Attachment { primary, detaching: false }),
-            owner: Owner::Instance(instance.clone()),
-        };
-        Source { id: id.parse().unwrap(), interface: Shown::Yes(interface) }
-    };
     let filter = |id: &str, accepts| Filter { id: id.parse().unwrap(), accepts, managed_by: None };
+    Observed {
+        account: US.parse().unwrap(),
+        sources: vec![source("eni-1", &instance, true), source("eni-2", &instance, false)],
+        instances: vec![instance],
+        sessions: sessions(policy),
+        targets: targets(),
+        filters: vec![filter("tmf-1", true), filter("tmf-2", true), filter("tmf-3", false)],
+    }
+}
+
+fn source(id: &str, instance: &Arc<Instance>, primary: bool) -> Source {
+    let interface = Interface {
+        kind: "interface".into(),
+        vpc: "vpc-1".parse().ok(),
+        zone: Some("a".into()),
+        ipv6_only: false,
+        requester: None,
+        tags: Vec::new(),
+        attachment: Some(Attachment { primary, detaching: false }),
+        owner: Owner::Instance(instance.clone()),
+    };
+    Source { id: id.parse().unwrap(), interface: Shown::Yes(interface) }
+}
+
+fn sessions(policy: &Policy) -> Vec<Session> {
     let owned = Session {
         id: "tms-1".parse().unwrap(),
-        account: us.parse().unwrap(),
+        account: US.parse().unwrap(),
         interface: "eni-1".parse().unwrap(),
         target: "tmt-1".parse().unwrap(),
         filter: "tmf-1".parse().unwrap(),
@@ -122,9 +136,13 @@ fn cloud(policy: &Policy, tags: Vec<Tag>) -> Observed {
         managed_by: None,
         ..owned.clone()
     };
+    vec![owned, foreign]
+}
+
+fn targets() -> Vec<Target> {
     let balancer = Target {
         id: "tmt-1".parse().unwrap(),
-        account: us.parse().unwrap(),
+        account: US.parse().unwrap(),
         endpoint: Endpoint::NetworkLoadBalancer,
         location: Location::default(),
         capacity: Capacity::Unlimited,
@@ -143,16 +161,9 @@ fn cloud(policy: &Policy, tags: Vec<Tag>) -> Observed {
     };
     let endpoint = Target {
         id: "tmt-3".parse().unwrap(),
-        account: them.parse().unwrap(),
+        account: THEM.parse().unwrap(),
         endpoint: Endpoint::GatewayLoadBalancerEndpoint,
         ..balancer.clone()
     };
-    Observed {
-        account: us.parse().unwrap(),
-        sources: vec![source("eni-1", true), source("eni-2", false)],
-        instances: vec![instance],
-        sessions: vec![owned, foreign],
-        targets: vec![balancer, sensor, endpoint],
-        filters: vec![filter("tmf-1", true), filter("tmf-2", true), filter("tmf-3", false)],
-    }
+    vec![balancer, sensor, endpoint]
 }

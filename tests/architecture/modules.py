@@ -21,7 +21,7 @@ FLOORS = {
         "resources",
         "cache",
         "target_usage",
-        "observer",
+        "reader",
         "named sweep warm_up",
         "observe",
     ],

@@ -3,7 +3,7 @@
 //! In reading order, each floor over the ones before it: [`client`] is how AWS is called; `convert`
 //! and `targets` turn the SDK's types into ours; `call` has one function for each EC2 call;
 //! `resources` are targets and filters, and [`cache`] keeps them between invocations; [`selector`] is
-//! what to read; `target_usage` how full the targets are; [`observer`] what every read shares; `named`
+//! what to read; `target_usage` how full the targets are; [`reader`] what every read shares; `named`
 //! and `sweep` which calls are made for which selectors; [`observe`] puts it all together. [`warm_up`]
 //! is what a function reads before its first event.
 
@@ -16,7 +16,7 @@ mod convert;
 mod error;
 mod named;
 pub mod observe;
-pub mod observer;
+pub mod reader;
 mod resources;
 pub mod selector;
 mod sweep;

@@ -12,7 +12,7 @@ use shared::{
 use crate::{
     call::{self, BY_INTERFACE, Query},
     error::ObserveError,
-    observer::{Observer, PartialRead, add_requesters, interfaces, unique},
+    reader::{PartialRead, Reader, add_requesters, interfaces, unique},
     selector::Selector,
 };
 
@@ -59,16 +59,16 @@ impl<'a> Named<'a> {
 
 /// Reads what the selectors name and everything that the decision about it depends on.
 pub(crate) async fn read_named(
-    observer: &Observer<'_>,
+    reader: &Reader<'_>,
     selectors: &BTreeSet<Selector>,
 ) -> Result<PartialRead, ObserveError> {
-    let Observer { ec2, policy, account, .. } = *observer;
+    let Reader { ec2, policy, account, .. } = *reader;
     let mut named = Named::new(selectors);
-    let sessions = read_sessions(observer, &named).await?;
+    let sessions = read_sessions(reader, &named).await?;
     named.interfaces.extend(sessions.into_iter().map(|session| session.interface));
-    let (mut described, unattached) = read_instances(observer, &named).await?;
+    let (mut described, unattached) = read_instances(reader, &named).await?;
 
-    let interfaces = interfaces_to_search(observer, &named, &described, &unattached);
+    let interfaces = interfaces_to_search(reader, &named, &described, &unattached);
     let selected = described.iter().filter(|it| selected(policy, &it.instance).is_ok());
     let most_interfaces = selected.map(|it| it.sources.len()).max();
     // A service never manages an instance's own primary interface; it may manage one added later.
@@ -76,29 +76,29 @@ pub(crate) async fn read_named(
     // By its id EC2 may not show a session yet that it shows by its interface.
     let is_planned = most_interfaces.is_some() || !named.sessions.is_empty();
     let (sessions, (resources, is_cached), requesters, usage) = try_join!(
-        read_sessions_on(observer, &interfaces),
-        read_if(is_planned, observer.resources()),
+        read_sessions_on(reader, &interfaces),
+        read_if(is_planned, reader.resources()),
         read_if(ask_requesters, call::requesters(&ec2.client, account)),
-        read_if(most_interfaces.is_some(), observer.read_usage_early(&described)),
+        read_if(most_interfaces.is_some(), reader.read_usage_early(&described)),
     )?;
     add_requesters(&mut described, &requesters);
     Ok(PartialRead { described, unattached, sessions, resources, is_cached, usage })
 }
 
 async fn read_sessions(
-    observer: &Observer<'_>,
+    reader: &Reader<'_>,
     named: &Named<'_>,
 ) -> Result<Vec<Session>, ObserveError> {
     let ids = named.sessions.iter().map(|id| id.as_str());
-    call::sessions(&observer.ec2.client, &Query::by("traffic-mirror-session-id", ids)).await
+    call::sessions(&reader.ec2.client, &Query::by("traffic-mirror-session-id", ids)).await
 }
 
 /// The named instances and those of the named interfaces, and the unattached interfaces if named.
 async fn read_instances(
-    observer: &Observer<'_>,
+    reader: &Reader<'_>,
     named: &Named<'_>,
 ) -> Result<(Vec<DescribedInstance>, Vec<Source>), ObserveError> {
-    let (client, policy) = (&observer.ec2.client, observer.policy);
+    let (client, policy) = (&reader.ec2.client, reader.policy);
     let by_id = Query::by("instance-id", named.instances.iter().map(|id| id.as_str()));
     let by_interface = Query::by(BY_INTERFACE, named.interfaces.iter().map(InterfaceId::as_str));
     let available = named.unattached.then_some("available");
@@ -115,14 +115,14 @@ async fn read_instances(
 /// The interfaces whose sessions are read: all but those of instances that have just started and are
 /// not selected.
 fn interfaces_to_search(
-    observer: &Observer<'_>,
+    reader: &Reader<'_>,
     named: &Named<'_>,
     described: &[DescribedInstance],
     unattached: &[Source],
 ) -> BTreeSet<InterfaceId> {
     let started_untagged = |it: &DescribedInstance| {
         named.only_started.contains(&it.instance.id)
-            && selected(observer.policy, &it.instance).is_err()
+            && selected(reader.policy, &it.instance).is_err()
     };
     let others = described.iter().filter(|it| !started_untagged(it));
     let on_instances = others.flat_map(|it| interfaces(std::slice::from_ref(it)));
@@ -131,7 +131,7 @@ fn interfaces_to_search(
 }
 
 async fn read_sessions_on(
-    observer: &Observer<'_>,
+    reader: &Reader<'_>,
     interfaces: &BTreeSet<InterfaceId>,
 ) -> Result<Vec<Session>, ObserveError> {
     let query = if interfaces.len() > MAX_INTERFACES_ASKED_FOR {
@@ -139,7 +139,7 @@ async fn read_sessions_on(
     } else {
         Query::by("network-interface-id", interfaces.iter().map(InterfaceId::as_str))
     };
-    let mut sessions = call::sessions(&observer.ec2.client, &query).await?;
+    let mut sessions = call::sessions(&reader.ec2.client, &query).await?;
     sessions.retain(|session| interfaces.contains(&session.interface));
     Ok(sessions)
 }

@@ -31,7 +31,7 @@ use crate::{
     call::{self, Query},
     error::ObserveError,
     named::read_named,
-    observer::{Observer, PartialRead, unique},
+    reader::{PartialRead, Reader, unique},
     selector::Selector,
     sweep::read_sweep,
     target_usage::TargetUsage,
@@ -42,31 +42,31 @@ use crate::{
 /// # Errors
 /// The first call that failed after the client's retries.
 pub async fn observe(
-    observer: &Observer<'_>,
+    reader: &Reader<'_>,
     selectors: &BTreeSet<Selector>,
 ) -> Result<Observed, ObserveError> {
     let mut read = if selectors.contains(&Selector::Sweep) {
-        read_sweep(observer, selectors).await?
+        read_sweep(reader, selectors).await?
     } else {
-        read_named(observer, selectors).await?
+        read_named(reader, selectors).await?
     };
     let (is_cached, usage) = (read.is_cached, std::mem::take(&mut read.usage));
-    let mut observed = whole(observer, read);
-    let unattached = read_unattached(observer, &observed).await?;
+    let mut observed = whole(reader, read);
+    let unattached = read_unattached(reader, &observed).await?;
     observed.sources.extend(unattached);
-    if is_cached && needs_fresh_resources(&plan(observer.policy, &observed)) {
-        let resources = observer.read_resources().await?;
+    if is_cached && needs_fresh_resources(&plan(reader.policy, &observed)) {
+        let resources = reader.read_resources().await?;
         (observed.targets, observed.filters) = (resources.targets, resources.filters);
     }
-    add_usage(observer, &mut observed, usage).await?;
+    add_usage(reader, &mut observed, usage).await?;
     Ok(observed)
 }
 
 /// What was read, in one piece.
-fn whole(observer: &Observer<'_>, read: PartialRead) -> Observed {
+fn whole(reader: &Reader<'_>, read: PartialRead) -> Observed {
     let sources: usize = read.described.iter().map(|it| it.sources.len()).sum();
     let mut observed = Observed {
-        account: observer.account.clone(),
+        account: reader.account.clone(),
         instances: Vec::with_capacity(read.described.len()),
         sources: Vec::with_capacity(sources + read.unattached.len()),
         sessions: unique(read.sessions, |session| &session.id),
@@ -80,14 +80,14 @@ fn whole(observer: &Observer<'_>, read: PartialRead) -> Observed {
 
 /// The interfaces of owned sessions that are on no instance that was read.
 async fn read_unattached(
-    observer: &Observer<'_>,
+    reader: &Reader<'_>,
     observed: &Observed,
 ) -> Result<Vec<Source>, ObserveError> {
     let known: BTreeSet<_> = observed.sources.iter().map(|source| &source.id).collect();
-    let mut missing = observer.mirrored(&observed.sessions);
+    let mut missing = reader.mirrored(&observed.sessions);
     missing.retain(|id| !known.contains(id));
     let query = Query::by("network-interface-id", missing.iter().map(|id| id.as_str()));
-    let found = call::unattached(&observer.ec2.client, observer.policy, &query).await?;
+    let found = call::unattached(&reader.ec2.client, reader.policy, &query).await?;
     let mut found: BTreeMap<_, _> =
         found.into_iter().map(|source| (source.id, source.interface)).collect();
     let source = |id: &InterfaceId| Source {
@@ -99,12 +99,12 @@ async fn read_unattached(
 
 /// Adds how full the targets are and where they are, if the plan has to choose one.
 async fn add_usage(
-    observer: &Observer<'_>,
+    reader: &Reader<'_>,
     observed: &mut Observed,
     mut usage: TargetUsage,
 ) -> Result<(), ObserveError> {
-    if chooses_target(&plan(observer.policy, observed)) {
-        observer.read_usage(&observed.targets, observed.sources.iter(), &mut usage).await?;
+    if chooses_target(&plan(reader.policy, observed)) {
+        reader.read_usage(&observed.targets, observed.sources.iter(), &mut usage).await?;
     }
     usage.add_to(observed);
     observed.sessions = unique(std::mem::take(&mut observed.sessions), |session| &session.id);

@@ -13,7 +13,7 @@ use shared::{
 use crate::{
     call::{self, BY_INTERFACE, Query},
     error::ObserveError,
-    observer::{Observer, PartialRead, add_requesters, interfaces, unique},
+    reader::{PartialRead, Reader, add_requesters, interfaces, unique},
     selector::Selector,
     target_usage::TargetUsage,
 };
@@ -21,29 +21,29 @@ use crate::{
 /// Reads every session, and the instances that are selected, have an owned session or are named:
 /// the others could take a hundred times as much memory.
 pub(crate) async fn read_sweep(
-    observer: &Observer<'_>,
+    reader: &Reader<'_>,
     selectors: &BTreeSet<Selector>,
 ) -> Result<PartialRead, ObserveError> {
-    let Observer { ec2, policy, account, .. } = *observer;
+    let Reader { ec2, policy, account, .. } = *reader;
     // Sessions before instances: a session that somebody creates in between for a new instance
     // would otherwise look as if it had none, and be deleted.
     let sessions = call::sessions(&ec2.client, &Query::All).await?;
-    let mirrored = observer.mirrored(&sessions);
+    let mirrored = reader.mirrored(&sessions);
     let is_relevant = |it: &DescribedInstance| {
         selected(policy, &it.instance).is_ok()
             || it.sources.iter().any(|source| mirrored.contains(&source.id))
     };
-    let query = sweep_query(observer);
+    let query = sweep_query(reader);
     let (mut described, resources, requesters) = try_join!(
         call::instances(&ec2.client, policy, &query, is_relevant),
-        observer.read_resources(),
+        reader.read_resources(),
         call::requesters(&ec2.client, account),
     )?;
     if policy.scope == Scope::Tagged {
-        let others = read_untagged(observer, &mirrored, &described).await?;
+        let others = read_untagged(reader, &mirrored, &described).await?;
         described.extend(others);
     }
-    let named = read_missing(observer, selectors, &described).await?;
+    let named = read_missing(reader, selectors, &described).await?;
     described.extend(named);
     let mut described = unique(described, |it| &it.instance.id);
     add_requesters(&mut described, &requesters);
@@ -53,11 +53,11 @@ pub(crate) async fn read_sweep(
 }
 
 /// Which instances a sweep asks for at first.
-fn sweep_query(observer: &Observer<'_>) -> Query {
-    match observer.policy.scope {
+fn sweep_query(reader: &Reader<'_>) -> Query {
+    match reader.policy.scope {
         Scope::All => Query::All,
         Scope::Tagged => {
-            let patterns = key_patterns(&observer.policy.tag_key);
+            let patterns = key_patterns(&reader.policy.tag_key);
             Query::by("tag-key", patterns.iter().map(String::as_str))
         }
     }
@@ -65,19 +65,19 @@ fn sweep_query(observer: &Observer<'_>) -> Query {
 
 /// The instances with an owned session that no longer have the tag.
 async fn read_untagged(
-    observer: &Observer<'_>,
+    reader: &Reader<'_>,
     mirrored: &BTreeSet<&InterfaceId>,
     described: &[DescribedInstance],
 ) -> Result<Vec<DescribedInstance>, ObserveError> {
     let known: BTreeSet<_> = interfaces(described).collect();
     let others = mirrored.difference(&known).map(|id| id.as_str());
     let query = Query::by(BY_INTERFACE, others);
-    call::instances(&observer.ec2.client, observer.policy, &query, |_| true).await
+    call::instances(&reader.ec2.client, reader.policy, &query, |_| true).await
 }
 
 /// The instances that are named beside the sweep and were not read yet.
 async fn read_missing(
-    observer: &Observer<'_>,
+    reader: &Reader<'_>,
     selectors: &BTreeSet<Selector>,
     described: &[DescribedInstance],
 ) -> Result<Vec<DescribedInstance>, ObserveError> {
@@ -85,5 +85,5 @@ async fn read_missing(
     let missing = selectors.iter().filter_map(Selector::instance);
     let missing = missing.filter(|id| !known.contains(id)).map(InstanceId::as_str);
     let query = Query::by("instance-id", missing);
-    call::instances(&observer.ec2.client, observer.policy, &query, |_| true).await
+    call::instances(&reader.ec2.client, reader.policy, &query, |_| true).await
 }

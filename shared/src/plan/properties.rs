@@ -358,7 +358,7 @@ proptest! {
     ) {
         let after = apply_all(&policy, &plan(&policy, &observed), &observed);
         for step in plan(&policy, &after).steps {
-            if verdict(step, Unsupported::NotApplicable) == Verdict::NonCompliant {
+            if verdict(&step, Unsupported::NotApplicable) == Verdict::NonCompliant {
                 prop_assert_eq!(&step.action, &Action::Block, "{}", step);
             }
         }

@@ -30,13 +30,14 @@ pub enum Unsupported {
 #[must_use]
 pub const fn verdict(step: &Step, unsupported: Unsupported) -> Verdict {
     match (&step.action, unsupported) {
-        (Action::Create(_) | Action::Modify(..) | Action::Delete(_), _) => Verdict::NonCompliant,
         (Action::Block, Unsupported::NotApplicable)
             if matches!(step.reason.level(), Level::Unsupported) =>
         {
             Verdict::NotApplicable
         }
-        (Action::Block, _) => Verdict::NonCompliant,
+        (Action::Create(_) | Action::Modify(..) | Action::Delete(_) | Action::Block, _) => {
+            Verdict::NonCompliant
+        }
         (Action::Keep(_), _) => Verdict::Compliant,
         (Action::Ignore, _) => Verdict::NotApplicable,
     }

@@ -86,6 +86,7 @@ const NOTHING: Scenario = Scenario {
 };
 
 /// Small enough for every run of the tests.
+#[expect(clippy::too_many_lines, reason = "a list of scenarios")]
 pub fn everyday() -> Vec<Scenario> {
     let two = Scenario { name: "two events", events: 2, reaches: &[Race::TwoCreate], ..NOTHING };
     let swept = Scenario { name: "two events and a sweep", sweep: true, ..two.clone() };

@@ -1,82 +1,122 @@
-//! The invariants of ARCHITECTURE.md that a compiler cannot hold: who may speak to EC2.
+//! The invariants of ARCHITECTURE.md that neither the compiler nor tests/architecture/modules.py holds.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-/// The Rust files of a crate in which `what` stands, by their names.
-fn files_with(krate: &str, what: &str) -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(krate).join("src");
+use shared::{
+    plan::reason::{Entry, Level, REASONS},
+    policy::setting::NAMES,
+};
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The files below a folder.
+fn files(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders = vec![folder];
+    let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if fs::read_to_string(&path).unwrap().contains(what) {
-                found.push(path.file_name().unwrap().to_str().unwrap().to_owned());
-            }
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
         }
     }
     found.sort();
     found
 }
 
+/// The files below a folder that contain `what`, by their names.
+fn files_with(folder: &str, what: &str) -> Vec<String> {
+    let contains = |path: &PathBuf| fs::read_to_string(path).unwrap().contains(what);
+    let files = files(folder).into_iter().filter(contains);
+    files.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+/// The dependencies of a crate, as its manifest lists them.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let manifest = read(manifest);
+    let section = manifest.split_once("[dependencies]\n").unwrap().1;
+    let lines = section.lines().take_while(|line| !line.starts_with('['));
+    lines.filter_map(|line| Some(line.split_once(".workspace")?.0.to_owned())).collect()
+}
+
+const PRODUCT: [&str; 4] = ["shared/src", "shared/ec2/src", "automirror/src", "config-rule/src"];
+
 #[test]
 fn only_one_module_reads_ec2_and_one_changes_it() {
-    assert_eq!(files_with("shared", ".describe_"), ["describe.rs"]);
-    assert_eq!(files_with("automirror", ".describe_"), [""; 0]);
-    assert_eq!(files_with("config-rule", ".describe_"), [""; 0]);
+    let calling = |call: &str| -> Vec<String> {
+        PRODUCT.iter().flat_map(|folder| files_with(folder, call)).collect()
+    };
+    assert_eq!(calling(".describe_"), ["call.rs"]);
     for verb in ["create", "modify", "delete"] {
         let call = format!(".{verb}_traffic_mirror_session()");
-        assert_eq!(files_with("shared", &call), [""; 0], "{call}");
-        assert_eq!(files_with("automirror", &call), ["execute.rs"], "{call}");
-        assert_eq!(files_with("config-rule", &call), [""; 0], "{call}");
+        assert_eq!(calling(&call), ["executor.rs"], "{call}");
+    }
+    assert_eq!(calling(".put_evaluations()"), ["report.rs"]);
+}
+
+#[test]
+fn config_rule_cannot_change_what_it_evaluates() {
+    // Without the SDK it has nothing but `shared_ec2::client::Ec2`, whose client is private there.
+    let dependencies = dependencies("config-rule/Cargo.toml");
+    assert!(dependencies.contains(&"shared-ec2".to_owned()), "{dependencies:?}");
+    assert!(!dependencies.contains(&"aws-sdk-ec2".to_owned()), "{dependencies:?}");
+    assert!(!dependencies.contains(&"automirror".to_owned()), "{dependencies:?}");
+    assert!(!read("shared/ec2/src/client.rs").contains("pub client"));
+}
+
+#[test]
+fn the_decision_knows_no_sdk_no_clock_and_no_environment() {
+    assert_eq!(dependencies("shared/Cargo.toml"), ["thiserror"]);
+    for what in ["std::env", "SystemTime", "Instant", "async ", "std::fs", "std::net"] {
+        assert_eq!(files_with("shared/src", what), [""; 0], "{what}");
+    }
+}
+
+/// Longer than others: the tests of the decision, one for each situation, and its properties.
+const LONG_FILES: [&str; 2] = ["plan/tests.rs", "plan/properties.rs"];
+
+#[test]
+fn no_product_file_is_longer_than_350_lines() {
+    for path in PRODUCT.iter().flat_map(|folder| files(folder)) {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        let is_exempt = LONG_FILES.iter().any(|file| path.ends_with(file));
+        assert!(is_exempt || lines <= 350, "{} has {lines} lines", path.display());
     }
 }
 
 #[test]
-fn config_rule_cannot_change_what_it_judges() {
-    // Its EC2 client goes into `observe` and nowhere else.
-    assert_eq!(files_with("config-rule", "aws_sdk_ec2"), ["handler.rs", "main.rs"]);
-    assert_eq!(files_with("config-rule", "self.ec2"), ["handler.rs"]);
-    let handler = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config-rule/src/handler.rs");
-    let handler = fs::read_to_string(handler).unwrap();
-    assert_eq!(handler.matches("self.ec2").count(), 1);
-    assert!(handler.contains("client: &self.ec2,"));
-    assert_eq!(files_with("config-rule", ".put_evaluations()"), ["report.rs"]);
-}
-
-/// The files of `shared` that read EC2.
-const READING: [&str; 6] =
-    ["client.rs", "convert.rs", "describe.rs", "loads.rs", "observe.rs", "surroundings.rs"];
-
-#[test]
-fn the_decision_knows_no_sdk_no_clock_and_no_settings() {
-    for what in ["aws_sdk_ec2", "std::env", "SystemTime", "Instant", "async ", "tracing"] {
-        let files = files_with("shared", what);
-        let is_allowed = |file: &String| READING.contains(&file.as_str());
-        assert!(files.iter().all(is_allowed), "{what}: {files:?}");
-    }
-}
-
-#[test]
-fn the_user_can_read_every_setting_and_reason_in_the_readme() {
-    let read = |path: &str| {
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
-    };
+fn the_user_can_read_every_setting_in_the_readme() {
     let readme = read("README.md");
-    let between = |text: &str, from: &str, to: &str| -> Vec<String> {
-        let part = text.split_once(from).unwrap().1.split_once(to).unwrap().0;
-        part.split('"').skip(1).step_by(2).map(str::to_owned).collect()
-    };
-    let settings = between(&read("shared/src/settings.rs"), "const NAMES", "];");
-    assert!(settings.len() > 15);
-    for setting in settings {
+    for setting in NAMES {
         assert!(readme.contains(&format!("`{setting}`")), "{setting}");
     }
-    let codes = between(&read("shared/src/reason.rs"), "fn code", "impl ");
-    assert!(codes.len() > 30);
-    for code in codes {
-        assert!(readme.contains(&format!("`{code}`")), "{code}");
-    }
+}
+
+/// The README's table of reasons, made from the catalogue.
+#[test]
+fn the_readmes_table_of_reasons_is_the_catalogue() {
+    let groups = [
+        (Level::Mirrored, "mirrored"),
+        (Level::Change, "automirror changes a session"),
+        (Level::NotSelected, "should not be mirrored"),
+        (Level::Unsupported, "should be mirrored, and EC2 cannot mirror it"),
+        (Level::ActionNeeded, "should be mirrored, and is not until somebody changes something"),
+    ];
+    let rows = groups.iter().flat_map(|(level, title)| {
+        let entries = REASONS.iter().filter(move |entry| entry.level == *level);
+        let entries =
+            entries.map(|Entry { code, sentence, .. }| format!("| `{code}` | {sentence} |\n"));
+        std::iter::once(format!("| **{title}** | |\n")).chain(entries)
+    });
+    let table: String = rows.collect();
+    let readme = read("README.md");
+    assert!(readme.contains(&table), "README.md lacks this table:\n{table}");
 }

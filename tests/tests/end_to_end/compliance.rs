@@ -138,7 +138,7 @@ async fn a_mirror_on_one_of_two_interfaces_is_not_enough() {
     stage.is_said(&instance, NonCompliant, &expected);
     stage.foreign(&interfaces[1], 1, &stage.target);
     stage.deployment.judge().await;
-    stage.is_said(&instance, Compliant, "mirrors it as wanted");
+    stage.is_said(&instance, Compliant, "mirrors it as it should be");
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn an_item_that_comes_late_is_judged_by_what_is_true_now() {
     let instance = stage.launch(&tagged());
     let mut item = stage.bare_item(ResourceKey::instance(&instance), Status::Ok);
     stage.deployment.judge().await;
-    stage.is_said(&instance, NonCompliant, "not mirrored yet");
+    stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
     stage.foreign(&stage.interface(&instance), 1, &stage.target);
     // It was captured long before the verdict that stands.
     item["configurationItem"]["configurationItemCaptureTime"] = json!("2020-01-01T00:00:00.000Z");
@@ -289,7 +289,7 @@ async fn the_rules_parameters_go_over_the_settings() {
     let watched = stage.launch(&machine(&[("watch", "YES")]));
     let other = stage.launch(&tagged());
     stage.deployment.judge().await;
-    stage.is_said(&watched, NonCompliant, "not mirrored yet");
+    stage.is_said(&watched, NonCompliant, "should be mirrored and is not yet");
     stage.is_said(&other, NotApplicable, "no tag `Watch` with the value `yes`");
 }
 
@@ -319,7 +319,7 @@ async fn an_oversized_item_is_judged_like_any_other() {
     assert_eq!(stage.said_of(&ResourceKey::session(&session.id)).unwrap().0, Compliant);
     stage.world().delete_session(&user(), &session.id).unwrap();
     stage.deployment.judge().await;
-    stage.is_said(&instance, NonCompliant, "not mirrored yet");
+    stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
 }
 
 #[tokio::test]
@@ -489,6 +489,7 @@ async fn a_test_stores_nothing() {
     assert_eq!(others[0].outcome, Outcome::Done);
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of malformed events")]
 #[tokio::test]
 async fn every_malformed_event_is_a_clear_error_and_the_next_is_judged() {
     let stage = ruled(&[]).await;
@@ -543,7 +544,7 @@ async fn every_malformed_event_is_a_clear_error_and_the_next_is_judged() {
     let invocation = function.invoke(b"not JSON").await.unwrap();
     assert!(matches!(invocation.answer, Answer::Error(_)), "{invocation:?}");
     stage.call_rule(&sound).await.unwrap();
-    stage.is_said(&instance, NonCompliant, "not mirrored yet");
+    stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
 }
 
 #[tokio::test]
@@ -587,7 +588,7 @@ async fn a_deleted_sessions_instance_is_found_however_far_back_its_history_goes(
     let session = stage.session(&instance);
     stage.world().delete_session(&user(), &session.id).unwrap();
     stage.deployment.judge().await;
-    stage.is_said(&instance, NonCompliant, "not mirrored yet");
+    stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
 }
 
 #[tokio::test]
@@ -601,7 +602,7 @@ async fn a_session_that_config_says_is_deleted_counts_no_more_though_ec2_still_s
     stage.world().delete_session(&user(), &session.id).unwrap();
     stage.fault(Fault::new("DescribeTrafficMirrorSessions", Kind::StaleRead));
     stage.deployment.judge().await;
-    stage.is_said(&instance, NonCompliant, "not mirrored yet");
+    stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
 }
 
 #[tokio::test]

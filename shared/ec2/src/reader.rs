@@ -22,7 +22,7 @@ use crate::{
 
 /// Reads EC2 for one account and region.
 #[derive(Clone, Copy, Debug)]
-pub struct Observer<'a> {
+pub struct Reader<'a> {
     /// EC2 there.
     pub ec2: &'a Ec2,
     /// What the operator wants.
@@ -44,7 +44,7 @@ pub(crate) struct PartialRead {
     pub(crate) usage: TargetUsage,
 }
 
-impl Observer<'_> {
+impl Reader<'_> {
     /// Targets and filters, and whether they come from the cache.
     pub(crate) async fn resources(&self) -> Result<(MirrorResources, bool), ObserveError> {
         match self.cache.and_then(|(cache, now)| cache.fresh(now)) {
