@@ -159,7 +159,7 @@ impl Reconciler {
     }
 
     /// Enters what was done into what was observed. Takes out of the round the steps that EC2 refused for
-    /// want of room on their target, and says which sources they are about: they are planned again, with
+    /// lack of room on their target, and says which sources they are about: they are planned again, with
     /// their neighbours on the same source.
     fn settle(
         &self,
@@ -184,13 +184,10 @@ impl Reconciler {
             true
         });
         round.not_executed.retain(|step| !refused.contains(&step.source));
-        for target in &mut observed.targets {
-            // A session may have left it in the moment in which EC2 refused another one.
-            if full.contains(&target.id)
-                && (!left.contains(&target.id) || !full_once.insert(target.id.clone()))
-            {
-                target.state = TargetState::Full;
-            }
+        // Where a session has just left the target, EC2 may have refused before that: it gets a second try.
+        full.retain(|target| !left.contains(target) || !full_once.insert(target.clone()));
+        for target in observed.targets.iter_mut().filter(|target| full.contains(&target.id)) {
+            target.state = TargetState::Full;
         }
         refused
     }

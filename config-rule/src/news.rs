@@ -34,7 +34,8 @@ pub(crate) fn not_evaluated(
     held.filter_map(|it| it.id.parse().ok()).collect()
 }
 
-/// The evaluations that AWS Config does not hold yet, and an end to what it holds without cause.
+/// The evaluations that AWS Config does not hold yet, and `NOT_APPLICABLE` for each verdict that it holds
+/// on something that is gone.
 ///
 /// `NOT_APPLICABLE` is only news where something else is held. So is a session that leads to an allowed
 /// target: it was evaluated when it was created, and there may be as many sessions as instances.

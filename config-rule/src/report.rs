@@ -56,9 +56,9 @@ pub(crate) async fn send(
 /// What is left after some calls: an error about some evaluations must not hold up the others.
 #[derive(Default)]
 struct Left {
-    /// Evaluations that AWS Config answered it did not store.
+    /// Evaluations that AWS Config said it did not store.
     not_stored: Vec<Sent>,
-    /// Why the first call failed that did.
+    /// The error of the first call that failed.
     refused: Option<anyhow::Error>,
 }
 

@@ -95,8 +95,8 @@ pub(crate) fn session(policy: &Policy, observed: &Observed, session: &Session) -
     }
 }
 
-/// The text, cut between characters to the longest annotation. AWS does not say how it counts characters
-/// beyond the first 65,536, so each counts for the two units it takes in UTF-16, the most possible.
+/// The text, cut between characters to the longest annotation. AWS does not say whether it counts
+/// characters or UTF-16 units, so the larger count, that of the units, must fit.
 fn cut(text: &str) -> String {
     let mut units = 0;
     let fits = |c: &char| {

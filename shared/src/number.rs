@@ -54,11 +54,12 @@ numbers! {
     /// A session number: EC2 evaluates the sessions of a source lowest first (EC2 API,
     /// `CreateTrafficMirrorSession`).
     SessionNumber(u16) in 1..=32_766;
-    /// Bytes that a session mirrors of each packet. `CreateTrafficMirrorSession` accepts up to
-    /// [`PacketLength::MAX_REQUESTED`].
-    PacketLength(u16) in 1..=65_535;
-    /// A VXLAN network identifier, `VirtualNetworkId` in the EC2 API: 24 bits.
-    Vni(u32) in 1..=16_777_215;
+    /// Bytes that a session mirrors of each packet, as EC2 could show them. `CreateTrafficMirrorSession`
+    /// accepts 1 to [`PacketLength::MAX_REQUESTED`].
+    PacketLength(u16) in 0..=65_535;
+    /// A VXLAN network identifier, `VirtualNetworkId` in the EC2 API: 24 bits. A request accepts 1 and
+    /// more.
+    Vni(u32) in 0..=16_777_215;
 }
 
 impl SessionNumber {
@@ -116,8 +117,8 @@ mod tests {
         }
         assert_eq!(Vni::try_from(16_777_215).map(Vni::to_i32), Ok(16_777_215));
         assert!(Vni::try_from(16_777_216).is_err() && Vni::try_from(-1).is_err());
-        let error = PacketLength::try_from(0).unwrap_err();
-        assert_eq!(error.to_string(), "a whole number from 1 to 65535");
+        let error = PacketLength::try_from(-1).unwrap_err();
+        assert_eq!(error.to_string(), "a whole number from 0 to 65535");
     }
 
     #[test]

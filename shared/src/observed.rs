@@ -47,7 +47,7 @@ impl Observed {
         let with_source: BTreeSet<_> =
             self.sources.iter().filter_map(|source| source.instance()).map(|it| &it.id).collect();
         let is_complete = |instance: &&Arc<Instance>| {
-            !instance.state.is_starting() || with_source.contains(&instance.id)
+            !instance.state.is_pending_or_running() || with_source.contains(&instance.id)
         };
         self.instances.iter().filter(is_complete).map(|instance| &instance.id).collect()
     }

@@ -94,6 +94,8 @@ impl Precedence {
 
 /// The packet lengths that a request may ask for.
 const PACKET_LENGTHS: RangeInclusive<i32> = 1..=8_500;
+/// The VXLAN network identifiers that a request may ask for.
+const VNIS: RangeInclusive<i32> = 1..=16_777_215;
 
 impl Policy {
     /// Reads every setting through `lookup`, which gives a setting's value by its name.
@@ -118,7 +120,7 @@ impl Policy {
                 &[("all", Interfaces::All), ("primary", Interfaces::Primary)],
             )?,
             packet_length: settings.number("MIRROR_PACKET_LENGTH", PACKET_LENGTHS)?,
-            vni: settings.number("MIRROR_VNI", Vni::RANGE)?,
+            vni: settings.number("MIRROR_VNI", VNIS)?,
             precedence: settings.one_of(
                 "MIRROR_PRECEDENCE",
                 &[("after", Precedence::After), ("before", Precedence::Before)],

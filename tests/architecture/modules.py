@@ -15,8 +15,8 @@ import sys
 FLOORS = {
     "shared": ["id number text", "policy", "observed", "plan"],
     "shared-ec2": [
-        "error client selector",
-        "convert targets",
+        "error client selector unique",
+        "convert described targets",
         "call",
         "resources",
         "cache",

@@ -68,7 +68,7 @@ impl Deployment {
     }
 
     /// A round of the recorder, whose items go to the rule's function, each by itself.
-    pub async fn judge(&mut self) {
+    pub async fn evaluate(&mut self) {
         if let Some(rule) = &mut self.rule {
             rule.record(&self.cloud);
             rule.work_off().await;
@@ -107,7 +107,7 @@ impl Deployment {
     pub async fn settle(&mut self) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
         for _ in 0..ROUNDS {
-            self.judge().await;
+            self.evaluate().await;
             deliveries.push(self.deliver().await);
             self.cloud.world().tick();
             self.forward();

@@ -1,13 +1,12 @@
-//! Every order in which a few processes, a sweep and a person can come at one interface, and not only some
-//! by chance: stateright chooses, and the functions' own code does what it does.
+//! Every order in which a few execution environments, a sweep and a person can act on one interface, not only
+//! random ones: stateright chooses the order, and the functions' own code runs.
 //!
-//! A process may go on only where it asks EC2 something. There it is held until the model checker lets its
-//! call through, so what the checker tries are the orders of calls. A state is reached by making the choices
-//! that lead to it from the beginning on; the clock stands still meanwhile. Two states are one if EC2 holds the
-//! same, the same is in the queue, and every process at work has had the same answers: its code then cannot
-//! know the difference.
+//! An execution environment is held at each of its calls of EC2 until the model checker lets the call through,
+//! so the checker tries the orders of calls. A state is reached by making the choices that lead to it from the
+//! beginning on; the clock stands still meanwhile. Two states are one if EC2 holds the same, the same messages
+//! are in the queue, and every running invocation has had the same answers: its code cannot tell them apart.
 //!
-//! What nobody changes is not held: targets, filters and interfaces, and instances if no tag changes.
+//! Reads of what no one changes are not held: targets, filters and interfaces, and instances if no tag changes.
 
 mod choice;
 mod clock;

@@ -1,7 +1,7 @@
-//! Runs by chance: people, events and EC2 do what they like to the functions' own code, in process and in
+//! Random runs: people, events and EC2 act at random on the functions' own code, within this process and in
 //! no real time. Whatever happened, once the faults are over and a sweep has run, all is as it should be.
 //!
-//! The seed decides everything, so that a run that fails can be had again: `make simulate SEED=…`.
+//! The seed decides everything, so a failing run can be repeated: `make simulate SEED=…`.
 
 mod check;
 pub(crate) mod clock;
@@ -36,13 +36,13 @@ use fleet::Fleet;
 use guard::Guard;
 use site::Site;
 
-/// Times that somebody does something.
+/// How often a person or a fault acts in a run.
 const TURNS: usize = 60;
 
 /// The longest time between two of them: shorter than most calls take, and longer than some.
 const PAUSE: u64 = 400;
 
-/// Longer than EC2's answers to a client token, and than what a process remembers.
+/// Longer than EC2 remembers a client token, and than a function's cache lasts.
 const CALM: Duration = Duration::from_mins(2);
 
 /// A run, as far as it came.
@@ -71,7 +71,7 @@ impl fmt::Display for Run {
 /// Plays one run.
 ///
 /// # Panics
-/// If the runtime cannot be made.
+/// If the runtime cannot be created.
 pub fn run(seed: u64) -> Run {
     let runtime = still(seed);
     let cloud = Arc::new(Cloud::in_process(seed));
@@ -80,9 +80,9 @@ pub fn run(seed: u64) -> Run {
     Run { seed, story, calls: cloud.calls(), failure: played.err() }
 }
 
-/// Where time only goes on while nothing else does.
+/// A runtime whose time passes only while no task can work.
 fn still(seed: u64) -> Runtime {
-    // The SDK's own chance: how long it pauses between two tries.
+    // The SDK's own random numbers: how long it pauses between two attempts.
     fastrand::seed(seed);
     let mut runtime = runtime::Builder::new_current_thread();
     runtime.enable_time().start_paused(true).build().expect("a runtime")
@@ -92,10 +92,10 @@ fn still(seed: u64) -> Runtime {
 #[derive(Debug, Default)]
 pub struct Summary {
     pub runs: usize,
-    /// Calls of the functions, and how many of them went wrong.
+    /// Calls of the functions, and how many of them failed.
     pub calls: usize,
     pub faults: usize,
-    /// Sessions that were made, changed and deleted.
+    /// Sessions that were created, modified and deleted.
     pub changes: usize,
     /// The seeds of runs that did not end as they should, and why.
     pub failed: Vec<(u64, String)>,
@@ -184,7 +184,7 @@ async fn play(seed: u64, cloud: &Arc<Cloud>, story: &mut Vec<String>) -> anyhow:
     }
     come_to_rest(cloud, &mut fleet, &mut guard).await?;
     // So that AWS Config holds verdicts that are out of date after the sweep.
-    compliance::judge(cloud, &site).await.context("config-rule before the sweep")?;
+    compliance::evaluate(cloud, &site).await.context("config-rule before the sweep")?;
     sleep(CALM).await;
     story.push(format!("{:>6} ms  the faults are over", clock::milliseconds()));
     let before: Vec<_> = cloud.world().sessions().cloned().collect();
@@ -198,7 +198,7 @@ async fn play(seed: u64, cloud: &Arc<Cloud>, story: &mut Vec<String>) -> anyhow:
     Ok(())
 }
 
-/// No more faults; what is under way ends, and what waits is lost.
+/// Ends the faults, lets running work finish, and loses the messages that wait.
 async fn come_to_rest(cloud: &Cloud, fleet: &mut Fleet, guard: &mut Guard) -> anyhow::Result<()> {
     cloud.faults().clear();
     for _ in 0..3 {
@@ -211,7 +211,7 @@ async fn come_to_rest(cloud: &Cloud, fleet: &mut Fleet, guard: &mut Guard) -> an
     Ok(())
 }
 
-/// A sweep as the schedule starts it, by new processes. Returns how often it tried to change something.
+/// A sweep as the schedule starts it, in new execution environments. Returns how many changes it tried.
 async fn sweep(cloud: &Cloud, fleet: &mut Fleet) -> anyhow::Result<usize> {
     let before = cloud.calls().len();
     fleet.sweep().await?;

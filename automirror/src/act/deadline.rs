@@ -40,7 +40,7 @@ impl Deadline {
         Instant::now() >= self.last_start
     }
 
-    /// Waits for `turn`, or for nothing if it would be too late to start then.
+    /// The result of waiting for `turn`, or nothing if it would be too late to start then.
     pub(crate) async fn wait<T>(self, turn: impl Future<Output = T>) -> Option<T> {
         timeout_at(self.last_start, turn).await.ok()
     }

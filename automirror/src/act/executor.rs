@@ -33,16 +33,17 @@ const MAX_CONCURRENT: usize = 8;
 /// The time that a change takes at the default share of EC2's rate, once the burst is used up.
 const CHANGE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often a change starts that EC2 throttles; each time the SDK tries it several times.
+/// How many times a throttled change is started; each time the SDK tries it several times.
 const MAX_STARTS: u32 = 3;
 
-/// Sources on which this execution environment remembers its deletions; far more than one minute's.
+/// Sources on which this execution environment remembers its deletions; far more than it can delete in
+/// the minute that a client token lasts.
 const MAX_REMEMBERED: usize = 10_000;
 
 const DESCRIPTION: &str = "Created by AutoMirror";
 
-/// The tag with the invocation that created a session. With it people find the log, and automirror
-/// tells an answer that EC2 remembers from an earlier call from a new session.
+/// The tag with the invocation that created a session. People find the log by it, and automirror can
+/// tell an answer that EC2 remembers apart from a new session.
 const INVOCATION_TAG: &str = "Invocation";
 
 /// Changes one account and region.
@@ -113,8 +114,7 @@ impl Executor {
                 executed.extend(self.execute_due(run, quota, &mut steps, &is_due).await);
             }
         }
-        let account_full = steps.iter().any(|step| step.action.is_change());
-        Execution { not_executed: steps, executed, withheld: Vec::new(), account_full }
+        Execution { not_executed: steps, executed, ..Execution::default() }
     }
 
     /// Takes out the steps that are due and carries them out. Leaves time to those that follow.
@@ -229,7 +229,7 @@ impl Executor {
         let request = self.ec2.delete_traffic_mirror_session();
         let answer = request.traffic_mirror_session_id(session.as_str()).send().await;
         match answer.map_err(Failure::from) {
-            // Not found: it went with its interface, or somebody else deleted it. It is gone, as it should.
+            // Not found: it went with its interface, or somebody else deleted it. That is the outcome that was wanted.
             Ok(_) | Err(Failure { kind: Kind::NotFound, .. }) => {}
             Err(failure) => return Err(failure),
         }
@@ -267,8 +267,8 @@ where
     }
 }
 
-/// Begins with another step in each invocation: otherwise permanent refusals would keep a sweep that
-/// runs out of time from all that stands behind them, and so would the next sweep.
+/// Begins with another step in each invocation: otherwise permanent refusals would keep one sweep after
+/// another, each running out of time, from all that stands behind them.
 fn rotate(id: &str, steps: &mut [Step]) {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
@@ -277,7 +277,7 @@ fn rotate(id: &str, steps: &mut [Step]) {
 }
 
 /// The id of a session that this invocation created. EC2 answers a client token that it knows with the
-/// session of back then, which may be gone.
+/// session it created then, which may be gone.
 fn created_by(invocation: &str, session: Option<&TrafficMirrorSession>) -> Option<SessionId> {
     let session = session?;
     let mut marks = session.tags().iter().filter(|tag| tag.key() == Some(INVOCATION_TAG));

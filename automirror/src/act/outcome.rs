@@ -79,9 +79,10 @@ impl Executed {
 }
 
 impl Execution {
-    /// Every step, but for those that are withheld.
     pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.not_executed.iter().chain(self.executed.iter().map(|executed| &executed.step))
+        let executed = self.executed.iter().map(|executed| &executed.step);
+        let withheld = self.withheld.iter().map(|withheld| &withheld.step);
+        self.not_executed.iter().chain(executed).chain(withheld)
     }
 
     /// The creations that were not tried because the account is full.

@@ -85,7 +85,7 @@ impl BatchResult {
     fn lags(&self, launch: &Launch, now: SystemTime) -> bool {
         let Launch { instance, running, time } = launch;
         let refused_as_pending = *running && self.refused_while_pending.contains(instance);
-        // It was the instance's last event: no other would tell that it runs.
+        // `running` is the last event of a start: no later one would tell that the instance runs.
         let not_running_yet = *running && self.inventory.stopped.contains(instance);
         let is_behind =
             refused_as_pending || not_running_yet || !self.inventory.instances.contains(instance);

@@ -1,4 +1,4 @@
-//! What is needed of the observed after the plan was executed.
+//! What must be remembered of what was observed when the plan has been executed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

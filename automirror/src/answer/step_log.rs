@@ -120,8 +120,7 @@ fn summary(execution: &Execution) -> Summary {
         unfinished: unfinished.count(),
         ..Summary::default()
     };
-    let withheld = withheld.iter().map(|withheld| &withheld.step);
-    for step in execution.steps().chain(withheld) {
+    for step in execution.steps() {
         *summary.reasons.entry(step.reason.code()).or_default() += 1;
     }
     summary

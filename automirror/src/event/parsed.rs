@@ -60,7 +60,7 @@ pub struct Scope {
     pub deleted: Option<SessionId>,
 }
 
-/// An instance that was there when an event was sent.
+/// An instance that an event says is pending or running.
 #[derive(Debug, PartialEq)]
 pub struct Launch {
     /// That instance.

@@ -21,7 +21,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Makes the next decision read them anew: something did not go as they led to expect.
+    /// Makes the next decision read them anew: a change failed that they said would work.
     pub fn invalidate(&self) {
         if let Some((_, read_at)) = self.entry().as_mut() {
             *read_at = SystemTime::UNIX_EPOCH;
@@ -36,7 +36,7 @@ impl Cache {
     pub(crate) fn fresh(&self, now: SystemTime) -> Option<MirrorResources> {
         let entry = self.entry();
         let (resources, read_at) = entry.as_ref()?;
-        // A clock that was put back proves nothing.
+        // If the clock was put back, the age is not known.
         let age = now.duration_since(*read_at).ok()?;
         (age < TIME_TO_LIVE).then(|| resources.clone())
     }

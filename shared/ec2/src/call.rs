@@ -17,6 +17,7 @@ use shared::{
 
 use crate::{
     convert::{self, Interner, convert_or_skip},
+    described::Described,
     error::ObserveError,
     targets,
 };
@@ -37,13 +38,13 @@ pub(crate) async fn instances(
     policy: &Policy,
     query: &Query,
     is_relevant: impl Fn(&DescribedInstance) -> bool,
-) -> Result<Vec<DescribedInstance>, ObserveError> {
+) -> Result<Described, ObserveError> {
     let convert = |item: &ec2::Instance, interner: &mut Interner| {
         let reads = |key: &str| policy.reads_tag(key);
         let convert = |item: &_| convert::instance(item, reads, interner);
         convert_or_skip("instance", item.instance_id(), item, convert).filter(&is_relevant)
     };
-    query
+    let parts = query
         .read(|filter| {
             let request = client
                 .describe_instances()
@@ -57,11 +58,16 @@ pub(crate) async fn instances(
                 items.filter_map(|item| convert(item, &mut interner)).collect::<Vec<_>>()
             })
         })
-        .await
+        .await?;
+    let mut described = Described::default();
+    for part in parts {
+        described.append(part);
+    }
+    Ok(described)
 }
 
 pub(crate) async fn sessions(client: &Client, query: &Query) -> Result<Vec<Session>, ObserveError> {
-    query
+    let parts: Vec<Vec<_>> = query
         .read(|filter| {
             let request = client.describe_traffic_mirror_sessions().set_filters(filter);
             let pages = request.into_paginator().page_size(PAGE_SIZE).items().send();
@@ -69,7 +75,8 @@ pub(crate) async fn sessions(client: &Client, query: &Query) -> Result<Vec<Sessi
                 convert_or_skip("session", item.traffic_mirror_session_id(), item, convert::session)
             })
         })
-        .await
+        .await?;
+    Ok(parts.into_iter().flatten().collect())
 }
 
 pub(crate) async fn targets(client: &Client) -> Result<Vec<Target>, ObserveError> {
@@ -97,7 +104,9 @@ pub(crate) async fn unattached(
     query: &Query,
 ) -> Result<Vec<Source>, ObserveError> {
     let convert = |item: &_| convert::unattached(item, |key| policy.reads_tag(key));
-    query.read(|filter| network_interfaces(client, filter.unwrap_or_default(), convert)).await
+    let read = |filter: Option<_>| network_interfaces(client, filter.unwrap_or_default(), convert);
+    let parts: Vec<Vec<_>> = query.read(read).await?;
+    Ok(parts.into_iter().flatten().collect())
 }
 
 /// The interfaces on instances of the account that a service manages, with that service.
@@ -142,23 +151,22 @@ impl Query {
         Self::Filtered(name, values.into_iter().map(str::to_owned).collect())
     }
 
-    /// Reads all of it in as few requests as possible; without values, in none.
-    async fn read<T, F>(
+    /// Reads all of it in as few requests as possible; without values, in none. One part for each
+    /// request.
+    async fn read<C, F>(
         &self,
         read: impl Fn(Option<Vec<ec2::Filter>>) -> F,
-    ) -> Result<Vec<T>, ObserveError>
+    ) -> Result<Vec<C>, ObserveError>
     where
-        F: Future<Output = Result<Vec<T>, ObserveError>>,
+        F: Future<Output = Result<C, ObserveError>>,
     {
         match self {
-            Self::All => read(None).await,
+            Self::All => Ok(vec![read(None).await?]),
             Self::Filtered(name, values) => {
                 let requests = values.chunks(MAX_FILTER_VALUES).map(|values| {
                     read(Some(vec![filter(name, values.iter().map(String::as_str))]))
                 });
-                let chunks: Vec<Vec<T>> =
-                    stream::iter(requests).buffered(MAX_CONCURRENT).try_collect().await?;
-                Ok(chunks.into_iter().flatten().collect())
+                stream::iter(requests).buffered(MAX_CONCURRENT).try_collect().await
             }
         }
     }
@@ -170,16 +178,17 @@ fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> ec2::Fil
 }
 
 /// Reads a list to its end, and converts page by page, so that only our small types stay in memory.
-async fn collect<T, E, U, I>(
+async fn collect<T, E, U, I, C>(
     operation: &'static str,
     mut items: PaginationStream<Result<T, SdkError<E>>>,
     mut read: impl FnMut(&T) -> I,
-) -> Result<Vec<U>, ObserveError>
+) -> Result<C, ObserveError>
 where
     I: IntoIterator<Item = U>,
+    C: Default + Extend<U>,
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    let mut found = Vec::new();
+    let mut found = C::default();
     while let Some(item) = items.next().await {
         let item = item.map_err(|error| ObserveError::new(operation, error))?;
         found.extend(read(&item));

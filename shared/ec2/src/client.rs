@@ -17,7 +17,7 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-/// Within a region a connection takes milliseconds; two seconds is a lost packet sent again.
+/// Within a region a connection takes milliseconds; two seconds allow for one lost packet.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A page of 1,000 instances takes EC2 a few seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -77,7 +77,7 @@ pub(crate) fn instance(
         tags: tags(item.tags(), reads, interner),
     });
     let zone = item.placement().and_then(ec2::Placement::availability_zone);
-    let mut sources: Vec<_> = item
+    let sources = item
         .network_interfaces()
         .iter()
         .filter_map(|item| {
@@ -87,8 +87,6 @@ pub(crate) fn instance(
             convert_or_skip("network interface", id, item, convert)
         })
         .collect();
-    // The iterator makes room for four, and most instances have one.
-    sources.shrink_to_fit();
     Some(DescribedInstance { instance, sources })
 }
 

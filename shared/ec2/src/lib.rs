@@ -1,7 +1,8 @@
 //! Reads from EC2 what the decision is made from. Nothing here changes EC2.
 //!
-//! In reading order, each floor over the ones before it: [`client`] is how AWS is called; `convert`
-//! and `targets` turn the SDK's types into ours; `call` has one function for each EC2 call;
+//! In reading order, each floor over the ones before it: [`client`] is how AWS is called and `error` what
+//! goes wrong; `convert`, `described` and `targets` turn the SDK's types into ours; `call` has one
+//! function for each EC2 call;
 //! `resources` are targets and filters, and [`cache`] keeps them between invocations; [`selector`] is
 //! what to read; `target_usage` how full the targets are; [`reader`] what every read shares; `named`
 //! and `sweep` which calls are made for which selectors; [`observe`] puts it all together. [`warm_up`]
@@ -13,6 +14,7 @@ pub mod cache;
 mod call;
 pub mod client;
 mod convert;
+mod described;
 mod error;
 mod named;
 pub mod observe;
@@ -22,6 +24,7 @@ pub mod selector;
 mod sweep;
 mod target_usage;
 mod targets;
+mod unique;
 pub mod warm_up;
 
 pub use error::ObserveError;

@@ -1,18 +1,20 @@
 //! What is read for instances, interfaces and sessions that events name.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::try_join;
 use shared::{
     id::{InstanceId, InterfaceId, SessionId},
-    observed::{DescribedInstance, Session, Source},
+    observed::{Instance, Session, Source},
     plan::desired::selected,
+    policy::Policy,
 };
 
 use crate::{
     call::{self, BY_INTERFACE, Query},
+    described::Described,
     error::ObserveError,
-    reader::{PartialRead, Reader, add_requesters, interfaces, unique},
+    reader::{PartialRead, Reader},
     selector::Selector,
 };
 
@@ -69,11 +71,10 @@ pub(crate) async fn read_named(
     let (mut described, unattached) = read_instances(reader, &named).await?;
 
     let interfaces = interfaces_to_search(reader, &named, &described, &unattached);
-    let selected = described.iter().filter(|it| selected(policy, &it.instance).is_ok());
-    let most_interfaces = selected.map(|it| it.sources.len()).max();
+    let most_interfaces = most_interfaces(policy, &described);
     // A service never manages an instance's own primary interface; it may manage one added later.
     let ask_requesters = most_interfaces.is_some_and(|count| count > 1);
-    // By its id EC2 may not show a session yet that it shows by its interface.
+    // EC2 may already list a new session by its interface and not yet by its id.
     let is_planned = most_interfaces.is_some() || !named.sessions.is_empty();
     let (sessions, (resources, is_cached), requesters, usage) = try_join!(
         read_sessions_on(reader, &interfaces),
@@ -81,8 +82,23 @@ pub(crate) async fn read_named(
         read_if(ask_requesters, call::requesters(&ec2.client, account)),
         read_if(most_interfaces.is_some(), reader.read_usage_early(&described)),
     )?;
-    add_requesters(&mut described, &requesters);
+    described.add_requesters(&requesters);
     Ok(PartialRead { described, unattached, sessions, resources, is_cached, usage })
+}
+
+/// How many interfaces the selected instance with the most of them has; none where no instance is
+/// selected.
+fn most_interfaces(policy: &Policy, described: &Described) -> Option<usize> {
+    let is_selected = |instance: &Arc<Instance>| selected(policy, instance).is_ok();
+    if !described.instances.iter().any(is_selected) {
+        return None;
+    }
+    let of_one_instance = described
+        .sources
+        .chunk_by(|one, next| one.instance().map(|it| &it.id) == next.instance().map(|it| &it.id));
+    let selected = of_one_instance
+        .filter(|sources| sources.first().and_then(Source::instance).is_some_and(is_selected));
+    Some(selected.map(<[_]>::len).max().unwrap_or_default())
 }
 
 async fn read_sessions(
@@ -97,7 +113,7 @@ async fn read_sessions(
 async fn read_instances(
     reader: &Reader<'_>,
     named: &Named<'_>,
-) -> Result<(Vec<DescribedInstance>, Vec<Source>), ObserveError> {
+) -> Result<(Described, Vec<Source>), ObserveError> {
     let (client, policy) = (&reader.ec2.client, reader.policy);
     let by_id = Query::by("instance-id", named.instances.iter().map(|id| id.as_str()));
     let by_interface = Query::by(BY_INTERFACE, named.interfaces.iter().map(InterfaceId::as_str));
@@ -108,8 +124,9 @@ async fn read_instances(
         call::instances(client, policy, &by_interface, |_| true),
         call::unattached(client, policy, &unattached),
     )?;
-    described.extend(more);
-    Ok((unique(described, |it| &it.instance.id), unattached))
+    described.append(more);
+    described.deduplicate();
+    Ok((described, unattached))
 }
 
 /// The interfaces whose sessions are read: all but those of instances that have just started and are
@@ -117,15 +134,14 @@ async fn read_instances(
 fn interfaces_to_search(
     reader: &Reader<'_>,
     named: &Named<'_>,
-    described: &[DescribedInstance],
+    described: &Described,
     unattached: &[Source],
 ) -> BTreeSet<InterfaceId> {
-    let started_untagged = |it: &DescribedInstance| {
-        named.only_started.contains(&it.instance.id)
-            && selected(reader.policy, &it.instance).is_err()
-    };
-    let others = described.iter().filter(|it| !started_untagged(it));
-    let on_instances = others.flat_map(|it| interfaces(std::slice::from_ref(it)));
+    let started_untagged =
+        |it: &Instance| named.only_started.contains(&it.id) && selected(reader.policy, it).is_err();
+    let is_searched =
+        |it: &&Source| !it.instance().is_some_and(|instance| started_untagged(instance));
+    let on_instances = described.sources.iter().filter(is_searched).map(|source| &source.id);
     let unattached = unattached.iter().map(|source| &source.id);
     named.interfaces.iter().chain(unattached).chain(on_instances).cloned().collect()
 }

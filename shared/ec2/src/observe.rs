@@ -7,12 +7,12 @@
 //! ----------------------------------+--------------------------------------------------------
 //! instances                         | always
 //! sessions on their interfaces      | always, but for an instance that starts and is not selected
-//! targets and filters               | an instance is selected, or a session was named, and they are
+//! targets and filters               | a sweep, an instance is selected, or a session was named, and they are
 //!                                   | not in the cache, or the plan made with them needs fresh ones
-//! interfaces managed by a service   | a selected instance has more than its primary interface
+//! interfaces managed by a service   | a sweep, or a selected instance has more than its primary interface
 //! sessions on the allowed targets   | a target must be chosen, and there is a choice or a limit
 //! instances behind the targets      | the same, and a target is a network interface
-//! interfaces on no instance         | an owned session is on one
+//! interfaces on no instance         | an owned session is on one, or they are named
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,10 +31,11 @@ use crate::{
     call::{self, Query},
     error::ObserveError,
     named::read_named,
-    reader::{PartialRead, Reader, unique},
+    reader::{PartialRead, Reader},
     selector::Selector,
     sweep::read_sweep,
     target_usage::TargetUsage,
+    unique::unique,
 };
 
 /// Reads everything that the decision about `selectors` depends on.
@@ -64,16 +65,14 @@ pub async fn observe(
 
 /// What was read, in one piece.
 fn whole(reader: &Reader<'_>, read: PartialRead) -> Observed {
-    let sources: usize = read.described.iter().map(|it| it.sources.len()).sum();
     let mut observed = Observed {
         account: reader.account.clone(),
-        instances: Vec::with_capacity(read.described.len()),
-        sources: Vec::with_capacity(sources + read.unattached.len()),
+        instances: read.described.instances,
+        sources: read.described.sources,
         sessions: unique(read.sessions, |session| &session.id),
         targets: read.resources.targets,
         filters: read.resources.filters,
     };
-    read.described.into_iter().for_each(|described| observed.add(described));
     observed.sources.extend(read.unattached);
     observed
 }
@@ -111,8 +110,8 @@ async fn add_usage(
     Ok(())
 }
 
-/// Whether the plan has a step that cached targets and filters do not justify: only a creation shows by
-/// itself that they have changed.
+/// Whether the plan has a step that cached targets and filters do not justify. A creation may use them:
+/// EC2 refuses it if its target or filter is gone.
 fn needs_fresh_resources(plan: &Plan) -> bool {
     let is_safe =
         |action: &Action| matches!(action, Action::Create(_) | Action::Keep(_) | Action::Ignore);

@@ -1,20 +1,17 @@
 //! What every read of an account and region shares.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::SystemTime,
-};
+use std::{collections::BTreeSet, time::SystemTime};
 
 use shared::{
     id::{AccountId, InterfaceId},
-    observed::{DescribedInstance, Session, Shown, Source, Target},
+    observed::{Session, Source, Target},
     policy::Policy,
 };
 
 use crate::{
     cache::Cache,
     client::Ec2,
+    described::Described,
     error::ObserveError,
     resources::MirrorResources,
     target_usage::{self, TargetUsage},
@@ -35,7 +32,7 @@ pub struct Reader<'a> {
 
 /// What was read for the selectors, before it is complete.
 pub(crate) struct PartialRead {
-    pub(crate) described: Vec<DescribedInstance>,
+    pub(crate) described: Described,
     pub(crate) unattached: Vec<Source>,
     pub(crate) sessions: Vec<Session>,
     pub(crate) resources: MirrorResources,
@@ -72,11 +69,11 @@ impl Reader<'_> {
     /// probably have to be chosen.
     pub(crate) async fn read_usage_early(
         &self,
-        described: &[DescribedInstance],
+        described: &Described,
     ) -> Result<TargetUsage, ObserveError> {
         let last = self.cache.map(|(cache, _)| cache.last_targets()).unwrap_or_default();
         let mut usage = TargetUsage::default();
-        self.read_usage(&last, described.iter().flat_map(|it| &it.sources), &mut usage).await?;
+        self.read_usage(&last, described.sources.iter(), &mut usage).await?;
         Ok(usage)
     }
 
@@ -90,38 +87,10 @@ impl Reader<'_> {
         let allows = |it: &&Target| policy.allows(&it.id, Some(&it.account), account);
         let allowed: Vec<_> = targets.iter().filter(allows).collect();
         if target_usage::matters(&allowed) {
-            let known = known.map(|source| &source.id).collect();
+            let on_instances = known.filter(|source| source.instance().is_some());
+            let known = on_instances.map(|source| &source.id).collect();
             usage.read(ec2, policy, &allowed, &known).await?;
         }
         Ok(())
     }
-}
-
-pub(crate) fn interfaces(described: &[DescribedInstance]) -> impl Iterator<Item = &InterfaceId> {
-    described.iter().flat_map(|it| &it.sources).map(|source| &source.id)
-}
-
-/// Adds the services that manage interfaces, which `DescribeInstances` does not show.
-pub(crate) fn add_requesters(
-    described: &mut [DescribedInstance],
-    requesters: &BTreeMap<InterfaceId, Arc<str>>,
-) {
-    for source in described.iter_mut().flat_map(|it| &mut it.sources) {
-        if let Shown::Yes(interface) = &mut source.interface {
-            interface.requester = requesters.get(&source.id).cloned();
-        }
-    }
-}
-
-/// Each item once, as it was read last: pages and calls may overlap.
-pub(crate) fn unique<T, K: Ord + ?Sized>(mut items: Vec<T>, key: impl Fn(&T) -> &K) -> Vec<T> {
-    items.sort_by(|a, b| key(a).cmp(key(b)));
-    items.dedup_by(|later, earlier| {
-        let is_same = key(later) == key(earlier);
-        if is_same {
-            std::mem::swap(later, earlier);
-        }
-        is_same
-    });
-    items
 }

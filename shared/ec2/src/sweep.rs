@@ -12,8 +12,9 @@ use shared::{
 
 use crate::{
     call::{self, BY_INTERFACE, Query},
+    described::Described,
     error::ObserveError,
-    reader::{PartialRead, Reader, add_requesters, interfaces, unique},
+    reader::{PartialRead, Reader},
     selector::Selector,
     target_usage::TargetUsage,
 };
@@ -41,12 +42,12 @@ pub(crate) async fn read_sweep(
     )?;
     if policy.scope == Scope::Tagged {
         let others = read_untagged(reader, &mirrored, &described).await?;
-        described.extend(others);
+        described.append(others);
     }
     let named = read_missing(reader, selectors, &described).await?;
-    described.extend(named);
-    let mut described = unique(described, |it| &it.instance.id);
-    add_requesters(&mut described, &requesters);
+    described.append(named);
+    described.deduplicate();
+    described.add_requesters(&requesters);
     let usage = TargetUsage::of_all_sessions(&resources.targets);
     let (unattached, is_cached) = (Vec::new(), false);
     Ok(PartialRead { described, unattached, sessions, resources, is_cached, usage })
@@ -67,9 +68,9 @@ fn sweep_query(reader: &Reader<'_>) -> Query {
 async fn read_untagged(
     reader: &Reader<'_>,
     mirrored: &BTreeSet<&InterfaceId>,
-    described: &[DescribedInstance],
-) -> Result<Vec<DescribedInstance>, ObserveError> {
-    let known: BTreeSet<_> = interfaces(described).collect();
+    described: &Described,
+) -> Result<Described, ObserveError> {
+    let known: BTreeSet<_> = described.interfaces().collect();
     let others = mirrored.difference(&known).map(|id| id.as_str());
     let query = Query::by(BY_INTERFACE, others);
     call::instances(&reader.ec2.client, reader.policy, &query, |_| true).await
@@ -79,9 +80,9 @@ async fn read_untagged(
 async fn read_missing(
     reader: &Reader<'_>,
     selectors: &BTreeSet<Selector>,
-    described: &[DescribedInstance],
-) -> Result<Vec<DescribedInstance>, ObserveError> {
-    let known: BTreeSet<_> = described.iter().map(|it| &it.instance.id).collect();
+    described: &Described,
+) -> Result<Described, ObserveError> {
+    let known: BTreeSet<_> = described.instances.iter().map(|it| &it.id).collect();
     let missing = selectors.iter().filter_map(Selector::instance);
     let missing = missing.filter(|id| !known.contains(id)).map(InstanceId::as_str);
     let query = Query::by("instance-id", missing);

@@ -57,7 +57,7 @@ impl TargetUsage {
             call::instances(&ec2.client, policy, &behind, |_| true),
         )?;
         self.sessions.extend(sessions);
-        self.sources.extend(described.into_iter().flat_map(|it| it.sources));
+        self.sources.extend(described.sources);
         self.counted.extend(uncounted);
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Facts about targets. A new kind of target is one variant of [`Endpoint`] and one arm here.
+//! Facts about targets. A new kind of target is one variant of [`Endpoint`] and an arm in each match
+//! here.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -74,7 +75,7 @@ fn default_packet_length(endpoint: &Endpoint) -> Option<PacketLength> {
 pub(crate) fn locate<'a>(targets: &mut [Target], sources: impl Iterator<Item = &'a Source>) {
     let behind: BTreeSet<_> =
         targets.iter().flat_map(|target| &target.interfaces).cloned().collect();
-    let sources = sources.filter(|source| behind.contains(&source.id));
+    let sources = sources.filter(|it| it.instance().is_some() && behind.contains(&it.id));
     let sources: BTreeMap<_, _> = sources.map(|source| (&source.id, source)).collect();
     for target in targets {
         let Some(source) = target.interfaces.first().and_then(|id| sources.get(id)) else {

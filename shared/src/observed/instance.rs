@@ -54,7 +54,7 @@ impl InstanceState {
 
     /// Pending or running.
     #[must_use]
-    pub const fn is_starting(self) -> bool {
+    pub const fn is_pending_or_running(self) -> bool {
         matches!(self, Self::Pending | Self::Running)
     }
 }

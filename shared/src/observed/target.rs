@@ -57,7 +57,7 @@ pub enum Capacity {
     Unlimited,
     /// At most this many.
     Sources(usize),
-    /// Not known: EC2 refuses a source that is one too many.
+    /// Not known. A session gets such a target only where its instance names it.
     Unknown,
 }
 

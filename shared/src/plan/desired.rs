@@ -79,23 +79,20 @@ pub(super) fn desired_sessions(
     index: &Index<'_>,
     instance: &Instance,
 ) -> Result<Vec<DesiredSession>, Reason> {
-    let targets = targets(policy, index, instance)?;
-    let filters = filters(policy, index, instance, targets.len().max(1))?;
+    let targets: Vec<TargetId> = tag_list(instance, TARGET_TAG)?;
+    let filters: Vec<FilterId> = tag_list(instance, FILTER_TAG)?;
+    check_targets(policy, index, &targets)?;
+    let filters = filters_for(policy, index, filters, targets.len().max(1))?;
     let targets = targets.into_iter().map(Some).chain(std::iter::repeat(None));
     Ok(targets.zip(filters).map(|(target, filter)| DesiredSession { target, filter }).collect())
 }
 
-/// The targets that the instance names, each one allowed.
-fn targets(
-    policy: &Policy,
-    index: &Index<'_>,
-    instance: &Instance,
-) -> Result<Vec<TargetId>, Reason> {
-    let targets: Vec<TargetId> = tag_list(instance, TARGET_TAG)?;
+/// Checks that the policy allows each of the targets that an instance names.
+fn check_targets(policy: &Policy, index: &Index<'_>, targets: &[TargetId]) -> Result<(), Reason> {
     if targets.len() > SESSIONS_PER_INTERFACE {
         return Err(Reason::TooManyTargets { count: targets.len() });
     }
-    for target in &targets {
+    for target in targets {
         if !matches!(index.target(target), Shown::Yes(_)) {
             return Err(Reason::TargetUnknown { target: target.clone() });
         }
@@ -104,17 +101,16 @@ fn targets(
             return Err(Reason::TargetNotAllowed { target: target.clone(), owner });
         }
     }
-    Ok(targets)
+    Ok(())
 }
 
 /// The filter of each of so many sessions: those that the instance names, else the default filter.
-fn filters(
+fn filters_for(
     policy: &Policy,
     index: &Index<'_>,
-    instance: &Instance,
+    named: Vec<FilterId>,
     sessions: usize,
 ) -> Result<Vec<FilterId>, Reason> {
-    let named: Vec<FilterId> = tag_list(instance, FILTER_TAG)?;
     let filters = if named.is_empty() {
         vec![default_filter(policy, index)?; sessions]
     } else if named.len() == sessions {

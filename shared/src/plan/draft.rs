@@ -32,7 +32,7 @@ pub(super) struct Unplaced<'a> {
     pub(super) current: Current<'a>,
 }
 
-/// What there is of a session that needs a target.
+/// The session that needs a target, as it is now.
 pub(super) enum Current<'a> {
     /// Nothing yet: the new session gets this number.
     Nothing(SessionNumber),
@@ -97,7 +97,7 @@ impl<'a> Draft<'a> {
 
     pub(super) fn delete(&mut self, source: &Source, session: &Session, reason: Reason) {
         self.placement.release(&session.target, &source.id);
-        self.change_session(source, session, Action::Delete(session.id.clone()), reason);
+        self.push(source, Some(session), Action::Delete(session.id.clone()), reason);
     }
 
     /// Deletes an owned session that leads to a target known not to be allowed, and says whether it
@@ -118,27 +118,18 @@ impl<'a> Draft<'a> {
 
     pub(super) fn modify(&mut self, source: &Source, session: &Session, change: Change) {
         let action = Action::Modify(session.id.clone(), change);
-        self.change_session(source, session, action, Reason::Drifted);
-    }
-
-    fn change_session(
-        &mut self,
-        source: &Source,
-        session: &Session,
-        action: Action,
-        reason: Reason,
-    ) {
-        self.step(source, action, reason);
-        if let Some(step) = self.steps.last_mut() {
-            step.before = Some(Box::new(session.clone()));
-        }
+        self.push(source, Some(session), action, Reason::Drifted);
     }
 
     pub(super) fn step(&mut self, source: &Source, action: Action, reason: Reason) {
+        self.push(source, None, action, reason);
+    }
+
+    fn push(&mut self, source: &Source, before: Option<&Session>, action: Action, reason: Reason) {
         self.steps.push(Step {
             instance: source.instance().map(|instance| instance.id.clone()),
             source: source.id.clone(),
-            before: None,
+            before: before.map(|session| Box::new(session.clone())),
             action,
             reason,
         });

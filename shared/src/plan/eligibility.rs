@@ -1,6 +1,6 @@
 //! What EC2 can mirror, and how much a target takes: facts about EC2, kept as data.
 //!
-//! No EC2 call tells (no field of `DescribeInstanceTypes` is about mirroring), so the lists are here.
+//! No EC2 call says what it can mirror (no field of `DescribeInstanceTypes` is about mirroring), so the lists are here.
 //! An operator can add to them, and EC2's refusal is believed over them.
 
 use super::reason::Reason;
@@ -62,7 +62,8 @@ const METAL_FAMILIES: &[&str] = &[
 ];
 
 /// Instance types that take 100 sources as a target; every other takes 10 ("Traffic Mirroring
-/// quotas", spring 2026). A wrong entry costs one refused call, after which the next target is tried.
+/// quotas", spring 2026). An entry too many costs one refused call, after which the next target is tried; a missing
+/// one leaves 90 places unused.
 #[rustfmt::skip]
 const LARGE_TARGETS: &[&str] = &[
     "m5.24xlarge", "m5d.24xlarge", "m5dn.24xlarge", "m5n.24xlarge", "m5zn.12xlarge", "m6a.48xlarge",

@@ -25,7 +25,7 @@ impl<'a> Draft<'a> {
         let foreign = self.foreign(&source.id);
         let desired = self.accept_covered(source, desired, &owned, &foreign);
         let mut free = self.free_slots(&owned, &foreign);
-        if !state.is_starting() {
+        if !state.is_pending_or_running() {
             free.slots = 0;
         }
         let fits = |desired: &DesiredSession, session: &Session| self.fits(desired, session);
@@ -86,7 +86,7 @@ impl<'a> Draft<'a> {
                 self.unplaced.push(Unplaced { source, desired: desired.clone(), current });
                 return Some(number);
             }
-            Served::NoFreeSlot if !state.is_starting() => {
+            Served::NoFreeSlot if !state.is_pending_or_running() => {
                 self.step(source, Action::Ignore, Reason::NotRunning { state });
                 return None;
             }

@@ -42,9 +42,8 @@ pub(super) struct FreeSlots {
 /// Matches each desired session with an owned session or a place for a new one. Owned sessions that
 /// serve nothing come second: they are duplicates.
 ///
-/// Sessions that are right keep serving what they serve. Only where that leaves a desired session
-/// without a number, and another assignment would not, do all sessions serve the desired sessions in
-/// their order.
+/// Sessions that are right keep serving what they serve. If that leaves a desired session without a
+/// number, all sessions are assigned anew in their order, provided that leaves fewer without one.
 pub(super) fn match_sessions<'a>(
     desired: &[DesiredSession],
     owned: &[&'a Session],
@@ -106,7 +105,7 @@ fn assign_around<'a>(
         let own = fixed.iter().find(|(left, _)| *left == position).map(|(_, session)| *session);
         let next = fixed.iter().find(|(left, _)| *left >= position).map(|(_, session)| *session);
         if let Some(own) = own {
-            // A session before a fixed one that serves nothing is too many.
+            // Sessions left over before the fixed one serve nothing: they are surplus.
             while let Some((_, session)) = sessions.next_if(|(at, _)| *at < own) {
                 surplus.push(session);
             }
@@ -127,7 +126,7 @@ fn number<'a>(assigned: &Assigned<'a>, free: &FreeSlots) -> Vec<Match<'a>> {
     let mut lowest = *numbers.start();
     let mut matches = Vec::new();
     for (position, (desired, session)) in assigned.iter().enumerate() {
-        // Itself included: where a session serves it, no number is looked for.
+        // From this position on: where a session serves it already, the range is not used.
         let mut later = assigned.iter().skip(position).filter_map(|(_, session)| *session);
         let highest =
             later.next().map_or(*numbers.end(), |next| next.number.get().saturating_sub(1));

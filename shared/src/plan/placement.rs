@@ -1,12 +1,12 @@
-//! Which target a session leads to: of the allowed targets with room, the nearest with the fewest
-//! sessions.
+//! Which target a session leads to: of the allowed targets with room, those in the source's zone first,
+//! then the one with the fewest sessions, then the one with the smallest id.
 
 use std::collections::BTreeMap;
 
 use super::{index::Index, reason::Reason};
 use crate::{
     id::{InterfaceId, TargetId},
-    observed::{Observed, Target, TargetState},
+    observed::{Capacity, Observed, Target, TargetState},
     policy::Policy,
 };
 
@@ -50,17 +50,20 @@ impl<'a> Placement<'a> {
         zone: Option<&str>,
         source: &InterfaceId,
     ) -> Result<TargetId, Reason> {
-        let with_room = self.candidates.values().filter(|candidate| {
-            desired.is_none_or(|desired| *desired == candidate.target.id)
-                && candidate.has_room(source)
-        });
+        let may_serve = |candidate: &&Candidate<'_>| match desired {
+            Some(desired) => *desired == candidate.target.id,
+            None => candidate.target.capacity != Capacity::Unknown,
+        };
+        let with_room = self.candidates.values().filter(may_serve).filter(|it| it.has_room(source));
         // The map is ordered by id, and the first of several equals is taken.
         let best = with_room.min_by_key(|candidate| (!candidate.is_in(zone), candidate.sessions));
         let Some(target) = best.map(|candidate| candidate.target.id.clone()) else {
             return Err(match desired {
                 Some(target) => Reason::TargetFull { target: target.clone() },
-                None if self.candidates.is_empty() => Reason::NoTarget,
-                None => Reason::TargetsFull { count: self.candidates.len() },
+                None => match self.candidates.values().filter(may_serve).count() {
+                    0 => Reason::NoTarget,
+                    count => Reason::TargetsFull { count },
+                },
             });
         };
         self.take(&target, source);

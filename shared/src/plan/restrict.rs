@@ -37,15 +37,14 @@ pub enum WithheldBy {
 }
 
 /// Takes out of the plan what the limits do not allow.
-pub fn restrict(plan: Plan, limits: Limits) -> Restricted {
+pub fn restrict(mut plan: Plan, limits: Limits) -> Restricted {
     match limits.mode {
         Mode::Enforce => Restricted { plan, withheld: Vec::new() },
         Mode::Detect => {
-            let (changes, steps) = plan.steps.into_iter().partition(|it| it.action.is_change());
-            let changes: Vec<Step> = changes;
             let by = WithheldBy::DetectMode;
-            let withheld = changes.into_iter().map(|step| Withheld { step, by }).collect();
-            Restricted { plan: Plan { steps }, withheld }
+            let changes = plan.steps.extract_if(.., |step| step.action.is_change());
+            let withheld = changes.map(|step| Withheld { step, by }).collect();
+            Restricted { plan, withheld }
         }
     }
 }

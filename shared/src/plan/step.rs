@@ -32,8 +32,8 @@ pub struct Step {
     pub instance: Option<InstanceId>,
     /// The source.
     pub source: InterfaceId,
-    /// The session that the action modifies or deletes, as it was observed: what has changed since then
-    /// makes the step stale, and with it the step can be undone.
+    /// The session that the action modifies or deletes, as it was observed: what the change replaces, and
+    /// the target that it leaves.
     pub before: Option<Box<Session>>,
     /// What should be done.
     pub action: Action,

@@ -1,5 +1,5 @@
-//! What a step means in AWS Config's three compliance types. Without a `_`: a new action does not
-//! compile until it has a verdict.
+//! What a step means in AWS Config's three compliance types. The match has no `_` arm, so the compiler
+//! asks for the verdict of a new action.
 
 use crate::plan::{
     reason::Level,

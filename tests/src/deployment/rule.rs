@@ -176,11 +176,11 @@ mod tests {
         let mut deployment = deployment().await;
         let (bad, good) = (launch(&deployment), launch(&deployment));
         tag(&deployment, &bad, "crash");
-        deployment.judge().await;
+        deployment.evaluate().await;
         assert_eq!(compliance(&deployment, &good), Some(Compliance::NonCompliant));
         assert_eq!(deployment.rule.as_ref().unwrap().waiting.len(), 1);
-        deployment.judge().await;
-        deployment.judge().await;
+        deployment.evaluate().await;
+        deployment.evaluate().await;
         let rule = deployment.rule.as_ref().unwrap();
         let failed: Vec<_> = rule.attempts.iter().filter(|it| it.has_failed()).collect();
         let numbers: Vec<_> = failed.iter().map(|attempt| attempt.number).collect();

@@ -5,25 +5,25 @@ use std::collections::BTreeSet;
 use super::person::Act;
 use super::run::Run;
 
-/// Processes that work at the same time.
+/// Concurrent execution environments.
 const PROCESSES: usize = 3;
 
-/// One step. A process goes by the name of its message.
+/// One step. An execution environment goes by the name of its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// A process takes a message: one that has deleted so many sessions before, or a new one.
+    /// An execution environment takes a message: one that has deleted so many sessions before, or a new one.
     Begin { message: String, deletions: Option<usize> },
-    /// EC2 does a call and answers it.
+    /// EC2 executes a call and answers it.
     Call { message: String, call: usize, action: String },
     /// EC2 answers a read from before the last change.
     Outdated { message: String, call: usize, action: String },
-    /// A process ends while it waits.
+    /// An execution environment ends while it waits.
     End { message: String },
-    /// EC2 does a call, and the process ends without an answer.
+    /// EC2 executes a call, and the execution environment ends before it has the answer.
     EndUnanswered { message: String, call: usize, action: String },
     /// A person acts.
     Act(Act),
-    /// The minute changes by which client tokens go.
+    /// The minute passes that client tokens depend on.
     Minute,
 }
 
@@ -68,7 +68,7 @@ impl Run {
         choices
     }
 
-    /// Of messages that say the same, one is as good as another.
+    /// Of messages with the same event, only the first is tried.
     fn beginnings(&self) -> Vec<Choice> {
         let mut choices = Vec::new();
         for (position, message) in self.queue.iter().enumerate() {

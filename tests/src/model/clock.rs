@@ -1,4 +1,4 @@
-//! The time by which the functions go. It stands still but for the minutes that pass on purpose.
+//! The clock of the functions. It stands still, except where a choice lets a minute pass.
 
 use std::cell::Cell;
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! What of a run decides how it can go on.
+//! The digest of a run: all that decides how it can go on.
 
 use std::fmt::Write;
 
@@ -26,7 +26,7 @@ impl Run {
             let waiting = process.held.waiting();
             let waiting = waiting.iter().map(|request| self.names.request(request));
             let _ = writeln!(text, "asks {:?}", waiting.collect::<Vec<_>>());
-            // Which of two answers came first, the code does not know, unless it asked for the same.
+            // The code does not know which of two answers came first, unless it asked the same twice.
             let answered = process.held.answered().into_iter();
             let mut answered: Vec<_> = answered
                 .map(|(request, answer)| (self.names.request(&request), self.names.answer(&answer)))
@@ -37,7 +37,7 @@ impl Run {
         text
     }
 
-    /// What is left when nothing is under way.
+    /// What still counts when nothing is under way.
     pub(super) fn rest(&self) -> String {
         let returned = self.returned.iter().map(Message::text);
         format!(

@@ -23,7 +23,7 @@ struct Exploration {
     endings: Mutex<BTreeMap<String, Ending>>,
 }
 
-/// Equal where nothing that matters differs.
+/// Equal if digest, races and broken rules are equal.
 #[derive(Clone, Debug)]
 struct State {
     choices: Vec<Choice>,
@@ -62,7 +62,7 @@ impl PartialEq for State {
 }
 
 impl Exploration {
-    /// Goes on with what can only go on in one way.
+    /// Plays on while there is only one choice.
     fn state(&self, mut choices: Vec<Choice>, mut run: Run) -> State {
         let mut next = run.choices();
         while let [choice] = &next[..] {
@@ -134,7 +134,7 @@ impl Model for Exploration {
     }
 }
 
-const SAFE: &str = "no foreign session is touched, no limit passed, and a token makes one session";
+const SAFE: &str = "no foreign session is touched, no limit passed, and a token creates one session";
 const MIRRORED: &str = "what is tagged is mirrored when the messages are done, unless an outdated answer hides what a person did";
 const SETTLED: &str = "all is right when the messages are done";
 const SWEPT: &str = "all is right after a sweep, and another one changes nothing";
@@ -150,7 +150,7 @@ fn happens(race: Race) -> Property<Exploration> {
         Race::TokenUsed => |_, state| state.marks.contains(&Race::TokenUsed),
         Race::NumberTaken => |_, state| state.marks.contains(&Race::NumberTaken),
         Race::Unheard => |_, state| state.marks.contains(&Race::Unheard),
-        Race::TwoOfOurs => |_, state| state.marks.contains(&Race::TwoOfOurs),
+        Race::TwoOwned => |_, state| state.marks.contains(&Race::TwoOwned),
         Race::LeftToSweep => |_, state| state.ending.after_messages.is_some(),
     };
     Property::sometimes(race.name(), saw)
@@ -166,7 +166,7 @@ pub struct Explored {
     pub steps: usize,
     /// The most choices one after another.
     pub depth: usize,
-    /// Different ways in which it came to rest.
+    /// Different states in which the runs came to rest.
     pub endings: usize,
     pub time: Duration,
     pub failures: Vec<String>,

@@ -2,32 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::site::is_ours;
+use super::site::is_owned;
 use crate::aws::ec2::{Session, World};
 
-/// The sessions as they were at the last look.
+/// The sessions as they were at the last check.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     foreign: BTreeMap<String, Session>,
-    /// What the client tokens of our sessions were made of.
+    /// What the client tokens of the owned sessions were derived from.
     tokens: BTreeMap<String, String>,
 }
 
 impl Guard {
-    /// What a person did is as it should be.
+    /// A person may change foreign sessions: keeps them as they are now.
     pub(super) fn remember_foreign(&mut self, world: &World) {
         self.foreign = foreign(world);
     }
 
-    /// A session that was made with the token of this name.
+    /// Enters a session that was created with the token of this name.
     pub(super) fn enter(&mut self, session: &Session, token: &str) {
-        if is_ours(session) {
+        if is_owned(session) {
             let purpose = token.rsplit_once('/').map_or(token, |(purpose, _)| purpose);
             self.tokens.insert(session.id.clone(), purpose.to_owned());
         }
     }
 
-    /// What is wrong after processes did something.
+    /// What is wrong after execution environments have acted.
     pub(super) fn check(&self, world: &World) -> Option<String> {
         let now = foreign(world);
         if now != self.foreign {
@@ -38,13 +38,13 @@ impl Guard {
             return Some(format!("there are {count} sessions on an interface"));
         }
         let mut different = BTreeSet::new();
-        let ours = world.sessions().filter(|session| is_ours(session));
-        let twin = ours.filter_map(|it| self.tokens.get(&it.id)).find(|it| !different.insert(*it));
+        let owned = world.sessions().filter(|session| is_owned(session));
+        let twin = owned.filter_map(|it| self.tokens.get(&it.id)).find(|it| !different.insert(*it));
         twin.map(|token| format!("there are two sessions of one {token}"))
     }
 }
 
 fn foreign(world: &World) -> BTreeMap<String, Session> {
-    let foreign = world.sessions().filter(|session| !is_ours(session));
+    let foreign = world.sessions().filter(|session| !is_owned(session));
     foreign.map(|session| (session.id.clone(), session.clone())).collect()
 }

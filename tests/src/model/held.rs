@@ -17,11 +17,11 @@ use super::run::DELETE;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
     Answered,
-    /// It has its effect, but nobody hears of it.
+    /// It has its effect, but its answer is lost.
     Unanswered,
 }
 
-/// What a process has asked of EC2.
+/// The calls of an execution environment to EC2.
 #[derive(Debug)]
 struct Desk {
     /// Whether a call of this action waits.
@@ -55,7 +55,7 @@ impl Request {
     }
 }
 
-/// The desk of one process, shared with its client.
+/// The desk of one execution environment, shared with its client.
 #[derive(Clone, Debug)]
 pub(super) struct Held(Arc<Mutex<Desk>>);
 
@@ -82,7 +82,7 @@ impl Held {
         self.desk().answered.last().map(|(_, answer)| answer.clone()).unwrap_or_default()
     }
 
-    /// How often the process has heard that a session is gone that it deletes.
+    /// How often EC2 has confirmed that a session is gone which the execution environment deletes.
     pub(super) fn deletions(&self) -> usize {
         let is_gone = |(request, answer): &&(Request, String)| {
             request.action() == DELETE
@@ -91,7 +91,7 @@ impl Held {
         self.desk().answered.iter().filter(is_gone).count()
     }
 
-    /// What was answered by now does not matter any more.
+    /// Forgets the answers so far, which do not matter any more.
     pub(super) fn forget(&self) {
         self.desk().answered.clear();
     }

@@ -1,4 +1,4 @@
-//! Runs that can go on from where they are, so that not every step begins at the beginning.
+//! Keeps runs that can go on from where they are, so that not every step replays all choices before it.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -25,7 +25,7 @@ pub(super) fn keep(choices: &[Choice], run: Run) {
     });
 }
 
-/// The run of these choices, played anew if it is not at hand.
+/// The run of these choices, replayed if it is not kept.
 pub(super) fn take(scenario: &Arc<Scenario>, choices: &[Choice]) -> Run {
     let kept = LIVE.with_borrow_mut(|live| {
         let is_it = |(known, run): &(Vec<Choice>, Run)| {

@@ -2,9 +2,9 @@
 
 use super::held::Fate;
 use super::run::{CREATE, Run};
-use super::site::is_ours;
+use super::site::is_owned;
 
-/// What makes it worth checking that all goes well.
+/// A race that a scenario must contain, or it would prove nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Race {
     TwoCreate,
@@ -15,29 +15,29 @@ pub enum Race {
     TokenUsed,
     NumberTaken,
     Unheard,
-    TwoOfOurs,
+    TwoOwned,
     LeftToSweep,
 }
 
 impl Race {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::TwoCreate => "two ask for one session at once",
+            Self::TwoCreate => "two execution environments create one session at once",
             Self::StaleRead => "EC2 answers from before the last change",
-            Self::StaleCreation => "a session is made though the tag is gone by now",
+            Self::StaleCreation => "a session is created though the tag is gone by now",
             Self::StaleDeletion => "a session is deleted though the tag is there by now",
             Self::AnotherAnswer => "EC2 answers with the session of another invocation",
             Self::TokenUsed => "EC2 refuses a token that another invocation used",
             Self::NumberTaken => "EC2 refuses a number that is taken",
-            Self::Unheard => "a process ends before it hears of the session it has made",
-            Self::TwoOfOurs => "two sessions of ours are there",
-            Self::LeftToSweep => "only a sweep puts it right",
+            Self::Unheard => "an execution environment ends before it hears of the session it has created",
+            Self::TwoOwned => "there are two owned sessions",
+            Self::LeftToSweep => "only a sweep corrects it",
         }
     }
 }
 
 impl Run {
-    /// What is under way at the same time, and what is there.
+    /// Marks creations that are under way at the same time, and two owned sessions.
     pub(super) fn mark_waiting(&mut self) {
         let mut tokens = Vec::new();
         for work in &self.at_work {
@@ -50,12 +50,12 @@ impl Run {
         if tokens.iter().enumerate().any(|(number, token)| tokens[..number].contains(token)) {
             self.marks.insert(Race::TwoCreate);
         }
-        if self.cloud.world().sessions().filter(|session| is_ours(session)).count() > 1 {
-            self.marks.insert(Race::TwoOfOurs);
+        if self.cloud.world().sessions().filter(|session| is_owned(session)).count() > 1 {
+            self.marks.insert(Race::TwoOwned);
         }
     }
 
-    /// What came of a creation.
+    /// Marks the outcome of a creation.
     pub(super) fn mark_created(&mut self, is_new: bool, fate: Fate, answer: &str) {
         if !is_new && answer.contains("CreateTrafficMirrorSessionResponse") {
             self.marks.insert(Race::AnotherAnswer);
@@ -74,10 +74,10 @@ impl Run {
         }
     }
 
-    /// What came of a deletion.
+    /// Marks the outcome of a deletion.
     pub(super) fn mark_deleted(&mut self) {
         let world = self.cloud.world();
-        if self.site.is_tagged(&world) && world.sessions().all(|session| !is_ours(session)) {
+        if self.site.is_tagged(&world) && world.sessions().all(|session| !is_owned(session)) {
             self.marks.insert(Race::StaleDeletion);
         }
     }

@@ -7,7 +7,7 @@ use crate::lambda::Answer;
 /// A message about the instance or its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
-    /// After what it came from.
+    /// Says where it came from.
     pub(super) name: String,
     event: Value,
     /// How often it has been received.

@@ -1,4 +1,4 @@
-//! Names for what EC2 numbers in the order in which it comes, so that two orders with one outcome look the same.
+//! Names for ids that EC2 numbers in the order of creation, so that two orders with one outcome look the same.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ impl Names {
         self.0.contains_key(id)
     }
 
-    /// Names what has no name yet, after what it was made for.
+    /// Names an id that has no name yet, after its purpose.
     pub(super) fn give(&mut self, id: &str, purpose: &str) {
         if self.knows(id) {
             return;
@@ -23,7 +23,7 @@ impl Names {
         self.0.insert(id.to_owned(), format!("{purpose}{same}"));
     }
 
-    /// A call without what differs for no reason.
+    /// A call, with names instead of ids.
     pub(super) fn request(&self, request: &Request) -> String {
         self.named(request.text())
     }

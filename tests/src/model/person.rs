@@ -1,8 +1,8 @@
-//! What a person may do meanwhile.
+//! What a person may do while the functions work.
 
 use std::collections::BTreeMap;
 
-use super::site::{Site, is_ours, tag};
+use super::site::{Site, is_owned, tag};
 use crate::aws::ec2::{Caller, CreateSession, ModifySession, Session, World};
 
 /// One thing that a person does.
@@ -12,11 +12,11 @@ pub enum Act {
     Untag,
     /// Puts it on.
     Tag,
-    /// Deletes a session of ours.
-    DeleteOurs,
-    /// Creates a session of number 1 that is none of ours.
+    /// Deletes an owned session.
+    DeleteOwned,
+    /// Creates a foreign session with the number 1.
     CreateForeign,
-    /// Has a session of ours lead to a target that is not allowed.
+    /// Moves an owned session to a target that is not allowed.
     LeadElsewhere,
 }
 
@@ -26,11 +26,11 @@ impl Act {
         match self {
             Self::Untag => site.is_tagged(world),
             Self::Tag => !site.is_tagged(world),
-            Self::DeleteOurs => ours(world).is_some(),
+            Self::DeleteOwned => owned(world).is_some(),
             Self::CreateForeign => world
                 .sessions()
-                .all(|it| is_ours(it) && (it.number != 1 || world.duplicate_number.is_none())),
-            Self::LeadElsewhere => ours(world).is_some_and(|it| it.target == site.allowed),
+                .all(|it| is_owned(it) && (it.number != 1 || world.duplicate_number.is_none())),
+            Self::LeadElsewhere => owned(world).is_some_and(|it| it.target == site.allowed),
         }
     }
 
@@ -41,14 +41,14 @@ impl Act {
     pub(super) fn perform(self, world: &mut World, site: &Site) {
         let user = Caller::default();
         let instance = std::slice::from_ref(&site.instance);
-        let session = ours(world).map(|session| session.id.clone()).unwrap_or_default();
+        let session = owned(world).map(|session| session.id.clone()).unwrap_or_default();
         let done = match self {
             Self::Untag => {
                 let key = BTreeMap::from([("Mirror".to_owned(), None)]);
                 world.delete_tags(&user, instance, &key)
             }
             Self::Tag => world.create_tags(&user, instance, &tag("Mirror", "True")),
-            Self::DeleteOurs => world.delete_session(&user, &session),
+            Self::DeleteOwned => world.delete_session(&user, &session),
             Self::CreateForeign => {
                 let target = site.forbidden.clone();
                 let request = CreateSession { target, ..site.session() };
@@ -64,7 +64,7 @@ impl Act {
     }
 }
 
-/// The first session of ours.
-fn ours(world: &World) -> Option<&Session> {
-    world.sessions().find(|session| is_ours(session))
+/// The first owned session.
+fn owned(world: &World) -> Option<&Session> {
+    world.sessions().find(|session| is_owned(session))
 }

@@ -1,4 +1,4 @@
-//! A process of automirror that goes on only as it is let.
+//! An execution environment of automirror whose calls are held until the model checker lets them through.
 
 use std::future::ready;
 use std::rc::Rc;
@@ -19,18 +19,19 @@ use crate::simulation::process::{answer, context, credentials, sdk_config_over};
 
 const NAME: &str = "automirror";
 
-/// One for all processes: it tells our own calls in CloudTrail, and the queue gets none of those.
+/// One for all execution environments: CloudTrail marks automirror's own calls with it, and the queue gets no
+/// events about those.
 const ACCESS_KEY: &str = "ASIAEXAMPLE";
 
 #[derive(Clone)]
 pub(super) struct Process {
     handler: Rc<Handler>,
     pub(super) held: Held,
-    /// How many sessions it has deleted: what it remembers of earlier invocations.
+    /// How many sessions it has deleted: its client tokens depend on that.
     pub(super) deletions: usize,
 }
 
-/// A process with a message.
+/// An execution environment with a message.
 pub(super) struct Work {
     pub(super) process: Process,
     pub(super) message: Message,

@@ -1,4 +1,4 @@
-//! One order of things, played as far as it has been chosen.
+//! One order of calls and acts, played as far as it has been chosen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -19,7 +19,7 @@ use super::names::Names;
 use super::person::Act;
 use super::process::{Process, Work};
 use super::scenario::Scenario;
-use super::site::{Site, is_ours};
+use super::site::{Site, is_owned};
 use crate::cloud::Cloud;
 use crate::cloud::fault::{Fault, Kind};
 use crate::deployment::passes;
@@ -36,17 +36,17 @@ pub(super) struct Run {
     pub(super) scenario: Arc<Scenario>,
     /// By their messages' names.
     pub(super) at_work: Vec<Work>,
-    /// Idle ones that remember something.
+    /// Idle ones that have deleted sessions.
     pub(super) warm: Vec<Process>,
     pub(super) queue: Vec<Message>,
-    /// They come again when all this is long over.
+    /// They are retried at the end of the run.
     pub(super) returned: Vec<Message>,
     pub(super) turns: usize,
     pub(super) kills: usize,
     pub(super) stale: usize,
     pub(super) minute: u64,
     pub(super) names: Names,
-    /// The session that each token made last.
+    /// The session that each token created last.
     pub(super) tokens: BTreeMap<String, String>,
     pub(super) guard: Guard,
     /// What has happened in the last steps.
@@ -121,7 +121,7 @@ impl Run {
         self.mark_waiting();
     }
 
-    /// Lets EC2 do a call.
+    /// Lets EC2 execute a call.
     fn let_through(&mut self, message: &str, call: usize, fate: Fate) {
         let held = self.work(message).process.held.clone();
         let request = held.waiting().swap_remove(call);
@@ -141,22 +141,22 @@ impl Run {
         }
     }
 
-    /// Names the sessions that are new, after the token that made them. Whether there are any.
+    /// Names the new sessions after the token that created them. Returns whether there are any.
     fn enter_sessions(&mut self, token: &str) -> bool {
         let world = self.cloud.world();
         let new = world.sessions().filter(|session| !self.names.knows(&session.id));
         let new: Vec<_> = new.cloned().collect();
         drop(world);
         for session in &new {
-            let maker = if is_ours(session) { token } else { "somebody else" };
-            self.names.give(&session.id, &format!("session of {maker}"));
+            let creator = if is_owned(session) { token } else { "a person" };
+            self.names.give(&session.id, &format!("session of {creator}"));
             self.guard.enter(session, token);
             self.tokens.insert(token.to_owned(), self.names.named(session.id.clone()));
         }
         !new.is_empty()
     }
 
-    /// Until every process has ended its work or waits for EC2.
+    /// Lets every invocation run until it has ended or waits for EC2.
     fn wait(&self) {
         self.local.block_on(&self.runtime, async { sleep(Duration::from_millis(5)).await });
     }
@@ -182,7 +182,7 @@ impl Run {
     }
 
     pub(super) fn new_process(&self, waits: fn(&str) -> bool) -> Process {
-        // It goes by the clock that stands still.
+        // Its timers use this runtime's clock, which stands still.
         let _inside = self.runtime.enter();
         Process::new(&self.cloud, &self.site, waits)
     }
@@ -201,7 +201,7 @@ impl Run {
         }
     }
 
-    /// The process is gone, and its message comes again later.
+    /// Ends an execution environment. Its message is retried later.
     fn end(&mut self, message: &str) {
         let position = self.at_work.iter().position(|work| work.message.name == message);
         let work = self.at_work.remove(position.expect("it is at work"));
@@ -226,7 +226,7 @@ impl Run {
         self.enter_sessions("");
     }
 
-    /// Takes processes that have answered from their work.
+    /// Settles the invocations that have answered.
     fn finish_work(&mut self) {
         let (done, at_work) =
             mem::take(&mut self.at_work).into_iter().partition(|work| work.task.is_finished());
@@ -247,7 +247,7 @@ impl Run {
         self.queue.sort_by(|left, right| left.name.cmp(&right.name));
     }
 
-    /// Names the tokens that are new, after all that makes a token what it is.
+    /// Names the new tokens after all that a token is derived from.
     fn name_tokens(&mut self) {
         for Work { process, message, .. } in &self.at_work {
             for request in process.held.waiting().iter().filter(|it| it.action() == CREATE) {

@@ -1,4 +1,4 @@
-//! Who comes at the interface, and what is not known about EC2.
+//! The scenarios: who acts on the interface, and how EC2 behaves where AWS does not document it.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ pub struct Scenario {
     /// What a person may do, and how often altogether.
     pub acts: &'static [Act],
     pub turns: usize,
-    /// How many processes may end at work.
+    /// How many execution environments may end during an invocation.
     pub kills: usize,
     /// How many reads may be answered from before the last change.
     pub stale: usize,
@@ -31,17 +31,17 @@ pub struct Scenario {
     pub token_outlives_session: bool,
     /// Whether EC2 refuses a token that comes with other tags.
     pub token_is_for_tags: bool,
-    /// Whether EC2 takes a session number twice on an interface.
+    /// Whether EC2 accepts a session number twice on an interface.
     pub same_number_twice: bool,
-    /// What must have happened somewhere, so that nobody takes silence for success.
+    /// Races that must have happened in some run; without them the scenario proves nothing.
     pub reaches: &'static [Race],
 }
 
 impl Scenario {
-    /// Whether an outdated answer may hide what a person did, so that only a sweep puts it right. That a
-    /// session is gone, its event tells.
+    /// Whether an outdated answer may hide what a person did, so that only a sweep corrects it. An event about
+    /// a deleted session names it, so an outdated answer hides no deletion.
     pub(super) fn may_miss_acts(&self) -> bool {
-        let is_told = |act: &Act| matches!(act, Act::DeleteOurs | Act::CreateForeign);
+        let is_told = |act: &Act| matches!(act, Act::DeleteOwned | Act::CreateForeign);
         self.stale > 0 && !self.acts.iter().all(is_told)
     }
 }
@@ -63,10 +63,10 @@ impl fmt::Display for Scenario {
 }
 
 const ANY: &[Act] =
-    &[Act::Untag, Act::Tag, Act::DeleteOurs, Act::CreateForeign, Act::LeadElsewhere];
+    &[Act::Untag, Act::Tag, Act::DeleteOwned, Act::CreateForeign, Act::LeadElsewhere];
 
 /// Not about tags.
-const MEDDLING: &[Act] = &[Act::DeleteOurs, Act::CreateForeign, Act::LeadElsewhere];
+const MEDDLING: &[Act] = &[Act::DeleteOwned, Act::CreateForeign, Act::LeadElsewhere];
 
 const NOTHING: Scenario = Scenario {
     name: "",
@@ -104,7 +104,7 @@ pub fn everyday() -> Vec<Scenario> {
     };
     let twice = Scenario {
         same_number_twice: true,
-        reaches: &[Race::TwoOfOurs, Race::LeftToSweep],
+        reaches: &[Race::TwoOwned, Race::LeftToSweep],
         ..next_minute.clone()
     };
     let untagged = Scenario {
@@ -126,7 +126,7 @@ pub fn everyday() -> Vec<Scenario> {
     let outdated = Scenario {
         name: "an event, an act and an outdated answer",
         stale: 1,
-        acts: &[Act::Untag, Act::DeleteOurs, Act::LeadElsewhere],
+        acts: &[Act::Untag, Act::DeleteOwned, Act::LeadElsewhere],
         reaches: &[Race::StaleRead, Race::LeftToSweep],
         mirrored: true,
         ..untagged.clone()
@@ -142,7 +142,7 @@ pub fn everyday() -> Vec<Scenario> {
     let told = Scenario {
         name: "an event, an act that is told of and an outdated answer",
         stale: 1,
-        acts: &[Act::DeleteOurs, Act::CreateForeign],
+        acts: &[Act::DeleteOwned, Act::CreateForeign],
         reaches: &[Race::StaleRead],
         ..meddled.clone()
     };
@@ -159,7 +159,7 @@ pub fn everyday() -> Vec<Scenario> {
     all
 }
 
-/// What takes too long for that, the smallest first.
+/// Scenarios that take too long for that, the smallest first.
 pub fn thorough() -> Vec<Scenario> {
     let reaches = &[Race::StaleCreation, Race::LeftToSweep];
     let outdated = &[Race::StaleRead, Race::StaleCreation, Race::LeftToSweep];
@@ -196,7 +196,7 @@ pub fn thorough() -> Vec<Scenario> {
     scenarios
 }
 
-/// How EC2 answers the second of two processes decides what that one has to cope with.
+/// How EC2 answers the second of two creations with one token decides which race it meets.
 fn with_answer_to_token(scenario: &Scenario) -> Scenario {
     let reaches: &[Race] = if scenario.token_is_for_tags {
         &[Race::TwoCreate, Race::TokenUsed]
@@ -206,7 +206,7 @@ fn with_answer_to_token(scenario: &Scenario) -> Scenario {
     Scenario { reaches, ..scenario.clone() }
 }
 
-/// With each answer to what nobody outside AWS knows.
+/// The scenario with each way in which EC2 may behave where AWS does not document it.
 fn of_every_ec2(scenario: &Scenario) -> Vec<Scenario> {
     let mut all = Vec::new();
     for scenario in of_every_token(scenario) {
@@ -217,7 +217,7 @@ fn of_every_ec2(scenario: &Scenario) -> Vec<Scenario> {
     all
 }
 
-/// With each answer to what nobody outside AWS knows of client tokens.
+/// The scenario with each way in which EC2 may treat client tokens, which AWS does not document.
 fn of_every_token(scenario: &Scenario) -> Vec<Scenario> {
     let mut all = Vec::new();
     for token_outlives_session in [true, false] {

@@ -1,4 +1,4 @@
-//! Where it takes place: one instance, a target that is allowed and one that is not.
+//! The site of the scenarios: one instance, a target that is allowed and one that is not.
 
 use shared::policy::{Policy, run::RunSettings};
 
@@ -51,7 +51,7 @@ impl Site {
         site
     }
 
-    /// A session as it is wanted.
+    /// The desired session.
     pub(super) fn session(&self) -> CreateSession {
         CreateSession {
             interface: self.interface.clone(),
@@ -71,7 +71,7 @@ pub(super) fn tag(key: &str, value: &str) -> Tags {
     Tags::from([(key.to_owned(), value.to_owned())])
 }
 
-pub(super) fn is_ours(session: &Session) -> bool {
+pub(super) fn is_owned(session: &Session) -> bool {
     session.tags.get("ManagedBy").is_some_and(|owner| owner == "automirror")
 }
 

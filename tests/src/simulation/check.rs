@@ -8,12 +8,12 @@ use anyhow::{Context, ensure};
 use shared::number::PacketLength;
 use shared::policy::Precedence;
 
-use super::expect::{Expected, Wish, expected, most_sources};
-use super::guard::is_ours;
+use super::expect::{DesiredSession, Expected, expected, most_sources};
+use super::guard::is_owned;
 use super::site::Site;
 use crate::aws::ec2::{Instance, Session, State, World};
 
-/// Every wanted and possible interface has exactly its sessions, and nothing else of ours is left.
+/// Every interface that should and can be mirrored has exactly its sessions, and no other owned session is left.
 /// `before` are the sessions from before the last sweep.
 pub(super) fn converged(before: &[Session], world: &World, site: &Site) -> anyhow::Result<()> {
     let mut looked_at = BTreeSet::new();
@@ -25,14 +25,14 @@ pub(super) fn converged(before: &[Session], world: &World, site: &Site) -> anyho
             checked.with_context(|| format!("{found} on {id} of {instance:?}"))?;
         }
     }
-    let left_over = world.sessions().filter(|it| is_ours(it) && is_elsewhere(world, site, it));
+    let left_over = world.sessions().filter(|it| is_owned(it) && is_elsewhere(world, site, it));
     let left_over: Vec<_> =
         left_over.filter(|session| !looked_at.contains(session.interface.as_str())).collect();
     ensure!(left_over.is_empty(), "left over: {left_over:?}");
     Ok(())
 }
 
-/// The numbers on the wanted side of the foreign sessions.
+/// The numbers on the side of the foreign sessions that the policy asks for.
 fn beside<'a>(
     foreign: impl IntoIterator<Item = &'a Session>,
     precedence: Precedence,
@@ -44,7 +44,7 @@ fn beside<'a>(
     }
 }
 
-/// Whether a session on no instance would have to go.
+/// Whether automirror would have to delete an owned session on no instance.
 fn is_elsewhere(world: &World, site: &Site, session: &Session) -> bool {
     let vpcs = &site.policy.vpcs;
     let Some(interface) = world.interface(&session.interface) else { return true };
@@ -57,14 +57,14 @@ pub(super) struct Found<'a> {
     site: &'a Site,
     state: State,
     pub(super) expected: Expected,
-    pub(super) ours: Vec<&'a Session>,
+    pub(super) owned: Vec<&'a Session>,
     pub(super) foreign: Vec<&'a Session>,
 }
 
 impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { expected, ours, foreign, .. } = self;
-        write!(f, "expected {expected:?}, found of ours {ours:?}, of others {foreign:?}")
+        let Self { expected, owned, foreign, .. } = self;
+        write!(f, "expected {expected:?}, found owned {owned:?}, foreign {foreign:?}")
     }
 }
 
@@ -78,44 +78,49 @@ impl<'a> Found<'a> {
         let interface = world.interface(id)?;
         let expected = expected(world, site, instance, interface);
         let here = world.sessions().filter(|session| session.interface == id);
-        let (mut ours, mut foreign): (Vec<_>, Vec<_>) = here.partition(|session| is_ours(session));
-        // Of two sessions that fulfil a wish, the packets go to the one with the lower number.
-        ours.sort_by_key(|session| session.number);
+        let (mut owned, mut foreign): (Vec<_>, Vec<_>) =
+            here.partition(|session| is_owned(session));
+        // Of two sessions that serve one desired session, the one with the lower number gets the packets.
+        owned.sort_by_key(|session| session.number);
         foreign.sort_by_key(|session| session.number);
-        Some(Self { world, site, state: instance.state, expected, ours, foreign })
+        Some(Self { world, site, state: instance.state, expected, owned, foreign })
     }
 
     fn check(&self) -> anyhow::Result<()> {
         let allowed = |it: &&Session| self.site.allowed.contains(&it.target);
         match &self.expected {
             Expected::Anything => return Ok(()),
-            Expected::Nothing => ensure!(self.ours.is_empty(), "nothing is wanted here"),
+            Expected::Nothing => ensure!(self.owned.is_empty(), "it should not be mirrored"),
             Expected::NothingNew => {}
-            Expected::Sessions(wishes) => {
-                let kept = self.ours.len();
-                ensure!(kept <= wishes.len(), "there are {kept} for {} wishes", wishes.len());
+            Expected::Sessions(desired) => {
+                let kept = self.owned.len();
+                ensure!(
+                    kept <= desired.len(),
+                    "there are {kept} owned sessions, and {} are desired",
+                    desired.len()
+                );
                 let unserved = self.unserved();
                 ensure!(
-                    unserved.iter().all(|wish| self.is_prevented(wish)),
+                    unserved.iter().all(|desired| self.is_prevented(desired)),
                     "nothing stands in the way of {unserved:?}"
                 );
-                let is_in_order = self.at_work().map(|session| session.number).is_sorted();
+                let is_in_order = self.fulfilling().map(|session| session.number).is_sorted();
                 ensure!(
                     self.is_stopped() || is_in_order,
-                    "the numbers are not in the wishes' order"
+                    "the numbers are not in the order of the desired sessions"
                 );
             }
         }
-        ensure!(self.ours.iter().all(allowed), "a session leads where it must not");
+        ensure!(self.owned.iter().all(allowed), "a session leads where it must not");
         Ok(())
     }
 
-    /// What the last sweep made has a number on the wanted side of the foreign sessions, and the smallest
-    /// that was free where there is nothing else to be kept in order.
+    /// A session that the last sweep created has a number on the right side of the foreign sessions: the
+    /// smallest free one, where the order of several desired sessions does not forbid it.
     fn check_numbers(&self, before: &[Session]) -> anyhow::Result<()> {
         let allowed = beside(self.foreign.iter().copied(), self.site.policy.precedence);
-        let is_alone = matches!(&self.expected, Expected::Sessions(wishes) if wishes.len() == 1);
-        for new in self.ours.iter().filter(|new| before.iter().all(|it| it.id != new.id)) {
+        let is_alone = matches!(&self.expected, Expected::Sessions(desired) if desired.len() == 1);
+        for new in self.owned.iter().filter(|new| before.iter().all(|it| it.id != new.id)) {
             ensure!(allowed.contains(&new.number), "the number of {new:?} is beyond {allowed:?}");
             let here = before.iter().filter(|it| it.interface == new.interface);
             let taken = || here.clone().chain(self.foreign.iter().copied());
@@ -126,52 +131,52 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
-    /// The wishes that no session fulfils.
-    pub(super) fn unserved(&self) -> Vec<&Wish> {
+    /// The desired sessions that no session serves.
+    pub(super) fn unserved(&self) -> Vec<&DesiredSession> {
         self.matched().1
     }
 
-    /// The sessions at work, whoever owns them: those that fulfil a wish.
+    /// The sessions at work, owned or foreign: those that serve a desired session.
     pub(super) fn serving(&self) -> Vec<&'a Session> {
         self.matched().0
     }
 
-    /// Those of ours that fulfil a wish, in the order of the wishes.
+    /// The owned sessions that serve a desired session, in the order of the desired ones.
     fn at_work(&self) -> impl Iterator<Item = &'a Session> {
-        self.serving().into_iter().filter(|session| is_ours(session))
+        self.serving().into_iter().filter(|session| is_owned(session))
     }
 
-    /// The sessions that fulfil a wish, ours first, and the wishes that none fulfils: one session
-    /// for one wish.
-    fn matched(&self) -> (Vec<&'a Session>, Vec<&Wish>) {
+    /// The sessions that serve a desired session, owned ones first, and the desired sessions that none
+    /// serves: one session for one desired session.
+    fn matched(&self) -> (Vec<&'a Session>, Vec<&DesiredSession>) {
         let (mut serving, mut unserved) = (Vec::new(), Vec::new());
-        let Expected::Sessions(wishes) = &self.expected else { return (serving, unserved) };
-        let mut free: Vec<_> = self.ours.iter().chain(&self.foreign).copied().collect();
-        for wish in wishes {
-            match free.iter().position(|session| self.serves(session, wish)) {
+        let Expected::Sessions(all) = &self.expected else { return (serving, unserved) };
+        let mut free: Vec<_> = self.owned.iter().chain(&self.foreign).copied().collect();
+        for desired in desired {
+            match free.iter().position(|session| self.serves(session, desired)) {
                 Some(position) => serving.push(free.remove(position)),
-                None => unserved.push(wish),
+                None => unserved.push(desired),
             }
         }
         (serving, unserved)
     }
 
-    fn serves(&self, session: &Session, wish: &Wish) -> bool {
+    fn serves(&self, session: &Session, desired: &DesiredSession) -> bool {
         let policy = &self.site.policy;
-        let wanted = policy.packet_length.map(PacketLength::get);
-        let is_right = !is_ours(session)
-            || session.packet_length.filter(|length| *length != 8500) == wanted
+        let packet_length = policy.packet_length.map(PacketLength::get);
+        let is_right = !is_owned(session)
+            || session.packet_length.filter(|length| *length != 8500) == packet_length
                 && policy.vni.is_none_or(|vni| vni.get() == session.vni);
         is_right
-            && session.filter == wish.filter
+            && session.filter == desired.filter
             && self.site.allowed.contains(&session.target)
-            && wish.target.as_ref().is_none_or(|target| *target == session.target)
+            && desired.target.as_ref().is_none_or(|target| *target == session.target)
     }
 
-    /// Whether no session can be made for the wish, nor one of ours be led to its target.
-    fn is_prevented(&self, wish: &Wish) -> bool {
-        // One of ours that is not at work can be changed in place.
-        let no_slot = self.at_work().count() + self.foreign.len() >= 3;
+    /// Whether nobody can create the desired session, nor lead an owned one to its target.
+    fn is_prevented(&self, desired: &DesiredSession) -> bool {
+        // An owned session that fulfils no desired one can be modified in place.
+        let no_slot = self.fulfilling().count() + self.foreign.len() >= 3;
         let is_full = |target: &&String| {
             let sources: BTreeSet<_> = self
                 .world
@@ -185,7 +190,7 @@ impl<'a> Found<'a> {
             .site
             .allowed
             .iter()
-            .filter(|target| wish.target.as_ref().is_none_or(|wanted| wanted == *target));
+            .filter(|target| desired.target.as_ref().is_none_or(|wanted| wanted == *target));
         self.is_stopped()
             || no_slot
             || self.no_number()
@@ -196,14 +201,14 @@ impl<'a> Found<'a> {
         !matches!(self.state, State::Pending | State::Running)
     }
 
-    /// Whether too few numbers are left on the wanted side of the foreign sessions, or behind ours that
-    /// stay.
+    /// Whether too few numbers are left on the right side of the foreign sessions, or behind the owned ones
+    /// that stay.
     fn no_number(&self) -> bool {
-        let wanted = beside(self.foreign.iter().copied(), self.site.policy.precedence);
-        let ours = self.ours.iter().filter(|session| wanted.contains(&session.number)).count();
-        let behind = self.at_work().map(|session| session.number).max().unwrap_or_default();
+        let allowed = beside(self.foreign.iter().copied(), self.site.policy.precedence);
+        let owned = self.owned.iter().filter(|session| allowed.contains(&session.number)).count();
+        let behind = self.fulfilling().map(|session| session.number).max().unwrap_or_default();
         let unserved = self.unserved().len();
-        wanted.clone().count() < ours + unserved
-            || wanted.filter(|number| *number > behind).count() < unserved
+        allowed.clone().count() < owned + unserved
+            || allowed.filter(|number| *number > behind).count() < unserved
     }
 }

@@ -1,4 +1,4 @@
-//! What config-rule says when all has come to rest, beside what is there.
+//! Compares config-rule's evaluations with the world, once all has come to rest.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ fn setting(name: &str) -> Option<String> {
 
 /// The scheduled run agrees with the world.
 pub(super) async fn agrees(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
-    judge(cloud, site).await?;
+    evaluate(cloud, site).await?;
     let (world, config) = (cloud.world(), cloud.config());
     let rule = config.rule(RULE).context("the rule is gone")?;
     for instance in world.instances() {
@@ -51,7 +51,7 @@ pub(super) async fn agrees(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()
 }
 
 /// A scheduled run.
-pub(super) async fn judge(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
+pub(super) async fn evaluate(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
     SETTINGS.set(site.settings.clone());
     let credentials = credentials("ASIACONFIGRULE", "config-rule");
     let sdk_config = sdk_config(cloud, credentials, 0);
@@ -87,40 +87,40 @@ pub(super) async fn judge(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()>
 fn check(world: &World, site: &Site, instance: &Instance, said: Compliance) -> anyhow::Result<()> {
     let found = instance.interfaces.iter().filter_map(|id| Found::on(world, site, instance, id));
     let found: Vec<_> = found.collect();
-    let wanted = |it: &&Found<'_>| matches!(it.expected, Expected::Sessions(_));
+    let is_mirrored = |it: &&Found<'_>| matches!(it.expected, Expected::Sessions(_));
     let is_unclear = found.iter().any(|it| it.expected == Expected::NothingNew);
-    // What is kept on a stopped instance is not made anew there.
+    // automirror keeps sessions on a stopped instance, but creates none there.
     let is_stopped = matches!(instance.state, State::Stopping | State::Stopped);
     let lacks = found.iter().any(|it| !it.unserved().is_empty());
     let is_shadowed = found.iter().any(|it| is_shadowed(site, it));
-    let takes = found.iter().filter(wanted).all(|it| takes(world, it));
-    let is_wanted = found.iter().any(|it| wanted(&it));
+    let takes = found.iter().filter(is_mirrored).all(|it| takes(world, it));
+    let should_be_mirrored = found.iter().any(|it| is_mirrored(&it));
     match said {
         Compliance::Compliant => {
-            let is_right = is_wanted && (is_stopped || !lacks) && takes;
+            let is_right = should_be_mirrored && (is_stopped || !lacks) && takes;
             ensure!(is_right && !is_shadowed, "it is not mirrored as it should be");
         }
         Compliance::NonCompliant => ensure!(
             is_unclear || lacks || is_shadowed || !takes,
-            "it is mirrored as it should be, or nothing is wanted"
+            "it is mirrored as it should be, or should not be mirrored"
         ),
         Compliance::NotApplicable => {
-            ensure!(is_unclear || is_stopped || !is_wanted, "something is wanted of it");
+            ensure!(is_unclear || is_stopped || !should_be_mirrored, "it should be mirrored");
         }
     }
     Ok(())
 }
 
-/// Whether a foreign session that comes before one at work takes the packets to where nobody agreed to.
+/// Whether a foreign session with a lower number takes the packets to a target that is not allowed.
 fn is_shadowed(site: &Site, found: &Found<'_>) -> bool {
     let serving = found.serving();
     let stray = found.foreign.iter().filter(|session| !site.allowed.contains(&session.target));
     stray.into_iter().any(|stray| serving.iter().any(|session| stray.number <= session.number))
 }
 
-/// Whether the filters of our sessions take anything.
+/// Whether the filters of the owned sessions accept anything.
 fn takes(world: &World, found: &Found<'_>) -> bool {
-    found.ours.iter().all(|session: &&Session| {
+    found.owned.iter().all(|session: &&Session| {
         world.filter(&session.filter).is_some_and(|filter| {
             let rules =
                 [Direction::Ingress, Direction::Egress].map(|it| world.rules_of(filter, it));

@@ -1,25 +1,25 @@
-//! What each interface should come to, told from the world itself and not by the code that is tested.
+//! Which sessions each interface should have: a second reading of the rules, without the code under test.
 
 use shared::policy::{Interfaces, Policy, Scope};
 
 use super::site::Site;
 use crate::aws::ec2::{Endpoint, Instance, Interface, State, World};
 
-/// What an interface should come to.
+/// Which sessions an interface should have.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Expected {
-    /// It is none of ours to look after.
+    /// automirror does not look after it.
     Anything,
-    /// No session of ours.
+    /// No owned session.
     Nothing,
-    /// Wanted, but the tags cannot be made out, or the interface is a target's: nothing new.
+    /// It should be mirrored, but its tags cannot be read, or it is behind a target: no new session.
     NothingNew,
-    /// A session for each wish.
-    Sessions(Vec<Wish>),
+    /// The sessions that the interface should have.
+    Sessions(Vec<DesiredSession>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wish {
+pub(super) struct DesiredSession {
     /// None for any that is allowed.
     pub(super) target: Option<String>,
     pub(super) filter: String,
@@ -59,7 +59,7 @@ pub(super) fn expected(
     if instance.instance_type == "t2.micro" {
         return Expected::Nothing;
     }
-    wishes(site, instance).map_or(Expected::NothingNew, Expected::Sessions)
+    desired_sessions(site, instance).map_or(Expected::NothingNew, Expected::Sessions)
 }
 
 fn is_selected(policy: &Policy, instance: &Instance) -> bool {
@@ -81,8 +81,8 @@ fn may_be_mirrored(policy: &Policy, instance: &Instance) -> bool {
     }
 }
 
-/// One for each target named, or one; none if what is named does not go together.
-fn wishes(site: &Site, instance: &Instance) -> Option<Vec<Wish>> {
+/// One for each target that the tags name, or one; none if the named targets and filters do not fit.
+fn desired_sessions(site: &Site, instance: &Instance) -> Option<Vec<DesiredSession>> {
     let targets = list(tag(instance, "Mirror-Target"));
     let mut filters = list(tag(instance, "Mirror-Filter"));
     if filters.is_empty() {
@@ -95,7 +95,7 @@ fn wishes(site: &Site, instance: &Instance) -> Option<Vec<Wish>> {
         return None;
     }
     let targets = targets.into_iter().map(Some).chain([None]);
-    Some(targets.zip(filters).map(|(target, filter)| Wish { target, filter }).collect())
+    Some(targets.zip(filters).map(|(target, filter)| DesiredSession { target, filter }).collect())
 }
 
 fn tag<'a>(instance: &'a Instance, key: &str) -> Option<&'a str> {

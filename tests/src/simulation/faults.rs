@@ -1,11 +1,11 @@
-//! What goes wrong with the functions' calls, by chance.
+//! Random faults of the functions' calls.
 
 use fastrand::Rng;
 
 use crate::cloud::Cloud;
 use crate::cloud::fault::{Fault, Kind};
 
-/// Takes the faults that are set away and sets others, or none.
+/// Replaces the present faults by others, or none.
 pub(super) fn change(rng: &mut Rng, cloud: &Cloud) -> String {
     let faults = cloud.faults();
     faults.clear();

@@ -1,4 +1,4 @@
-//! The function as it is deployed: a queue, and processes that work on it at the same time.
+//! The function as it is deployed: a queue, and execution environments that work on it at the same time.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use crate::cloud::Cloud;
 use crate::deployment::passes;
 use crate::lambda::{Answer, InvokeError};
 
-/// Processes at once: two for events and one that may have a sweep.
+/// Concurrent execution environments: two for events, and one that may have a sweep.
 const PROCESSES: usize = 3;
 
-/// For how long SQS hides a message that is worked on.
+/// SQS's visibility timeout: how long it hides a message that a function has received.
 const VISIBILITY: Duration = Duration::from_mins(6);
 
-/// How often a message comes at most.
+/// How often SQS delivers a message at most.
 const RECEIVES: usize = 5;
 
 pub(super) struct Fleet {
@@ -33,8 +33,9 @@ pub(super) struct Fleet {
     run_settings: RunSettings,
     queue: Queue,
     slots: Vec<Slot>,
-    made: u64,
-    /// Which batch goes where; apart from what people do, so that a change there changes nothing here.
+    started: u64,
+    /// Decides which batch goes where. Apart from the random numbers of people, so that a change there
+    /// changes nothing here.
     rng: Rng,
 }
 
@@ -54,22 +55,22 @@ impl Fleet {
             run_settings,
             queue: Queue::new(events),
             slots: Vec::new(),
-            made: 0,
+            started: 0,
             rng,
         };
         fleet.renew();
         fleet
     }
 
-    /// New processes that know nothing.
+    /// Starts new execution environments, whose caches are empty.
     fn renew(&mut self) {
         self.slots = (0..PROCESSES).map(|_| self.new_slot()).collect();
     }
 
     fn new_slot(&mut self) -> Slot {
-        self.made += 1;
+        self.started += 1;
         let process =
-            Rc::new(Process::new(&self.cloud, &self.policy, self.run_settings, self.made));
+            Rc::new(Process::new(&self.cloud, &self.policy, self.run_settings, self.started));
         Slot { process, invocations: 0, work: None }
     }
 
@@ -79,20 +80,21 @@ impl Fleet {
         "a sweep is due".to_owned()
     }
 
-    /// Ends a process, whatever it is doing.
+    /// Ends an execution environment, whatever it is doing.
     pub(super) fn kill_one(&mut self, rng: &mut Rng) -> String {
         let number = rng.usize(..self.slots.len());
         let new = self.new_slot();
         let old = std::mem::replace(&mut self.slots[number], new);
         let Some((batch, running)) = old.work else {
-            return format!("process {number} ends between two invocations");
+            return format!("execution environment {number} ends between two invocations");
         };
         running.abort();
         self.queue.settle(batch, Err(&InvokeError::TimedOut { log: Vec::new() }));
-        format!("process {number} ends at work")
+        format!("execution environment {number} ends during an invocation")
     }
 
-    /// Takes what has ended off the queue, brings new events to it, and has idle processes work.
+    /// Settles the batches of ended invocations, queues new events, and gives batches to idle execution
+    /// environments.
     pub(super) async fn work(&mut self, rng: &mut Rng) {
         self.settle_ended().await;
         self.forward();
@@ -105,7 +107,7 @@ impl Fleet {
         self.queue.next_round();
     }
 
-    /// Until no process works any more.
+    /// Waits until no invocation runs any more.
     pub(super) async fn finish(&mut self) {
         while self.slots.iter().any(|slot| slot.work.is_some()) {
             sleep(Duration::from_millis(100)).await;
@@ -118,7 +120,7 @@ impl Fleet {
         self.queue = Queue::default();
     }
 
-    /// A sweep by a new process, as often as the queue brings it.
+    /// A sweep in a new execution environment, as often as the queue delivers it.
     pub(super) async fn sweep(&mut self) -> anyhow::Result<()> {
         self.lose_messages();
         self.renew();

@@ -14,12 +14,12 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// What people and EC2 did is as it should be.
+    /// People and EC2 may change foreign sessions: keeps them as they are now.
     pub(super) fn remember(&mut self, world: &World) {
         self.foreign = foreign(world);
     }
 
-    /// That the functions, which alone did something since, touched no foreign session and passed no limit.
+    /// Checks that the functions, which alone acted since, touched no foreign session and passed no limit.
     pub(super) fn check(&self, world: &World) -> anyhow::Result<()> {
         let now = foreign(world);
         ensure!(now == self.foreign, "foreign sessions were {:?} and are {now:?}", self.foreign);
@@ -46,11 +46,11 @@ impl Guard {
 }
 
 fn foreign(world: &World) -> BTreeMap<String, Session> {
-    let foreign = world.sessions().filter(|session| !is_ours(session));
+    let foreign = world.sessions().filter(|session| !is_owned(session));
     foreign.map(|session| (session.id.clone(), session.clone())).collect()
 }
 
-pub(super) fn is_ours(session: &Session) -> bool {
+pub(super) fn is_owned(session: &Session) -> bool {
     session.owner == DEFAULT_ACCOUNT
         && session.tags.get("ManagedBy").is_some_and(|owner| owner == "automirror")
 }

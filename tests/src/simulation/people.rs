@@ -1,4 +1,4 @@
-//! What people do, by chance. Much of it EC2 refuses; then nothing has happened.
+//! Random acts of people. EC2 refuses many of them; then nothing has happened.
 
 use fastrand::Rng;
 
@@ -11,7 +11,7 @@ use crate::aws::ec2::{
 /// More instances than this are not launched: what happens to few is what happens to many.
 const MOST_INSTANCES: usize = 14;
 
-/// One act of somebody in the account, and what came of it.
+/// One act of a person in the account, and its outcome.
 pub(super) fn act(rng: &mut Rng, world: &mut World, site: &Site) -> String {
     let act = match rng.u8(0..20) {
         0..=4 => launch(rng, world, site),
@@ -177,7 +177,7 @@ fn create_session(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
         target: any_target(rng, site),
         filter: choose(rng, &site.filters),
         number: Some(pick(rng, &[1, 1, 2, 3, 7, 32_766])),
-        // Some have copied what automirror makes.
+        // Some people copy the tags that automirror gives.
         tags: if rng.u8(..4) == 0 { owned_by("automirror") } else { Tags::new() },
         ..CreateSession::default()
     };
@@ -198,13 +198,13 @@ fn modify_session(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
     Some((said, world.modify_session(&Caller::default(), &request).map(|_| ())))
 }
 
-/// Makes a session of ours somebody else's, or the other way round.
+/// Changes the owner tag of a session: an owned one becomes foreign, or the other way round.
 fn change_owner(rng: &mut Rng, world: &mut World) -> Act {
     let id = any_session(rng, world)?.id;
     let owner = pick(rng, &["automirror", "another"]).to_owned();
     let tags = owned_by(&owner);
     let done = world.create_tags(&Caller::default(), std::slice::from_ref(&id), &tags);
-    Some((format!("{id} is of {owner} now"), done))
+    Some((format!("{owner} owns {id} now"), done))
 }
 
 fn owned_by(owner: &str) -> Tags {

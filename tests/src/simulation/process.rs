@@ -1,4 +1,5 @@
-//! A process of a function, in this one: its own code, with clients that reach the cloud without a network.
+//! An execution environment of a function, within this process: the function's own code, with clients that
+//! reach the cloud without a network.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,14 +26,14 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// The longest a call is under way, to EC2 and back, in milliseconds.
 const SLOWEST: u64 = 200;
 
-/// A process of automirror.
+/// An execution environment of automirror.
 pub(super) struct Process {
     handler: Handler,
     number: u64,
 }
 
 impl Process {
-    /// `number` tells it from all others of a run.
+    /// `number` is its own within a run.
     pub(super) fn new(
         cloud: &Arc<Cloud>,
         policy: &Policy,
@@ -48,7 +49,7 @@ impl Process {
         Self { handler, number }
     }
 
-    /// What Lambda does with a new process, and with one that is there.
+    /// Invokes the function as Lambda does: a new execution environment warms up first.
     pub(super) async fn invoke(&self, event: Value, invocation: u64) -> Answer {
         if invocation == 0 {
             self.handler.warm_up().await;
@@ -69,7 +70,7 @@ pub(crate) fn answer(outcome: Result<Value, lambda_runtime::Diagnostic>) -> Answ
     }
 }
 
-/// What Lambda tells an invocation about itself that begins at this time, counted from 1970.
+/// Lambda's context of an invocation that begins at this time, counted from 1970.
 pub(crate) fn context(function: &str, request_id: String, begin: Duration) -> Context {
     let mut context = Context::default();
     context.request_id = request_id;

@@ -22,20 +22,20 @@ const CREATE: &str = "CreateTrafficMirrorSession";
 #[derive(Debug)]
 pub struct Rush {
     pub sessions: usize,
-    /// Requests that EC2 did not take.
+    /// Requests that EC2 throttled.
     pub throttled: usize,
-    /// Somebody else's creations, one a second, and how many of them EC2 did not take.
+    /// Creations by another caller, one a second, and how many of them EC2 throttled.
     pub others: usize,
     pub others_throttled: usize,
     /// From the launch to the last session.
     pub time: Duration,
 }
 
-/// Has so many tagged instances mirrored by one process for each share, with as many for each, while
-/// somebody else makes a session every second.
+/// Has so many tagged instances mirrored by one execution environment for each share, evenly divided, while
+/// another caller creates a session every second.
 ///
 /// # Panics
-/// If a process answers what it should not.
+/// If an execution environment answers what it should not.
 pub fn rush(instances: usize, shares: &[i32]) -> Rush {
     let cloud = Arc::new(Cloud::in_process(0));
     let played = play(&cloud, instances, shares);
@@ -50,7 +50,7 @@ pub fn rush(instances: usize, shares: &[i32]) -> Rush {
     }
 }
 
-/// Of so many instances that EC2 refuses to mirror, those that were tried after each of so many sweeps.
+/// Of so many instances whose sessions EC2 refuses to create, how many were tried after each of the sweeps.
 ///
 /// # Panics
 /// If the cloud cannot be set up.
@@ -80,24 +80,24 @@ pub fn refused(instances: usize, sweeps: u64) -> Vec<usize> {
     LocalSet::new().block_on(&still(0), played)
 }
 
-/// Has so many instances mirrored that nobody wants mirrored any more, and launches so many others that
-/// nobody tells of. Returns the deletions and creations of the next sweep.
+/// Has `untagged` instances mirrored and takes their tags off, and launches `tagged` others. All events are
+/// lost. Returns the deletions and creations of the next sweep.
 ///
 /// # Panics
-/// If a process answers what it should not.
-pub fn backlog(unwanted: usize, wanted: usize) -> (usize, usize) {
+/// If an execution environment answers what it should not.
+pub fn backlog(untagged: usize, tagged: usize) -> (usize, usize) {
     let cloud = Arc::new(Cloud::in_process(0));
     let played = async {
         clock::start();
         let policy = Policy::parse(|_| None).expect("valid settings");
         let settings = RunSettings::parse(|_| None).expect("valid settings");
         let process = |number| Rc::new(Process::new(&cloud, &policy, settings, number));
-        let ids = prepare(&cloud, unwanted);
+        let ids = prepare(&cloud, untagged);
         mirror(process(0), ids.clone()).await;
         let user = Caller::default();
         let tag = [("Mirror".to_owned(), None)].into();
         cloud.world().delete_tags(&user, &ids, &tag).expect("tags");
-        launch(&cloud, wanted);
+        launch(&cloud, tagged);
         let before = cloud.calls().len();
         process(1).invoke(json!({"sweep": true}), 0).await;
         let calls = cloud.calls();

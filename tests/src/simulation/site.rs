@@ -1,4 +1,4 @@
-//! Where a run takes place: the operator's settings, targets and filters.
+//! The site of a run: the operator's settings, targets and filters.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::aws::ec2::{
 use crate::cloud::Cloud;
 use crate::deployment::role;
 
-const STRANGER: &str = "999999999999";
+const OTHER_ACCOUNT: &str = "999999999999";
 
 /// What does not change in a run.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Site {
     pub(super) run_settings: RunSettings,
     /// Sessions may lead there.
     pub(super) allowed: Vec<String>,
-    /// The others that there are.
+    /// The other targets.
     pub(super) forbidden: Vec<String>,
     /// The first is the default.
     pub(super) filters: Vec<String>,
@@ -33,22 +33,22 @@ impl Site {
         let mut world = cloud.world();
         world.max_page = rng.bool().then(|| rng.usize(1..5));
         world.token_outlives_session = rng.bool();
-        // Nobody outside AWS has written down what becomes of a second session with a number.
+        // AWS does not document what EC2 answers to a session number that is taken.
         match rng.u8(..3) {
             0 => world.duplicate_number = Some("SomeCodeNobodyKnows".to_owned()),
             1 => world.duplicate_number = None,
             _ => {}
         }
         let filters = filters(&mut world);
-        let (us, them) = (Caller::default(), Caller::user(STRANGER));
-        let mut own = vec![load_balancer(&mut world, &us)];
+        let (user, other_user) = (Caller::default(), Caller::user(OTHER_ACCOUNT));
+        let mut own = vec![load_balancer(&mut world, &user)];
         // Three sensors take 30 sources, which a run does not fill; one may be full.
         let sensors = rng.usize(0..3);
         own.extend([ZONE_A, ZONE_B].iter().take(sensors).map(|zone| sensor(&mut world, zone)));
         if sensors > 0 && rng.bool() {
-            world.delete_target(&us, &own.remove(0)).expect("nothing uses it");
+            world.delete_target(&user, &own.remove(0)).expect("nothing uses it");
         }
-        let shared = load_balancer(&mut world, &them);
+        let shared = load_balancer(&mut world, &other_user);
         world.share_target(&shared, DEFAULT_ACCOUNT);
         let (settings, forbidden) = settings(rng, &mut own, shared);
         let setting = |name: &str| settings.get(name).cloned();
@@ -56,7 +56,7 @@ impl Site {
         let run_settings = RunSettings::parse(setting).expect("valid settings");
         world.take_events();
         drop(world);
-        // A session that becomes somebody else's while a change of it is under way is out of reach.
+        // IAM denies a change of a session that becomes foreign meanwhile.
         let pairs: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         for function in ["automirror", "config-rule"] {
             role::of(function, cloud, &pairs).expect("a role").leave_unrecorded();
@@ -65,7 +65,7 @@ impl Site {
     }
 }
 
-/// Settings by chance; which targets they forbid is taken from `allowed`.
+/// Random settings. The targets that they forbid leave `allowed`.
 fn settings(
     rng: &mut Rng,
     allowed: &mut Vec<String>,
@@ -88,7 +88,7 @@ fn settings(
     let mut forbidden = Vec::new();
     match rng.u8(..4) {
         0 => {
-            settings.insert("MIRROR_TARGET_OWNERS", STRANGER.to_owned());
+            settings.insert("MIRROR_TARGET_OWNERS", OTHER_ACCOUNT.to_owned());
             allowed.push(shared);
         }
         1 => {

@@ -14,7 +14,7 @@ use local_cloud::{
 };
 use serde_json::json;
 
-use crate::stage::{full_filter, load_balancer, machine, stranger, tags, user};
+use crate::stage::{full_filter, load_balancer, machine, other_account, tags, user};
 
 /// An account with an instance, and the things that a session is made of.
 struct Account {
@@ -28,7 +28,8 @@ struct Account {
 }
 
 /// A session's tags as automirror gives them.
-const OURS: [(&str, &str); 3] = [("ManagedBy", "automirror"), ("Name", "i-1"), ("Invocation", "1")];
+const OWNED: [(&str, &str); 3] =
+    [("ManagedBy", "automirror"), ("Name", "i-1"), ("Invocation", "1")];
 
 impl Account {
     fn new(template: &str, parameters: &[(&str, &str)]) -> Self {
@@ -173,7 +174,7 @@ fn sessions_that_are_not_ours_are_neither_changed_nor_deleted() {
         account.denied(DELETE, &[(SESSION, &id)]);
         account.denied(MODIFY, &[(SESSION, &id), ("SessionNumber", "9")]);
     }
-    let id = account.session(3, &OURS).id;
+    let id = account.session(3, &OWNED).id;
     account.allowed(MODIFY, &[(SESSION, &id), ("SessionNumber", "9")]);
     account.allowed(DELETE, &[(SESSION, &id)]);
 }
@@ -181,9 +182,9 @@ fn sessions_that_are_not_ours_are_neither_changed_nor_deleted() {
 #[test]
 fn nothing_that_exists_is_tagged_or_untagged() {
     let account = Account::automirror();
-    let (foreign, ours) = (account.session(1, &[]).id, account.session(2, &OURS).id);
+    let (foreign, owned) = (account.session(1, &[]).id, account.session(2, &OWNED).id);
     let others = [&account.instance, &account.interface, &account.target, &account.filter];
-    for id in [&foreign, &ours].into_iter().chain(others) {
+    for id in [&foreign, &owned].into_iter().chain(others) {
         for key in ["ManagedBy", "Mirror"] {
             let tag =
                 [("ResourceId.1", id.as_str()), ("Tag.1.Key", key), ("Tag.1.Value", "automirror")];
@@ -200,17 +201,17 @@ fn a_session_is_created_with_our_tags_and_no_other() {
     account.denied(CREATE, &pairs(&create(&[])));
     account.denied(CREATE, &pairs(&create(&[("Name", "i-1"), ("Invocation", "1")])));
     account.denied(CREATE, &pairs(&create(&[("ManagedBy", "blue"), ("Name", "i-1")])));
-    account.denied(CREATE, &pairs(&create(&[OURS[0], OURS[1], OURS[2], ("Cost", "1")])));
-    account.allowed(CREATE, &pairs(&create(&OURS)));
+    account.denied(CREATE, &pairs(&create(&[OWNED[0], OWNED[1], OWNED[2], ("Cost", "1")])));
+    account.allowed(CREATE, &pairs(&create(&OWNED)));
 }
 
 #[test]
 fn the_tags_are_the_owners() {
     let mut account = Account::automirror();
     account.redeploy(&[("MirrorOwner", "blue")]);
-    account.denied(CREATE, &pairs(&account.creation("1", &OURS)));
+    account.denied(CREATE, &pairs(&account.creation("1", &OWNED)));
     account.allowed(CREATE, &pairs(&account.creation("1", &[("ManagedBy", "blue")])));
-    let id = account.session(2, &OURS).id;
+    let id = account.session(2, &OWNED).id;
     account.denied(DELETE, &[(SESSION, &id)]);
 }
 
@@ -219,7 +220,7 @@ impl Account {
     #[track_caller]
     fn using(&self, target: &str, filter: &str, check: fn(&Self, &str, &[(&str, &str)])) {
         let (created, modified) =
-            (self.creation_with("1", target, filter, &OURS), self.session(9, &OURS).id);
+            (self.creation_with("1", target, filter, &OWNED), self.session(9, &OWNED).id);
         check(self, CREATE, &pairs(&created));
         let modification = [
             (SESSION, &*modified),
@@ -239,8 +240,8 @@ impl Account {
 fn only_targets_that_are_given_are_used() {
     let mut account = Account::automirror();
     let (given, other) = (account.other_target("111122223333"), account.target.clone());
-    let foreign = account.other_target(&stranger().account);
-    let second = account.other_target(&stranger().account);
+    let foreign = account.other_target(&other_account().account);
+    let second = account.other_target(&other_account().account);
     account.redeploy(&[("MirrorTargetIds", &format!("{given},{second}"))]);
     account.target = given.clone();
     let filter = account.filter.clone();
@@ -253,12 +254,12 @@ fn only_targets_that_are_given_are_used() {
 fn only_targets_of_this_account_and_the_given_owners_are_used() {
     let mut account = Account::automirror();
     let [shared, foreign] =
-        [&*stranger().account, "444455556666"].map(|it| account.other_target(it));
+        [&*other_account().account, "444455556666"].map(|it| account.other_target(it));
     let filter = account.filter.clone();
     account.using(&shared, &filter, Account::denied);
     let own = account.other_target("111122223333");
     account.using(&own, &filter, Account::allowed);
-    account.redeploy(&[("MirrorTargetOwners", &stranger().account)]);
+    account.redeploy(&[("MirrorTargetOwners", &other_account().account)]);
     account.using(&foreign, &filter, Account::denied);
     account.using(&shared, &filter, Account::allowed);
     account.using(&own, &filter, Account::allowed);
@@ -272,7 +273,7 @@ fn only_the_filter_that_is_given_is_used() {
     let given = account.filter.clone();
     account.redeploy(&[("MirrorFilterId", &given)]);
     account.using(&target, &other, Account::denied);
-    account.allowed(CREATE, &pairs(&account.creation("1", &OURS)));
+    account.allowed(CREATE, &pairs(&account.creation("1", &OWNED)));
 }
 
 #[test]
@@ -307,8 +308,8 @@ fn no_other_action_is_allowed() {
 #[test]
 fn config_rule_changes_no_session() {
     let account = Account::new("config-rule.yaml", &[]);
-    let id = account.session(9, &OURS).id;
-    account.denied(CREATE, &pairs(&account.creation("1", &OURS)));
+    let id = account.session(9, &OWNED).id;
+    account.denied(CREATE, &pairs(&account.creation("1", &OWNED)));
     account.denied(MODIFY, &[(SESSION, &id), ("SessionNumber", "8")]);
     account.denied(DELETE, &[(SESSION, &id)]);
     account.allowed("DescribeTrafficMirrorSessions", &[]);
@@ -337,7 +338,7 @@ fn verdicts_are_for_config_rule_to_give_and_no_more() {
 fn another_region_is_out_of_reach() {
     for template in ["automirror.yaml", "config-rule.yaml"] {
         let mut account = Account::new(template, &[]);
-        let id = account.session(9, &OURS).id;
+        let id = account.session(9, &OWNED).id;
         account.allowed("DescribeInstances", &[]);
         account.region = "eu-west-1";
         for action in [
@@ -349,7 +350,7 @@ fn another_region_is_out_of_reach() {
         ] {
             account.denied(action, &[]);
         }
-        account.denied(CREATE, &pairs(&account.creation("1", &OURS)));
+        account.denied(CREATE, &pairs(&account.creation("1", &OWNED)));
         account.denied(MODIFY, &[(SESSION, &id), ("SessionNumber", "8")]);
         account.denied(DELETE, &[(SESSION, &id)]);
     }
@@ -363,7 +364,7 @@ fn each_right_has_its_own_limits() {
         |asked: &Authorization| matches!(role.policy().decide(asked), Decision::Allowed(_));
     let session = "arn:aws:ec2:us-east-1:111122223333:traffic-mirror-session/*";
     let tagging = Authorization::new("ec2:CreateTags", session).with("ec2:CreateAction", CREATE);
-    assert!(allows(&tagging.clone().tagged(Tagged::Now, &tags(&OURS))));
+    assert!(allows(&tagging.clone().tagged(Tagged::Now, &tags(&OWNED))));
     assert!(!allows(&tagging.clone().tagged(Tagged::Now, &tags(&[("ManagedBy", "blue")]))));
     assert!(!allows(&tagging));
     for (region, is_allowed) in [("us-east-1", true), ("eu-west-1", false)] {

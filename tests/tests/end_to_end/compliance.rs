@@ -12,7 +12,7 @@ use local_cloud::{
 use serde_json::{Value, json};
 
 use crate::stage::{
-    Stage, full_filter, load_balancer, machine, stranger, tagged, two_interfaces, user,
+    Stage, full_filter, load_balancer, machine, other_account, tagged, two_interfaces, user,
 };
 
 use Compliance::{Compliant, NonCompliant, NotApplicable};
@@ -122,7 +122,7 @@ impl Stage {
 async fn a_tagged_instance_without_any_session_in_the_account_is_not_compliant() {
     let mut stage = ruled(&[]).await;
     let (instance, untagged) = (stage.launch(&tagged()), stage.launch(&machine(&[])));
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
     stage.is_said(&untagged, NotApplicable, "the instance has no tag `Mirror`");
 }
@@ -133,11 +133,11 @@ async fn a_mirror_on_one_of_two_interfaces_is_not_enough() {
     let instance = stage.launch(&two_interfaces());
     let interfaces = stage.instance(&instance).interfaces;
     stage.foreign(&interfaces[0], 1, &stage.target);
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     let expected = format!("{}: should be mirrored and is not yet", interfaces[1]);
     stage.is_said(&instance, NonCompliant, &expected);
     stage.foreign(&interfaces[1], 1, &stage.target);
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     stage.is_said(&instance, Compliant, "mirrors it as it should be");
 }
 
@@ -145,7 +145,7 @@ async fn a_mirror_on_one_of_two_interfaces_is_not_enough() {
 async fn what_is_deleted_or_out_of_scope_is_not_applicable() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&tagged());
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     stage.is_said(&instance, NonCompliant, "");
     let key = ResourceKey::instance(&instance);
     let item = stage.bare_item(key.clone(), Status::Ok);
@@ -183,7 +183,7 @@ async fn the_loop_heals_a_session_that_somebody_deletes() {
     let session = stage.session(&instance);
     stage.world().delete_session(&user(), &session.id).unwrap();
     // The rule hears of the deleted session and judges the instance it was on.
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
     let gone = stage.said_of(&ResourceKey::session(&session.id)).unwrap();
     assert_eq!(gone.0, NotApplicable);
@@ -198,7 +198,7 @@ async fn an_item_that_comes_late_is_judged_by_what_is_true_now() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&tagged());
     let mut item = stage.bare_item(ResourceKey::instance(&instance), Status::Ok);
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
     stage.foreign(&stage.interface(&instance), 1, &stage.target);
     // It was captured long before the verdict that stands.
@@ -211,19 +211,19 @@ async fn an_item_that_comes_late_is_judged_by_what_is_true_now() {
 async fn a_session_to_a_target_that_is_not_allowed_is_named_with_its_owner() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&machine(&[]));
-    let theirs = load_balancer(&mut stage.world(), &stranger());
+    let theirs = load_balancer(&mut stage.world(), &other_account());
     stage.world().share_target(&theirs, "111122223333");
     let interface = stage.interface(&instance);
     let good = stage.foreign(&interface, 5, &stage.target);
     let stolen = stage.foreign(&interface, 1, &theirs);
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     let (said, why) = stage.said_of(&ResourceKey::session(&stolen.id)).unwrap();
     assert_eq!(said, NonCompliant);
     assert_eq!(why, format!("target {theirs} of account 999999999999 is not allowed"));
     assert_eq!(stage.said_of(&ResourceKey::session(&good.id)).unwrap().0, Compliant);
     // Once it is tagged, its instance is shadowed.
     stage.tag(&instance, &[("Mirror", "True")]);
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     stage.is_said(&instance, NonCompliant, "of account 999999999999, which is not allowed");
 }
 
@@ -254,7 +254,7 @@ async fn each_obstacle_has_its_sentence() {
         stage.foreign(&stage.interface(&full), number, &stage.target);
     }
     let out = stage.launch(&machine(&[("Mirror", "False")]));
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     for (instance, why) in &cases {
         stage.is_said(instance, NonCompliant, why);
     }
@@ -272,7 +272,7 @@ async fn an_annotation_is_cut_between_characters_and_what_cannot_be_mirrored_is_
     let many = stage.launch(&request);
     let odd = stage.launch(&machine(&[("Mirror", "True"), ("Mirror-Target", &"é".repeat(256))]));
     let old = stage.launch(&RunInstances { instance_type: "t2.micro".to_owned(), ..tagged() });
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     let (_, annotation) = stage.said_of(&ResourceKey::instance(&many)).unwrap();
     assert_eq!(annotation.chars().count(), 256);
     assert!(annotation.ends_with('…'), "{annotation}");
@@ -288,7 +288,7 @@ async fn the_rules_parameters_go_over_the_settings() {
     stage.deployment.add_rule(&settings, &parameters).await.unwrap();
     let watched = stage.launch(&machine(&[("watch", "YES")]));
     let other = stage.launch(&tagged());
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     stage.is_said(&watched, NonCompliant, "should be mirrored and is not yet");
     stage.is_said(&other, NotApplicable, "no tag `Watch` with the value `yes`");
 }
@@ -318,7 +318,7 @@ async fn an_oversized_item_is_judged_like_any_other() {
     let session = stage.session(&instance);
     assert_eq!(stage.said_of(&ResourceKey::session(&session.id)).unwrap().0, Compliant);
     stage.world().delete_session(&user(), &session.id).unwrap();
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
 }
 
@@ -550,7 +550,7 @@ async fn every_malformed_event_is_a_clear_error_and_the_next_is_judged() {
 #[tokio::test]
 async fn the_two_never_disagree() {
     let mut stage = ruled(&[]).await;
-    let theirs = load_balancer(&mut stage.world(), &stranger());
+    let theirs = load_balancer(&mut stage.world(), &other_account());
     let instances = [
         stage.launch(&tagged()),
         stage.launch(&two_interfaces()),
@@ -587,7 +587,7 @@ async fn a_deleted_sessions_instance_is_found_however_far_back_its_history_goes(
     stage.deployment.cloud.config().max_page = Some(1);
     let session = stage.session(&instance);
     stage.world().delete_session(&user(), &session.id).unwrap();
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
 }
 
@@ -601,7 +601,7 @@ async fn a_session_that_config_says_is_deleted_counts_no_more_though_ec2_still_s
     let session = stage.session(&instance);
     stage.world().delete_session(&user(), &session.id).unwrap();
     stage.fault(Fault::new("DescribeTrafficMirrorSessions", Kind::StaleRead));
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
 }
 
@@ -622,11 +622,11 @@ async fn an_instance_shown_without_its_interfaces_is_not_judged_yet() {
 async fn a_session_that_ec2_shows_by_its_interface_first_is_judged_by_the_targets_that_are_there() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&machine(&[]));
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     stage.world().freeze();
     let session = stage.foreign(&stage.interface(&instance), 1, &stage.target);
     stage.fault(Fault::once("DescribeTrafficMirrorSessions", Kind::StaleRead));
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     assert_eq!(stage.said_of(&ResourceKey::session(&session.id)).unwrap().0, Compliant);
 }
 
@@ -635,7 +635,7 @@ async fn a_scheduled_run_does_not_bury_what_was_judged_a_moment_ago() {
     let mut stage = ruled(&[]).await;
     stage.world().freeze();
     let instance = stage.launch(&tagged());
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     stage.is_said(&instance, NonCompliant, "");
     stage.fault(Fault::new("DescribeInstances", Kind::StaleRead));
     stage.schedule().await;
@@ -672,11 +672,11 @@ async fn evaluations_that_are_refused_do_not_hold_up_the_others() {
 async fn a_session_to_a_target_that_ec2_does_not_show_is_said_so() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&machine(&[]));
-    let theirs = load_balancer(&mut stage.world(), &stranger());
+    let theirs = load_balancer(&mut stage.world(), &other_account());
     stage.world().share_target(&theirs, "111122223333");
     let session = stage.foreign(&stage.interface(&instance), 1, &theirs);
     stage.world().unshare_target(&theirs);
-    stage.deployment.judge().await;
+    stage.deployment.evaluate().await;
     let (said, why) = stage.said_of(&ResourceKey::session(&session.id)).unwrap();
     assert_eq!(said, NonCompliant);
     assert_eq!(why, format!("target {theirs} does not exist or is not shared with this account"));

@@ -14,7 +14,7 @@ use local_cloud::{
 };
 
 use crate::stage::{
-    Stage, full_filter, load_balancer, machine, said, stage, steps, stranger, summary, tagged,
+    Stage, full_filter, load_balancer, machine, other_account, said, stage, steps, summary, tagged,
     tags, two_interfaces, user, whole_log,
 };
 
@@ -79,9 +79,9 @@ fn tagged_too(more: &[(&str, &str)]) -> RunInstances {
 
 /// Makes the stage's filter the default by its tag, and another one.
 fn second_filter(stage: &Stage) -> String {
-    let ours = tags(&[("ManagedBy", "automirror")]);
+    let owner_tag = tags(&[("ManagedBy", "automirror")]);
     let mut world = stage.world();
-    world.create_tags(&user(), std::slice::from_ref(&stage.filter), &ours).unwrap();
+    world.create_tags(&user(), std::slice::from_ref(&stage.filter), &owner_tag).unwrap();
     full_filter(&mut world)
 }
 
@@ -125,7 +125,7 @@ async fn the_targets_and_filters_an_instance_names_become_its_steps() {
     let (own, theirs, empty, dns) = {
         let mut world = stage.world();
         let own = load_balancer(&mut world, &user());
-        let theirs = load_balancer(&mut world, &stranger());
+        let theirs = load_balancer(&mut world, &other_account());
         world.share_target(&theirs, "111122223333");
         let empty = world.create_filter(&user(), None, Tags::new()).unwrap();
         let dns = world.create_filter(&user(), None, Tags::new()).unwrap();
@@ -177,7 +177,7 @@ async fn the_sessions_that_are_there_already_become_steps() {
     let full = row("three foreign ones", &other_filter, &["block no-free-slot"], &[3]);
     let untagged = row("a foreign one, untagged", &machine(&[]), &[], &[1]);
     let covered = row("a foreign one that is as wanted", &tagged(), &[], &[1]);
-    let twice = row("two of ours", &tagged(), &["delete duplicate"], &[1]);
+    let twice = row("two owned ones", &tagged(), &["delete duplicate"], &[1]);
 
     let session = |instance: &str, number| {
         stage.foreign(&stage.interface(instance), number, &stage.target).id
@@ -191,8 +191,8 @@ async fn the_sessions_that_are_there_already_become_steps() {
     let orphan = stage.foreign(&spare, 1, &stage.target).id;
     stage.world().detach_interface(&user(), &attachment).unwrap();
     let first = session(&twice, 1);
-    let ours = [first.clone(), session(&twice, 9), orphan];
-    stage.world().create_tags(&user(), &ours, &tags(&[("ManagedBy", "automirror")])).unwrap();
+    let owned = [first.clone(), session(&twice, 9), orphan];
+    stage.world().create_tags(&user(), &owned, &tags(&[("ManagedBy", "automirror")])).unwrap();
     let theirs = tags(&[("ManagedBy", "another-installation")]);
     stage.world().create_tags(&user(), &foreign, &theirs).unwrap();
     let before: Vec<_> = foreign.iter().map(|id| stage.world().session(id).cloned()).collect();
@@ -254,12 +254,14 @@ async fn a_sensor_in_the_same_zone_is_preferred() {
 async fn sessions_of_other_accounts_on_a_shared_target_take_room() {
     let stage = Stage::new(&[("MIRROR_TARGET_OWNERS", "999999999999")]).await;
     stage.drop_load_balancer();
-    let sensor = stage.world().run_instances(&stranger(), &machine(&[])).unwrap().remove(0);
+    let sensor = stage.world().run_instances(&other_account(), &machine(&[])).unwrap().remove(0);
     let endpoint = Endpoint::Interface(stage.interface(&sensor));
-    let target = stage.world().create_target(&stranger(), endpoint, None, Tags::new()).unwrap();
+    let target =
+        stage.world().create_target(&other_account(), endpoint, None, Tags::new()).unwrap();
     stage.world().share_target(&target, "111122223333");
-    let theirs = stage.world().run_instances(&stranger(), &RunInstances { count: 9, ..tagged() });
-    let filter = stage.world().create_filter(&stranger(), None, Tags::new()).unwrap();
+    let theirs =
+        stage.world().run_instances(&other_account(), &RunInstances { count: 9, ..tagged() });
+    let filter = stage.world().create_filter(&other_account(), None, Tags::new()).unwrap();
     for instance in theirs.unwrap() {
         let request = CreateSession {
             interface: stage.interface(&instance),
@@ -268,7 +270,7 @@ async fn sessions_of_other_accounts_on_a_shared_target_take_room() {
             number: Some(1),
             ..Default::default()
         };
-        stage.world().create_session(&stranger(), &request).unwrap();
+        stage.world().create_session(&other_account(), &request).unwrap();
     }
     let instances = stage.launch_many(&RunInstances { count: 2, ..tagged() });
     stage.let_run();
@@ -328,8 +330,8 @@ async fn the_sessions_of_another_tool_are_taken_over_by_a_tag_without_a_gap() {
     let instance = stage.launch(&tagged());
     stage.let_run();
     let theirs = stage.foreign(&stage.interface(&instance), 1, &stage.target);
-    let ours = tags(&[("ManagedBy", "automirror")]);
-    stage.world().create_tags(&user(), std::slice::from_ref(&theirs.id), &ours).unwrap();
+    let owner_tag = tags(&[("ManagedBy", "automirror")]);
+    stage.world().create_tags(&user(), std::slice::from_ref(&theirs.id), &owner_tag).unwrap();
     assert_eq!(summary(&stage.sweep().await)["reasons"]["as-wanted"], 1);
     assert_eq!(stage.session(&instance).id, theirs.id);
     stage.untag(&instance, "Mirror");

@@ -113,7 +113,7 @@ async fn a_session_that_somebody_else_bends_is_put_right() {
     let instance = stage.launch(&tagged());
     stage.settle().await;
     let session = stage.session(&instance);
-    let elsewhere = load_balancer(&mut stage.world(), &crate::stage::stranger());
+    let elsewhere = load_balancer(&mut stage.world(), &crate::stage::other_account());
     stage.world().share_target(&elsewhere, "111122223333");
     let request = ModifySession {
         session: session.id.clone(),
@@ -143,7 +143,7 @@ async fn a_foreign_session_in_front_of_ours_is_noticed_when_it_is_made() {
     let instance = stage.launch(&tagged());
     stage.let_run();
     let interface = stage.interface(&instance);
-    let theirs = load_balancer(&mut stage.world(), &crate::stage::stranger());
+    let theirs = load_balancer(&mut stage.world(), &crate::stage::other_account());
     stage.world().share_target(&theirs, "111122223333");
     let foreign = stage.foreign(&interface, 1, &theirs);
     let log = whole_log(&stage.settle().await);

@@ -10,13 +10,13 @@
 mod architecture;
 mod authorization;
 mod bench;
+mod cache;
 mod compliance;
 mod decisions;
 mod emulator;
 mod events;
 mod failures;
 mod hostile;
-mod memory;
 mod model;
 mod races;
 mod scale;

@@ -8,7 +8,7 @@ use local_cloud::{
 use serde_json::json;
 
 use crate::stage::{
-    Stage, full_filter, load_balancer, machine, said, stage, steps, stranger, summary, tagged,
+    Stage, full_filter, load_balancer, machine, other_account, said, stage, steps, summary, tagged,
     user, whole_log,
 };
 
@@ -62,8 +62,8 @@ async fn a_session_made_while_the_look_after_a_deletion_deletes_it_comes_back() 
     stage.settle().await;
     stage.untag(&instance, "Mirror");
     let untagged = stage.world().take_events().remove(0).to_string();
-    let second_look = Fault::once("DescribeTrafficMirrorSessions", Kind::Hold);
-    stage.fault(Fault { skip: 1, ..second_look });
+    let second_read = Fault::once("DescribeTrafficMirrorSessions", Kind::Hold);
+    stage.fault(Fault { skip: 1, ..second_read });
     let tag = || {
         stage.tag(&instance, &[("Mirror", "True")]);
     };
@@ -301,7 +301,7 @@ async fn of_two_moves_in_one_batch_one_may_need_the_room_the_other_leaves() {
 async fn a_session_to_a_target_that_is_no_longer_shared_is_left_in_peace() {
     let mut stage = Stage::new(&[("MIRROR_TARGET_OWNERS", "999999999999")]).await;
     stage.drop_load_balancer();
-    let target = load_balancer(&mut stage.world(), &stranger());
+    let target = load_balancer(&mut stage.world(), &other_account());
     stage.world().share_target(&target, "111122223333");
     let instance = stage.launch(&tagged());
     stage.settle().await;
@@ -370,14 +370,14 @@ async fn an_obstacle_that_was_overcome_is_said_again_when_it_is_back() {
     let second = full_filter(&mut stage.world());
     let instance = stage.launch(&tagged());
     stage.let_run();
-    let look = json!({"instances": [instance]});
+    let call = json!({"instances": [instance]});
     for expected in [1, 0] {
-        assert_eq!(said(&stage.invoke(&look).await.log, "WARN").len(), expected);
+        assert_eq!(said(&stage.invoke(&call).await.log, "WARN").len(), expected);
     }
     stage.tag(&instance, &[("Mirror-Filter", &second)]);
-    stage.invoke(&look).await;
+    stage.invoke(&call).await;
     stage.untag(&instance, "Mirror-Filter");
-    assert_eq!(said(&stage.invoke(&look).await.log, "WARN").len(), 1);
+    assert_eq!(said(&stage.invoke(&call).await.log, "WARN").len(), 1);
 }
 
 #[tokio::test]

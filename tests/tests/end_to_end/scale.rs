@@ -82,7 +82,7 @@ async fn thirty_instances_spread_evenly_over_seven_sensors_in_pages_of_five() {
 async fn a_sweep_reads_no_page_of_instances_that_are_not_tagged() {
     let stage = stage().await;
     stage.launch_many(&RunInstances { count: 2_000, ..machine(&[]) });
-    let wanted: Vec<_> = ["Mirror", "mirror", "MIRROR"]
+    let selected: Vec<_> = ["Mirror", "mirror", "MIRROR"]
         .map(|key| stage.launch(&machine(&[(key, "true")])))
         .into_iter()
         .collect();
@@ -98,7 +98,7 @@ async fn a_sweep_reads_no_page_of_instances_that_are_not_tagged() {
     let calls = stage.take_calls();
     // The tagged ones, the one that has a session, and that one again after the deletion.
     assert_eq!(count(&calls, "DescribeInstances"), 3, "{calls:?}");
-    for instance in &wanted {
+    for instance in &selected {
         stage.session(instance);
     }
 }
@@ -126,7 +126,7 @@ async fn a_sweep_of_twenty_thousand_wanted_instances_fits_into_64_megabytes() {
 #[tokio::test]
 async fn a_sweep_in_scope_all_looks_at_what_is_wanted_or_has_a_session_of_ours() {
     let stage = Stage::new(&[("MIRROR_SCOPE", "all")]).await;
-    let wanted = stage.launch(&machine(&[]));
+    let selected = stage.launch(&machine(&[]));
     let leftover = stage.launch(&machine(&[]));
     stage.launch_many(&RunInstances { count: 20, ..machine(&[("Mirror", "False")]) });
     stage.let_run();
@@ -136,7 +136,7 @@ async fn a_sweep_in_scope_all_looks_at_what_is_wanted_or_has_a_session_of_ours()
     let answer = summary(&stage.sweep().await);
     assert_eq!(answer["reasons"], json!({"as-wanted": 1, "opted-out": 1}));
     assert_eq!(answer["deleted"], 1);
-    stage.session(&wanted);
+    stage.session(&selected);
     assert_eq!(stage.sessions(&leftover), []);
 }
 

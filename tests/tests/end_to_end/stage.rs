@@ -27,7 +27,7 @@ pub(crate) fn user() -> Caller {
 }
 
 /// Somebody in another account.
-pub(crate) fn stranger() -> Caller {
+pub(crate) fn other_account() -> Caller {
     Caller::user("999999999999")
 }
 
@@ -156,8 +156,8 @@ impl Stage {
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         let calls = self.deployment.cloud.calls();
         self.deployment.cloud.clear_calls();
-        let is_ours = |call: &Call| call.caller.principal.starts_with("assumed-role/automirror/");
-        calls.into_iter().filter(is_ours).collect()
+        let is_owned = |call: &Call| call.caller.principal.starts_with("assumed-role/automirror/");
+        calls.into_iter().filter(is_owned).collect()
     }
 }
 

@@ -274,8 +274,8 @@ mod tests {
         let policy = policy(&json!([allow, deny])).unwrap();
         let asked = Authorization::new("ec2:X", TARGET);
         assert_eq!(policy.decide(&asked), Decision::Allowed(vec!["Allow".to_owned()]));
-        let ours = asked.clone().with("lambda:SourceFunctionArn", FUNCTION);
-        assert_eq!(policy.decide(&ours), Decision::Denied(Some("Deny".to_owned())));
+        let from_code = asked.clone().with("lambda:SourceFunctionArn", FUNCTION);
+        assert_eq!(policy.decide(&from_code), Decision::Denied(Some("Deny".to_owned())));
         assert!(!allows(&[], &asked));
         assert!(!allows(&[deny], &asked));
     }

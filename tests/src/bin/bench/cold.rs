@@ -66,7 +66,7 @@ pub(crate) async fn measure(size: Size, packages: &Packages, line: Line) -> anyh
         table.row(function, medians.map(Some));
     }
     for (function, row) in FUNCTIONS.into_iter().zip(medians).skip(1) {
-        let times = row.into_iter().zip(medians[0]).map(|(ours, hello)| Some(ours / hello));
+        let times = row.into_iter().zip(medians[0]).map(|(function, hello)| Some(function / hello));
         table.row(&format!("{function}, times hello"), times);
     }
     Ok(table)

@@ -7,12 +7,13 @@ use local_cloud::aws::ec2::{DEFAULT_ACCOUNT, Instance, Session};
 use crate::label::{self, count};
 use crate::screen::GREEN;
 use crate::stage::Stage;
-use crate::user::is_ours;
+use crate::user::is_owned;
 
 /// Each check fails with what is not as told.
 impl Stage {
     /// Exactly these instances have sessions of automirror's, one on each interface; somebody else
     /// has so many; the rule finds fault with exactly those at fault; and no event is left over.
+    #[expect(clippy::too_many_lines, reason = "a list of what a moment of the story must show")]
     pub(crate) fn check(
         &mut self,
         mirrored: &[&str],
@@ -20,8 +21,8 @@ impl Stage {
         foreign: usize,
     ) -> anyhow::Result<()> {
         let sessions = self.sessions();
-        let (ours, theirs): (Vec<_>, Vec<_>) = sessions.into_iter().partition(is_ours);
-        let mut wanted = 0;
+        let (owned, foreign_sessions): (Vec<_>, Vec<_>) = sessions.into_iter().partition(is_owned);
+        let mut expected_total = 0;
         for instance in self.instances()? {
             let name = label::name(&instance.tags, &instance.id);
             let compliance = match name.as_str() {
@@ -32,35 +33,43 @@ impl Stage {
             self.check_verdict(&ResourceKey::instance(&instance.id), compliance)?;
             let expected = usize::from(mirrored.contains(&name.as_str()));
             for interface in &instance.interfaces {
-                let found = ours.iter().filter(|session| session.interface == *interface).count();
+                let found = owned.iter().filter(|session| session.interface == *interface).count();
                 let expected_words = count(expected, "session");
                 ensure!(
                     found == expected,
                     "{name}'s {interface} should have {expected_words} of automirror's, not {found}"
                 );
-                wanted += expected;
+                expected_total += expected;
             }
-            for session in ours.iter().filter(|s| instance.interfaces.contains(&s.interface)) {
+            for session in owned.iter().filter(|s| instance.interfaces.contains(&s.interface)) {
                 self.check_session(&instance, session)?;
             }
         }
         // In this story, whatever somebody else mirrors goes where it must not.
-        for session in &theirs {
+        for session in &foreign_sessions {
             self.check_verdict(&ResourceKey::session(&session.id), Compliance::NonCompliant)?;
         }
         for name in mirrored.iter().chain(at_fault) {
             self.instance(name)?;
         }
-        ensure!(ours.len() == wanted, "{} sessions are on no instance", ours.len() - wanted);
-        ensure!(theirs.len() == foreign, "there are {} foreign sessions", theirs.len());
+        ensure!(
+            owned.len() == expected_total,
+            "{} sessions are on no instance",
+            owned.len() - expected_total
+        );
+        ensure!(
+            foreign_sessions.len() == foreign,
+            "there are {} foreign sessions",
+            foreign_sessions.len()
+        );
         let queue = &self.deployment.queue;
         ensure!(queue.is_empty() && queue.dead_letters().is_empty(), "events are left over");
         let returned = self.totals.returned;
-        ensure!(returned == 0, "automirror wanted {} again", count(returned, "event"));
-        let text = if wanted == 0 {
+        ensure!(returned == 0, "automirror returned {}", count(returned, "event"));
+        let text = if expected_total == 0 {
             "no session of automirror's".to_owned()
         } else {
-            format!("one session on each interface of {} ({wanted})", mirrored.join(", "))
+            format!("one session on each interface of {} ({expected_total})", mirrored.join(", "))
         };
         let foreign = if foreign == 0 { String::new() } else { format!("; {foreign} foreign") };
         let verdicts = match at_fault {
@@ -104,7 +113,11 @@ impl Stage {
     }
 
     /// Exactly so many sources lead to the target.
-    pub(crate) fn check_load(&mut self, target: &str, sources: usize) -> anyhow::Result<()> {
+    pub(crate) fn check_target_usage(
+        &mut self,
+        target: &str,
+        sources: usize,
+    ) -> anyhow::Result<()> {
         let sessions = self.sessions();
         let found = sessions.iter().filter(|session| session.target == *target).count();
         ensure!(found == sources, "{target} should have {sources} sources, not {found}");

@@ -6,8 +6,8 @@
 mod check;
 mod cost;
 mod decision;
+mod evaluate;
 mod event;
-mod judge;
 mod label;
 mod screen;
 mod serve;

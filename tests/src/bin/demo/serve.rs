@@ -23,7 +23,7 @@ pub(crate) async fn serve(stage: &mut Stage) -> anyhow::Result<()> {
         }
         stage.deployment.cloud.world().tick();
         stage.deliver().await?;
-        stage.judge().await?;
+        stage.evaluate().await?;
     }
 }
 

@@ -78,7 +78,7 @@ impl Stage {
     pub(crate) async fn settle(&mut self) -> anyhow::Result<()> {
         for _ in 0..ROUNDS {
             self.deliver().await?;
-            self.judge().await?;
+            self.evaluate().await?;
             self.deployment.cloud.world().tick();
             self.deployment.forward();
             if self.deployment.queue.is_empty() && self.rule()?.is_idle(&self.deployment.cloud) {
@@ -145,7 +145,7 @@ impl Stage {
 
         let mut text = vec![cost.calls()];
         if returned > 0 {
-            text.push(format!("{} must come again", count(returned, "event")));
+            text.push(format!("{} must be retried", count(returned, "event")));
         }
         text.extend(remarks);
         self.screen.row((DIM, "took"), &millis(cost.time), &text.join("; "))?;
@@ -179,7 +179,7 @@ impl Stage {
     }
 }
 
-/// How many events of a batch must come again; a sweep answers with its numbers instead.
+/// How many events of a batch must be retried; a sweep answers with its numbers instead.
 fn returned(answer: &Answer) -> anyhow::Result<usize> {
     let Answer::Response(response) = answer else {
         anyhow::bail!("automirror answered with an error: {answer:?}");

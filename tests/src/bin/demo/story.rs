@@ -79,10 +79,10 @@ async fn delete_sessions(stage: &mut Stage) -> anyhow::Result<()> {
     stage.scene("The same without a trail: no event tells of it, but the Config rule does")?;
     stage.deployment.trail = false;
     stage.sabotage("api", "mallory")?;
-    let missed = stage.judge().await?;
+    let missed = stage.evaluate().await?;
     stage.check(&["db", "pay"], &["api", "pay"], 1)?;
     let restored = stage.deliver().await?;
-    let found = stage.judge().await?;
+    let found = stage.evaluate().await?;
     stage.settle().await?;
     stage.show_healing("api", [missed, restored, found])?;
     stage.check(&["api", "db", "pay"], &["pay"], 1)
@@ -112,15 +112,15 @@ async fn fill(stage: &mut Stage, sensor: &str) -> anyhow::Result<()> {
     for name in left {
         stage.check_said(name, "block", "targets-full")?;
     }
-    stage.check_load(sensor, 10)?;
+    stage.check_target_usage(sensor, 10)?;
     stage.check(&[&["api", "db", "pay"], placed].concat(), &[&["pay"], left].concat(), 1)?;
 
     stage
         .scene("A second target is made: the next sweep uses it, and the rule's schedule agrees")?;
     let fleet = stage.make_balancer("fleet")?;
     stage.sweep().await?;
-    stage.check_load(sensor, 10)?;
-    stage.check_load(&fleet, left.len())?;
-    stage.judge_everything().await?;
+    stage.check_target_usage(sensor, 10)?;
+    stage.check_target_usage(&fleet, left.len())?;
+    stage.evaluate_everything().await?;
     stage.check(&[&["api", "db", "pay"], &APPS[..]].concat(), &["pay"], 1)
 }

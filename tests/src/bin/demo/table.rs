@@ -7,7 +7,7 @@ use local_cloud::aws::ec2::{Instance, Session};
 use crate::label::{self, short};
 use crate::screen::{BOLD, DIM, PLAIN, YELLOW, wrap};
 use crate::stage::Stage;
-use crate::user::is_ours;
+use crate::user::is_owned;
 
 const HEADER: [&str; 9] = [
     "instance",
@@ -95,7 +95,7 @@ fn cells_of(stage: &Stage, session: &Session) -> [String; 4] {
     let manager = session.tags.get("ManagedBy").cloned();
     let outside = target.filter(|target| target.owner != session.owner);
     let whose = match outside {
-        _ if is_ours(session) => manager.unwrap_or_default(),
+        _ if is_owned(session) => manager.unwrap_or_default(),
         Some(target) => format!("foreign, to {}", target.owner),
         None => "foreign".to_owned(),
     };

@@ -144,7 +144,7 @@ impl Stage {
         let saboteur = Caller { principal: format!("user/{who}"), ..self.alice.clone() };
         let sessions = self.sessions();
         let doomed =
-            sessions.into_iter().filter(|s| interfaces.contains(&s.interface) && is_ours(s));
+            sessions.into_iter().filter(|s| interfaces.contains(&s.interface) && is_owned(s));
         for session in doomed {
             self.deployment.cloud.world().delete_session(&saboteur, &session.id)?;
             let id = short(&session.id);
@@ -194,7 +194,7 @@ impl Stage {
 }
 
 /// Whether automirror made the session.
-pub(crate) fn is_ours(session: &Session) -> bool {
+pub(crate) fn is_owned(session: &Session) -> bool {
     session.tags.get("ManagedBy").is_some_and(|owner| owner == "automirror")
 }
 

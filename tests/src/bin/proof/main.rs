@@ -4,7 +4,7 @@
 //! `terraform show -json` says of a plan of the root module with its defaults.
 #![allow(clippy::print_stdout, reason = "it speaks to people")]
 
-mod judge;
+mod templates;
 mod terraform;
 
 use std::path::Path;
@@ -13,19 +13,19 @@ use std::process::ExitCode;
 use anyhow::{Context, bail, ensure};
 use local_cloud::aws::iam::Record;
 
-use judge::Proof;
+use templates::Proof;
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [folder, plan] = arguments.as_slice() else { bail!("usage: proof FOLDER PLAN") };
     let records = records(Path::new(folder))?;
     let mut proof = Proof::default();
-    proof.judge_templates(&records)?;
+    proof.check_templates(&records)?;
     let is_planned = Path::new(plan).is_file();
     if is_planned {
         let plan = std::fs::read(plan).with_context(|| format!("could not read {plan}"))?;
         let plan = serde_json::from_slice(&plan).context("the plan is not JSON")?;
-        terraform::judge(&mut proof, &plan, &records)?;
+        terraform::check(&mut proof, &plan, &records)?;
     }
     for line in &proof.facts {
         println!("{line}");
@@ -35,7 +35,7 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if !is_planned {
         println!(
-            "Terraform's policies were not judged: there is no {plan}, which takes terraform."
+            "Terraform's policies were not checked: there is no {plan}, which takes terraform."
         );
     }
     let is_proven = proof.problems.is_empty();

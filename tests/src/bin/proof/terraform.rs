@@ -8,7 +8,7 @@ use local_cloud::aws::iam::{Authorization, Decision, Policy, Record, Role};
 use local_cloud::lambda::REGION;
 use serde_json::Value;
 
-use crate::judge::{Proof, Roles, TEMPLATES, grants, use_of};
+use crate::templates::{Proof, Roles, TEMPLATES, grants, use_of};
 
 /// A module's role, and what it calls the queue and the log.
 struct Module {
@@ -17,33 +17,35 @@ struct Module {
     log_group: String,
 }
 
-/// The plan is one with the defaults, so only what was recorded with them is judged.
-pub(crate) fn judge(proof: &mut Proof, plan: &Value, records: &[Record]) -> anyhow::Result<()> {
+/// The plan is one with the defaults, so only what was recorded with them is checked.
+pub(crate) fn check(proof: &mut Proof, plan: &Value, records: &[Record]) -> anyhow::Result<()> {
     let mut roles = Roles::default();
     for (template, module) in TEMPLATES.into_iter().zip(["automirror", "config_rule"]) {
-        let ours = Role::of_template("function", template, &[])?;
-        let theirs = Module::read(plan, module)?;
+        let role = Role::of_template("function", template, &[])?;
+        let planned = Module::read(plan, module)?;
         let name = format!("module.{module}");
         let mut used = BTreeSet::new();
-        let mut judged = 0;
+        let mut checked = 0;
         for record in records.iter().filter(|record| record.template == template) {
-            if roles.of(record)?.policy() != ours.policy() {
+            if roles.of(record)?.policy() != role.policy() {
                 continue;
             }
-            judged += 1;
-            let asked = theirs.translate(&record.asked, &ours);
-            let is_allowed = matches!(theirs.policy.decide(&asked), Decision::Allowed(_));
+            checked += 1;
+            let asked = planned.translate(&record.asked, &role);
+            let is_allowed = matches!(planned.policy.decide(&asked), Decision::Allowed(_));
             if is_allowed != record.allowed {
                 let what = if is_allowed { "is allowed, unlike there" } else { "is refused" };
                 proof.problem(&name, &asked, what);
             }
-            used.extend(use_of(&theirs.policy, &Record { asked, ..record.clone() }));
+            used.extend(use_of(&planned.policy, &Record { asked, ..record.clone() }));
         }
-        for (sid, action) in theirs.policy.unbounded_changes() {
+        for (sid, action) in planned.policy.unbounded_changes() {
             proof.problems.insert(format!("{name}: {sid} allows {action} on everything"));
         }
-        proof.facts.push(format!("{name}: {judged} authorizations were judged by its policy."));
-        proof.judge_use(&name, &grants(&theirs.policy), &used);
+        proof
+            .facts
+            .push(format!("{name}: {checked} authorizations were checked against its policy."));
+        proof.check_use(&name, &grants(&planned.policy), &used);
     }
     Ok(())
 }
@@ -75,11 +77,11 @@ impl Module {
     }
 
     /// The same request to a function made by Terraform: only queue and log have other names.
-    fn translate(&self, asked: &Authorization, ours: &Role) -> Authorization {
+    fn translate(&self, asked: &Authorization, role: &Role) -> Authorization {
         let log = |group: &str| format!(":log-group:{group}:");
-        let mut resource = asked.resource.replace(&log(ours.log_group()), &log(&self.log_group));
-        if let (Some(ours), Some(theirs)) = (ours.queue(), &self.queue) {
-            resource = resource.replace(ours, theirs);
+        let mut resource = asked.resource.replace(&log(role.log_group()), &log(&self.log_group));
+        if let (Some(queue), Some(planned)) = (role.queue(), &self.queue) {
+            resource = resource.replace(queue, planned);
         }
         Authorization { resource, ..asked.clone() }
     }
@@ -121,7 +123,7 @@ mod tests {
         let modules = ["automirror", "config_rule[0]"].map(|name| module(name, statement));
         let plan = json!({"planned_values": {"root_module": {"child_modules": modules}}});
         let mut proof = Proof::default();
-        judge(&mut proof, &plan, records).unwrap();
+        check(&mut proof, &plan, records).unwrap();
         proof.problems.into_iter().collect::<Vec<_>>().join("\n")
     }
 
@@ -137,8 +139,8 @@ mod tests {
 
     #[test]
     fn the_same_request_is_answered_the_same_by_terraforms_policy() {
-        let ours = Role::of_template("function", "automirror.yaml", &[]).unwrap();
-        let queue = ours.queue().unwrap();
+        let role = Role::of_template("function", "automirror.yaml", &[]).unwrap();
+        let queue = role.queue().unwrap();
         let statement = json!({
             "Sid": "Receive",
             "Effect": "Allow",

@@ -60,11 +60,11 @@ mod tests {
     #[test]
     fn a_token_replays_the_first_answer_even_when_the_session_is_gone() {
         let mut stage = Stage::new();
-        let wish = CreateSession { client_token: Some("once".to_owned()), ..stage.wish() };
-        let first = stage.create(&wish);
-        assert_eq!(stage.create(&wish), first);
+        let request = CreateSession { client_token: Some("once".to_owned()), ..stage.request() };
+        let first = stage.create(&request);
+        assert_eq!(stage.create(&request), first);
         stage.world.delete_session(&stage.alice, &first.id).unwrap();
-        assert_eq!(stage.create(&wish), first);
+        assert_eq!(stage.create(&request), first);
         assert_eq!(stage.world.sessions().count(), 0);
     }
 
@@ -72,22 +72,22 @@ mod tests {
     fn a_token_may_forget_a_session_that_is_gone() {
         let mut stage = Stage::new();
         stage.world.token_outlives_session = false;
-        let wish = CreateSession { client_token: Some("once".to_owned()), ..stage.wish() };
-        let first = stage.create(&wish);
-        assert_eq!(stage.create(&wish), first);
+        let request = CreateSession { client_token: Some("once".to_owned()), ..stage.request() };
+        let first = stage.create(&request);
+        assert_eq!(stage.create(&request), first);
         stage.world.delete_session(&stage.alice, &first.id).unwrap();
-        assert_ne!(stage.create(&wish).id, first.id);
+        assert_ne!(stage.create(&request).id, first.id);
     }
 
     #[test]
     fn a_token_is_for_one_request_and_of_64_ascii_characters_at_most() {
         let mut stage = Stage::new();
-        let with_token = |wish: CreateSession, token: &str| CreateSession {
+        let with_token = |request: CreateSession, token: &str| CreateSession {
             client_token: Some(token.to_owned()),
-            ..wish
+            ..request
         };
-        stage.create(&with_token(stage.wish(), "once"));
-        let other = CreateSession { number: Some(2), ..stage.wish() };
+        stage.create(&with_token(stage.request(), "once"));
+        let other = CreateSession { number: Some(2), ..stage.request() };
         let refusal = stage.refuse(&with_token(other.clone(), "once"));
         assert_eq!(refusal.code, "IdempotentParameterMismatch");
         for token in ["x".repeat(65), "ü".to_owned()] {
@@ -100,10 +100,10 @@ mod tests {
     #[test]
     fn a_token_may_be_for_whatever_tags() {
         let mut stage = Stage::new();
-        let wish = CreateSession { client_token: Some("once".to_owned()), ..stage.wish() };
-        let first = stage.create(&wish);
+        let request = CreateSession { client_token: Some("once".to_owned()), ..stage.request() };
+        let first = stage.create(&request);
         let tags = [("a".to_owned(), "1".to_owned())].into();
-        let other = CreateSession { tags, ..wish };
+        let other = CreateSession { tags, ..request };
         assert_eq!(stage.refuse(&other).code, "IdempotentParameterMismatch");
         stage.world.token_is_for_tags = false;
         assert_eq!(stage.create(&other), first);
@@ -113,9 +113,9 @@ mod tests {
     fn a_token_of_a_refused_request_is_not_used_up() {
         let mut stage = Stage::new();
         stage.world.session_limit = 0;
-        let wish = CreateSession { client_token: Some("once".to_owned()), ..stage.wish() };
-        assert_eq!(stage.refuse(&wish).code, "TrafficMirrorSessionLimitExceeded");
+        let request = CreateSession { client_token: Some("once".to_owned()), ..stage.request() };
+        assert_eq!(stage.refuse(&request).code, "TrafficMirrorSessionLimitExceeded");
         stage.world.session_limit = 1;
-        stage.create(&wish);
+        stage.create(&request);
     }
 }

@@ -140,12 +140,12 @@ mod tests {
     #[test]
     fn numbers_have_ranges_and_their_ends_are_allowed() {
         let mut stage = Stage::new();
-        let wish = stage.wish();
+        let request = stage.request();
         let numbers = |number, packet_length, vni| CreateSession {
             number: Some(number),
             packet_length: Some(packet_length),
             vni: Some(vni),
-            ..wish.clone()
+            ..request.clone()
         };
         for (number, packet_length, vni) in
             [(0, 1, 0), (32_767, 1, 0), (1, 0, 0), (1, 8_501, 0), (1, 1, -1), (1, 1, 16_777_216)]
@@ -160,24 +160,24 @@ mod tests {
     #[test]
     fn a_session_without_a_vni_gets_one_that_no_other_has_but_a_chosen_one_need_not_be_unique() {
         let mut stage = Stage::new();
-        let first = stage.create(&stage.wish());
-        let second = stage.create(&CreateSession { number: Some(2), ..stage.wish() });
+        let first = stage.create(&stage.request());
+        let second = stage.create(&CreateSession { number: Some(2), ..stage.request() });
         assert_ne!(first.vni, second.vni);
         let vni = Some(first.vni.into());
-        stage.create(&CreateSession { number: Some(3), vni, ..stage.wish() });
+        stage.create(&CreateSession { number: Some(3), vni, ..stage.request() });
     }
 
     #[test]
     fn tags_are_held_to_their_limits() {
         let mut stage = Stage::new();
-        let wish = stage.wish();
+        let request = stage.request();
         let tagged = |tags: Vec<(String, String)>| CreateSession {
             tags: tags.into_iter().collect(),
-            ..wish.clone()
+            ..request.clone()
         };
         let one = |key: &str, value: &str| tagged(vec![(key.to_owned(), value.to_owned())]);
-        for wish in [one(&"k".repeat(129), ""), one("k", &"v".repeat(257)), one("aws:k", "")] {
-            assert_eq!(stage.refuse(&wish).code, "InvalidParameterValue");
+        for request in [one(&"k".repeat(129), ""), one("k", &"v".repeat(257)), one("aws:k", "")] {
+            assert_eq!(stage.refuse(&request).code, "InvalidParameterValue");
         }
         let many = |count| tagged((0..count).map(|n| (format!("k{n}"), String::new())).collect());
         assert_eq!(stage.refuse(&many(51)).code, "TagLimitExceeded");
@@ -187,9 +187,9 @@ mod tests {
     #[test]
     fn creating_is_told_wrapped_and_failing_with_its_code() {
         let mut stage = Stage::new();
-        let wish = CreateSession { client_token: Some("once".to_owned()), ..stage.wish() };
-        let session = stage.create(&wish);
-        stage.refuse(&CreateSession { number: Some(0), ..stage.wish() });
+        let request = CreateSession { client_token: Some("once".to_owned()), ..stage.request() };
+        let session = stage.create(&request);
+        stage.refuse(&CreateSession { number: Some(0), ..stage.request() });
         let events = stage.world.take_events();
         let detail = &events[0]["detail"];
         assert_eq!(events[0]["detail-type"], "AWS API Call via CloudTrail");

@@ -272,9 +272,9 @@ mod tests {
     #[test]
     fn an_index_finds_the_same_as_looking_at_every_row() {
         let mut stage = Stage::new();
-        let session = stage.create(&stage.wish());
+        let session = stage.create(&stage.request());
         let (interface, target) = (stage.launch("t3.micro"), stage.balancer());
-        stage.create(&CreateSession { interface, target, ..stage.wish() });
+        stage.create(&CreateSession { interface, target, ..stage.request() });
         let alice = stage.alice.clone();
         let world = &stage.world;
         same::<Session>(world, &alice, "network-interface-id", &session.interface, 1);

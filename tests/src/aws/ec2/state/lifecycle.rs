@@ -138,8 +138,8 @@ mod tests {
         let spare = stage.world.create_interface(&stage.alice, &spare).unwrap();
         let attachment =
             stage.world.attach_interface(&stage.alice, &spare, &stage.instance, 1).unwrap();
-        stage.create(&CreateSession { interface: spare, ..stage.wish() });
-        stage.create(&stage.wish());
+        stage.create(&CreateSession { interface: spare, ..stage.request() });
+        stage.create(&stage.request());
 
         let (instance, alice) = (stage.instance.clone(), stage.alice.clone());
         let refusal = stage.world.modify_instance_type(&alice, &instance, "m8g.large").unwrap_err();
@@ -157,8 +157,8 @@ mod tests {
         let spare = CreateInterface::default();
         let spare = stage.world.create_interface(&stage.alice, &spare).unwrap();
         stage.world.attach_interface(&stage.alice, &spare, &stage.instance, 1).unwrap();
-        let kept = stage.create(&CreateSession { interface: spare.clone(), ..stage.wish() });
-        stage.create(&stage.wish());
+        let kept = stage.create(&CreateSession { interface: spare.clone(), ..stage.request() });
+        stage.create(&stage.request());
 
         let ids = [stage.instance.clone()];
         stage.world.terminate_instances(&stage.alice, &ids).unwrap();

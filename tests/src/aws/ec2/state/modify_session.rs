@@ -128,13 +128,13 @@ mod tests {
 
     fn with_session() -> (Stage, Session) {
         let mut stage = Stage::new();
-        let wish = CreateSession {
+        let request = CreateSession {
             packet_length: Some(100),
             vni: Some(42),
             description: Some("mine".to_owned()),
-            ..stage.wish()
+            ..stage.request()
         };
-        let session = stage.create(&wish);
+        let session = stage.create(&request);
         (stage, session)
     }
 
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_change_is_held_to_the_rules_and_a_refused_one_changes_nothing() {
         let (mut stage, session) = with_session();
-        stage.create(&CreateSession { number: Some(2), ..stage.wish() });
+        stage.create(&CreateSession { number: Some(2), ..stage.request() });
         for (request, code) in [
             (ModifySession { number: Some(2), ..of(&session) }, "InvalidParameterValue"),
             (ModifySession { number: Some(0), ..of(&session) }, "InvalidParameterValue"),
@@ -170,10 +170,10 @@ mod tests {
         let (mut stage, _) = with_session();
         for _ in 0..9 {
             let interface = stage.launch("t3.micro");
-            stage.create(&CreateSession { interface, ..stage.wish() });
+            stage.create(&CreateSession { interface, ..stage.request() });
         }
         let (target, interface) = (stage.balancer(), stage.launch("t3.micro"));
-        let session = stage.create(&CreateSession { interface, target, ..stage.wish() });
+        let session = stage.create(&CreateSession { interface, target, ..stage.request() });
         let request = ModifySession { target: Some(stage.target.clone()), ..of(&session) };
         let refusal = stage.world.modify_session(&stage.alice, &request).unwrap_err();
         assert_eq!(refusal.code, "TrafficMirrorSourcesPerTargetLimitExceeded");

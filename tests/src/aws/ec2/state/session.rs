@@ -157,16 +157,16 @@ mod tests {
         let mut stage = Stage::new();
         let bob = Caller::user("444455556666");
         let instance = stage.world.run_instances(&bob, &RunInstances::default()).unwrap().remove(0);
-        let wish = CreateSession {
+        let request = CreateSession {
             interface: stage.world.instance(&instance).unwrap().interfaces[0].clone(),
             filter: stage.world.create_filter(&bob, None, Tags::new()).unwrap(),
-            ..stage.wish()
+            ..stage.request()
         };
-        let refusal = stage.world.create_session(&bob, &wish).unwrap_err();
+        let refusal = stage.world.create_session(&bob, &request).unwrap_err();
         assert_eq!(refusal.code, "InvalidTrafficMirrorTargetId.NotFound");
         stage.world.share_target(&stage.target, &bob.account);
-        let session = stage.world.create_session(&bob, &wish).unwrap();
-        let own = stage.create(&stage.wish());
+        let session = stage.world.create_session(&bob, &request).unwrap();
+        let own = stage.create(&stage.request());
 
         let seen = |world: &World, caller: &Caller| {
             let page = world.describe::<Session>(caller, &Query::default()).unwrap();

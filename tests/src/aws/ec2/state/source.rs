@@ -120,8 +120,9 @@ mod tests {
             ("of ElastiCache", cache, true),
             ("of a load balancer", balancer, false),
         ] {
-            let wish = CreateSession { interface, target: stage.balancer(), ..stage.wish() };
-            let code = stage.world.create_session(&stage.alice, &wish).map_err(|it| it.code).err();
+            let request = CreateSession { interface, target: stage.balancer(), ..stage.request() };
+            let code =
+                stage.world.create_session(&stage.alice, &request).map_err(|it| it.code).err();
             let expected = (!is_possible).then(|| "NetworkInterfaceNotSupported".to_owned());
             assert_eq!(code, expected, "{what}");
         }
@@ -133,9 +134,9 @@ mod tests {
         let ids = [stage.instance.clone()];
         stage.world.stop_instances(&stage.alice, &ids).unwrap();
         stage.world.tick();
-        stage.create(&stage.wish());
+        stage.create(&stage.request());
         stage.world.terminate_instances(&stage.alice, &ids).unwrap();
-        let refusal = stage.refuse(&CreateSession { number: Some(2), ..stage.wish() });
+        let refusal = stage.refuse(&CreateSession { number: Some(2), ..stage.request() });
         assert_eq!(refusal.code, "NetworkInterfaceNotSupported");
     }
 
@@ -144,21 +145,21 @@ mod tests {
         let mut stage = Stage::new();
         let interface = stage.world.instance(&stage.sensor).unwrap().interfaces[0].clone();
         let target = stage.balancer();
-        let wish = CreateSession { interface, target, ..stage.wish() };
-        let refusal = stage.refuse(&wish);
+        let request = CreateSession { interface, target, ..stage.request() };
+        let refusal = stage.refuse(&request);
         assert_eq!(refusal.code, "InvalidParameterValue");
         assert!(refusal.message.contains("is in use by target"));
         stage.world.delete_target(&stage.alice, &stage.target).unwrap();
-        stage.create(&wish);
+        stage.create(&request);
     }
 
     #[test]
     fn an_interface_has_three_sessions_at_most() {
         let mut stage = Stage::new();
         for number in 1..=3 {
-            stage.create(&CreateSession { number: Some(number), ..stage.wish() });
+            stage.create(&CreateSession { number: Some(number), ..stage.request() });
         }
-        let refusal = stage.refuse(&CreateSession { number: Some(4), ..stage.wish() });
+        let refusal = stage.refuse(&CreateSession { number: Some(4), ..stage.request() });
         assert_eq!(refusal.code, "TrafficMirrorSessionsPerInterfaceLimitExceeded");
     }
 
@@ -166,16 +167,16 @@ mod tests {
     fn an_interface_takes_ten_sources_as_a_target_however_many_sessions_they_have() {
         let mut stage = Stage::new();
         let sources: Vec<_> = (0..11).map(|_| stage.launch("t3.micro")).collect();
-        let wish = |stage: &Stage, interface: &str, number| CreateSession {
+        let request = |stage: &Stage, interface: &str, number| CreateSession {
             interface: interface.to_owned(),
             number: Some(number),
-            ..stage.wish()
+            ..stage.request()
         };
         for source in &sources[..10] {
-            stage.create(&wish(&stage, source, 1));
+            stage.create(&request(&stage, source, 1));
         }
-        stage.create(&wish(&stage, &sources[0], 2));
-        let refusal = stage.refuse(&wish(&stage, &sources[10], 1));
+        stage.create(&request(&stage, &sources[0], 2));
+        let refusal = stage.refuse(&request(&stage, &sources[10], 1));
         assert_eq!(refusal.code, "TrafficMirrorSourcesPerTargetLimitExceeded");
         assert_eq!(refusal.message, "Sources per interface-target limit reached (11)");
     }
@@ -187,29 +188,29 @@ mod tests {
         let balancer = stage.balancer();
         for count in 1..=101 {
             let interface = stage.launch("t3.micro");
-            let wish = CreateSession { interface, ..stage.wish() };
+            let request = CreateSession { interface, ..stage.request() };
             if count <= 100 {
-                stage.create(&wish);
+                stage.create(&request);
             } else {
-                let refusal = stage.refuse(&wish);
+                let refusal = stage.refuse(&request);
                 assert_eq!(refusal.code, "TrafficMirrorSourcesPerTargetLimitExceeded");
             }
             let target = balancer.clone();
-            stage.create(&CreateSession { target, number: Some(2), ..wish });
+            stage.create(&CreateSession { target, number: Some(2), ..request });
         }
     }
 
     #[test]
     fn a_number_is_taken_once_on_an_interface_unless_that_is_not_enforced() {
         let mut stage = Stage::new();
-        stage.create(&stage.wish());
-        let refusal = stage.refuse(&stage.wish());
+        stage.create(&stage.request());
+        let refusal = stage.refuse(&stage.request());
         assert_eq!(refusal.code, "InvalidParameterValue");
         let message = format!("Session number 1 is already in use on {}", stage.source);
         assert_eq!(refusal.message, message);
         stage.world.duplicate_number = Some("SomeOtherCode".to_owned());
-        assert_eq!(stage.refuse(&stage.wish()).code, "SomeOtherCode");
+        assert_eq!(stage.refuse(&stage.request()).code, "SomeOtherCode");
         stage.world.duplicate_number = None;
-        stage.create(&stage.wish());
+        stage.create(&stage.request());
     }
 }

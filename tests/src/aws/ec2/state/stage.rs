@@ -37,7 +37,7 @@ impl Stage {
         self.world.create_target(&self.alice, endpoint, None, Tags::new()).unwrap()
     }
 
-    pub(super) fn wish(&self) -> CreateSession {
+    pub(super) fn request(&self) -> CreateSession {
         CreateSession {
             interface: self.source.clone(),
             target: self.target.clone(),
@@ -47,12 +47,12 @@ impl Stage {
         }
     }
 
-    pub(super) fn create(&mut self, wish: &CreateSession) -> Session {
-        self.world.create_session(&self.alice, wish).unwrap()
+    pub(super) fn create(&mut self, request: &CreateSession) -> Session {
+        self.world.create_session(&self.alice, request).unwrap()
     }
 
-    pub(super) fn refuse(&mut self, wish: &CreateSession) -> Refusal {
-        self.world.create_session(&self.alice, wish).unwrap_err()
+    pub(super) fn refuse(&mut self, request: &CreateSession) -> Refusal {
+        self.world.create_session(&self.alice, request).unwrap_err()
     }
 
     /// An interface that a service made.

@@ -46,7 +46,7 @@ pub(crate) struct Proof {
 type Grant = (String, String);
 
 impl Proof {
-    pub(crate) fn judge_templates(&mut self, records: &[Record]) -> anyhow::Result<()> {
+    pub(crate) fn check_templates(&mut self, records: &[Record]) -> anyhow::Result<()> {
         let mut roles = Roles::default();
         let mut used: BTreeMap<&str, BTreeSet<Grant>> = BTreeMap::new();
         for record in records {
@@ -61,19 +61,19 @@ impl Proof {
         }
         for template in TEMPLATES {
             let used = used.remove(template).unwrap_or_default();
-            self.judge_template(template, &used)?;
+            self.check_template(template, &used)?;
         }
         let refused = records.iter().filter(|record| !record.allowed).count();
         self.facts.push(format!(
-            "{} authorizations were judged by the templates they ran with; {refused} were refused, as the tests expect.",
+            "{} authorizations were checked against the templates they ran with; {refused} were refused, as the tests expect.",
             records.len()
         ));
         Ok(())
     }
 
-    fn judge_template(&mut self, template: &str, used: &BTreeSet<Grant>) -> anyhow::Result<()> {
+    fn check_template(&mut self, template: &str, used: &BTreeSet<Grant>) -> anyhow::Result<()> {
         let grants = grants(Role::of_template("function", template, &[])?.policy());
-        self.judge_use(template, &grants, used);
+        self.check_use(template, &grants, used);
         let options = OPTIONS.iter().copied();
         let known = local_cloud::aws::cloudformation::Template::of_repository(template)?;
         let options: Vec<_> = options.filter(|(name, _)| known.has_parameter(name)).collect();
@@ -99,7 +99,7 @@ impl Proof {
     }
 
     /// Whether all that is granted is used.
-    pub(crate) fn judge_use(
+    pub(crate) fn check_use(
         &mut self,
         name: &str,
         grants: &BTreeSet<Grant>,
@@ -170,7 +170,7 @@ mod tests {
 
     fn problems(records: &[Record]) -> String {
         let mut proof = Proof::default();
-        proof.judge_templates(records).unwrap();
+        proof.check_templates(records).unwrap();
         proof.problems.into_iter().collect::<Vec<_>>().join("\n")
     }
 

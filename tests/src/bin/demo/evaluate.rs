@@ -16,19 +16,19 @@ use crate::stage::Stage;
 impl Stage {
     /// Lets AWS Config record what has changed and the rule judge it, and shows which verdicts are
     /// others now and how long it took.
-    pub(crate) async fn judge(&mut self) -> anyhow::Result<Duration> {
+    pub(crate) async fn evaluate(&mut self) -> anyhow::Result<Duration> {
         self.deployment.cloud.clear_calls();
-        self.deployment.judge().await;
-        self.show_judgement()
+        self.deployment.evaluate().await;
+        self.show_evaluations()
     }
 
     /// Lets the rule judge everything, on its schedule, and brings what it causes to automirror.
-    pub(crate) async fn judge_everything(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn evaluate_everything(&mut self) -> anyhow::Result<()> {
         let label = (CYAN, "sweep");
-        self.screen.row(label, "on schedule", "config-rule judges everything")?;
+        self.screen.row(label, "on schedule", "config-rule evaluates everything")?;
         self.deployment.cloud.clear_calls();
         self.deployment.schedule_rule().await?;
-        self.show_judgement()?;
+        self.show_evaluations()?;
         self.settle().await
     }
 
@@ -49,7 +49,7 @@ impl Stage {
         self.verdicts.get(&ResourceKey::instance(instance))
     }
 
-    fn show_judgement(&mut self) -> anyhow::Result<Duration> {
+    fn show_evaluations(&mut self) -> anyhow::Result<Duration> {
         let rule = self.deployment.rule.as_mut().context("there is no rule")?;
         let attempts = std::mem::take(&mut rule.attempts);
         if attempts.is_empty() {
