@@ -72,15 +72,15 @@ fn matches(pattern: &[char], text: &[char]) -> bool {
         ([], _) => text.is_empty(),
         (['*', rest @ ..], _) => (0..=text.len()).any(|n| matches(rest, &text[n..])),
         (['?', rest @ ..], [_, left @ ..]) => matches(rest, left),
-        (['\\', wanted, rest @ ..] | [wanted, rest @ ..], [letter, left @ ..]) => {
-            wanted == letter && matches(rest, left)
+        (['\\', expected, rest @ ..] | [expected, rest @ ..], [letter, left @ ..]) => {
+            expected == letter && matches(rest, left)
         }
         (_, []) => false,
     }
 }
 
-const US: &str = "111111111111";
-const THEM: &str = "222222222222";
+const OWN_ACCOUNT: &str = "111111111111";
+const OTHER_ACCOUNT: &str = "222222222222";
 
 /// An instance with these tags and two interfaces. One has an owned session, the other a foreign one;
 /// of three targets one is another account's, and of three filters one is empty.
@@ -93,7 +93,7 @@ fn cloud(policy: &Policy, tags: Vec<Tag>) -> Observed {
     });
     let filter = |id: &str, accepts| Filter { id: id.parse().unwrap(), accepts, managed_by: None };
     Observed {
-        account: US.parse().unwrap(),
+        account: OWN_ACCOUNT.parse().unwrap(),
         sources: vec![source("eni-1", &instance, true), source("eni-2", &instance, false)],
         instances: vec![instance],
         sessions: sessions(policy),
@@ -119,7 +119,7 @@ fn source(id: &str, instance: &Arc<Instance>, primary: bool) -> Source {
 fn sessions(policy: &Policy) -> Vec<Session> {
     let owned = Session {
         id: "tms-1".parse().unwrap(),
-        account: US.parse().unwrap(),
+        account: OWN_ACCOUNT.parse().unwrap(),
         interface: "eni-1".parse().unwrap(),
         target: "tmt-1".parse().unwrap(),
         filter: "tmf-1".parse().unwrap(),
@@ -142,7 +142,7 @@ fn sessions(policy: &Policy) -> Vec<Session> {
 fn targets() -> Vec<Target> {
     let balancer = Target {
         id: "tmt-1".parse().unwrap(),
-        account: US.parse().unwrap(),
+        account: OWN_ACCOUNT.parse().unwrap(),
         endpoint: Endpoint::NetworkLoadBalancer,
         location: Location::default(),
         capacity: Capacity::Unlimited,
@@ -161,7 +161,7 @@ fn targets() -> Vec<Target> {
     };
     let endpoint = Target {
         id: "tmt-3".parse().unwrap(),
-        account: THEM.parse().unwrap(),
+        account: OTHER_ACCOUNT.parse().unwrap(),
         endpoint: Endpoint::GatewayLoadBalancerEndpoint,
         ..balancer.clone()
     };

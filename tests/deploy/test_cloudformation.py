@@ -233,7 +233,7 @@ def test_one_command_deploys_and_updates_and_one_removes(aws, toolkit):
     an_update_changes_what_it_should(aws, toolkit, ids, rule_ids)
     removing_takes_our_sessions_first(aws, toolkit, ids["Function"], target)
     remaining = story.remains(aws)
-    assert len(remaining.pop("filters")) == len(before.pop("filters")) + 1, "that of somebody else"
+    assert len(remaining.pop("filters")) == len(before.pop("filters")) + 1, "the foreign filter"
     assert remaining == before
     assert toolkit.run("remove.sh") == ""
 
@@ -267,7 +267,7 @@ def removing_takes_our_sessions_first(aws, toolkit, function, target):
         assert said in toolkit.run("remove.sh", fails=True)
         assert len(sessions(aws)) == 4 and all(deployed(aws))
     aws.client("lambda").update_function_code(FunctionName=function, ZipFile=zipped(PARTLY))
-    # These sessions and the one of somebody else are on two pages.
+    # These sessions and the foreign one are on two pages.
     assert toolkit.run("remove.sh") == "3 sessions of ours are left\n2 sessions of ours are left\n"
     assert sessions(aws) == {theirs}
 

@@ -173,11 +173,11 @@ SAMPLES = {
         for key in ("Mirror", "mirror", "MIRROR", "mIrRoR", "Mirror-Target", "mirror-target", "MIRROR-FILTER")
         + ("Mirror-Filter", "Mirror-Interfaces", "mirror-interfaces")
     },
-    "one of ours among others": (tags("Owner", "mirror", "Name"), {"TagRule"}),
+    "one of automirror's tags among others": (tags("Owner", "mirror", "Name"), {"TagRule"}),
     "our tag goes": (tags("Mirror", tags={"Name": "web"}), {"TagRule"}),
-    "a tag of somebody else": (tags("Owner"), set()),
-    "a tag that begins like ours": (tags("Mirrored"), set()),
-    "a tag that ends like ours": (tags("X-Mirror-Target"), set()),
+    "another tag": (tags("Owner"), set()),
+    "a tag that begins like automirror's": (tags("Mirrored"), set()),
+    "a tag that ends like automirror's": (tags("X-Mirror-Target"), set()),
     "our tag stays as it is": (tags("Owner", tags={"Mirror": "True", "Owner": "web"}), set()),
     "our tag on a volume": (tags("Mirror", **{"resource-type": "volume"}), set()),
     "our tag on another service's instance": (tags("Mirror", service="opsworks"), set()),
@@ -193,7 +193,7 @@ SAMPLES = {
         call("CreateTrafficMirrorSession", {"type": "Root", "arn": f"arn:aws:iam::{ACCOUNT}:root"}),
         {"ApiCallRule"},
     ),
-    "a role whose name begins like ours": (
+    "a role whose name begins like automirror's": (
         call("DeleteTrafficMirrorSession", role(f"{OUR_ROLE}-2", "stack-Function")),
         {"ApiCallRule"},
     ),
@@ -215,7 +215,7 @@ SAMPLES = {
     "an instance is mirrored": (compliance("COMPLIANT"), {"ComplianceMessageRule"}),
     "an instance is not to be mirrored": (compliance("NOT_APPLICABLE"), {"ComplianceMessageRule"}),
     "another rule's verdict": (compliance("NON_COMPLIANT", rule="required-tags"), set()),
-    "a rule whose name begins like ours": (compliance("NON_COMPLIANT", rule=f"{CONFIG_RULE}-2"), set()),
+    "a rule whose name begins like config-rule's": (compliance("NON_COMPLIANT", rule=f"{CONFIG_RULE}-2"), set()),
     "another message about our rule": (compliance("NON_COMPLIANT", messageType="ComplianceSummary"), set()),
     "another event about our rule": (
         but(compliance("NON_COMPLIANT"), detail_type="Config Rules Re-evaluation Status"),

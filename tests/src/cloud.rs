@@ -1,9 +1,9 @@
 //! The local cloud: EC2 and AWS Config as a server on loopback, one process, nothing to install.
 
-/// What was asked of the cloud, and how it answered.
+/// The record of calls, and how the cloud answered.
 pub mod call;
 mod connection;
-/// What goes wrong, on demand.
+/// Faults on demand.
 pub mod fault;
 #[cfg(feature = "in-process")]
 mod in_process;
@@ -67,7 +67,7 @@ struct Shared {
     connections: AtomicUsize,
     /// Those with a policy.
     roles: Mutex<BTreeMap<String, Role>>,
-    /// None: any number of requests is taken.
+    /// None: there is no throttling.
     rates: Mutex<Option<Rates>>,
     fixed_time: bool,
 }
@@ -120,7 +120,7 @@ impl Cloud {
         self.shared.world()
     }
 
-    /// How many connections were made to it.
+    /// How many connections it has accepted.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
     }
@@ -141,12 +141,12 @@ impl Cloud {
         self.shared.roles().insert(role.name().to_owned(), role.clone());
     }
 
-    /// From now on requests are taken at EC2's rate only.
+    /// From now on requests are throttled at EC2's rate.
     pub fn limit_rate(&self) {
         *self.shared.rates() = Some(Rates::default());
     }
 
-    /// Whether EC2 takes one more request of somebody else's.
+    /// Whether EC2 accepts one more request of another caller, which uses a token.
     pub fn takes(&self, action: &str) -> bool {
         self.shared.takes(action)
     }

@@ -1,5 +1,5 @@
 //! automirror as it is deployed: the cloud's events go through the queue to the real binary, which
-//! calls the cloud. With it, if wanted, the Config rule, whose verdicts come back as events.
+//! calls the cloud. Optionally with the Config rule, whose verdicts come back as events.
 
 pub(crate) mod role;
 mod rule;
@@ -31,7 +31,7 @@ const ROUNDS: usize = 30;
 pub struct Deployment {
     pub cloud: Cloud,
     pub queue: Queue,
-    /// Concurrent processes of the one function.
+    /// Concurrent execution environments of the one function.
     pub workers: Vec<Function>,
     /// The role of the first worker, which Lambda polls the queue with.
     pub role: Option<Role>,
@@ -67,7 +67,7 @@ impl Deployment {
         Ok(())
     }
 
-    /// A round of the recorder, whose items go to the rule's function, each by itself.
+    /// A round of the recorder: the rule's function evaluates each item by itself.
     pub async fn evaluate(&mut self) {
         if let Some(rule) = &mut self.rule {
             rule.record(&self.cloud);
@@ -103,7 +103,7 @@ impl Deployment {
         delivery
     }
 
-    /// Judges, delivers and lets instances move on until nothing happens any more.
+    /// Evaluates, delivers and lets instances change their state until nothing happens any more.
     pub async fn settle(&mut self) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
         for _ in 0..ROUNDS {
@@ -124,13 +124,13 @@ impl Deployment {
         self.invoke(&json!({"sweep": true})).await
     }
 
-    /// Calls the first worker by hand.
+    /// Calls the first worker directly.
     pub async fn invoke(&self, payload: &Value) -> anyhow::Result<Invocation> {
         let worker = self.workers.first().context("there is no worker")?;
         Ok(worker.invoke(payload.to_string().as_bytes()).await?)
     }
 
-    /// Adds a process of the function; with another owner it is one of another installation.
+    /// Adds an execution environment of the function; with another owner it is another installation's.
     pub async fn add_worker(&mut self, settings: &[(&str, &str)]) -> anyhow::Result<()> {
         let role = role::of("automirror", &self.cloud, settings)?;
         let worker = start(binary("automirror"), &self.cloud, settings, Some(&role)).await?;

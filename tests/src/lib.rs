@@ -18,15 +18,15 @@
 
 /// AWS's services, with their rules.
 pub mod aws;
-/// The local cloud: the services as one server on loopback, what goes wrong, and what was asked.
+/// The local cloud: the services as one server on loopback, its faults, and the record of calls.
 pub mod cloud;
 /// automirror as it is deployed: cloud, queue and the real binary.
 pub mod deployment;
 /// Lambda, around the real binaries.
 pub mod lambda;
-/// Every order of things for a few processes and a person, in one process and in no real time.
+/// Every order of calls of a few execution environments and a person, within one process and in no real time.
 #[cfg(feature = "in-process")]
 pub mod model;
-/// Runs by chance, in one process and in no real time.
+/// Random runs, within one process and in no real time.
 #[cfg(feature = "in-process")]
 pub mod simulation;

@@ -327,16 +327,16 @@ def check_targets(ec2, interface):
 
 def check_sessions(ec2, source, target, balancer, mirror_filter):
     interface = source["NetworkInterfaces"][0]["NetworkInterfaceId"]
-    wish = {
+    request = {
         "NetworkInterfaceId": interface,
         "TrafficMirrorTargetId": target,
         "TrafficMirrorFilterId": mirror_filter,
         "SessionNumber": 7,
     }
     create = ec2.create_traffic_mirror_session
-    refused(create, "DryRunOperation", 412, DryRun=True, **wish)
+    refused(create, "DryRunOperation", 412, DryRun=True, **request)
     first = create(
-        **wish,
+        **request,
         PacketLength=100,
         VirtualNetworkId=4242,
         Description="Created by hand",
@@ -349,7 +349,7 @@ def check_sessions(ec2, source, target, balancer, mirror_filter):
     check(
         session,
         {
-            **wish,
+            **request,
             "TrafficMirrorSessionId": identifier,
             "OwnerId": ACCOUNT,
             "PacketLength": 100,
@@ -359,16 +359,16 @@ def check_sessions(ec2, source, target, balancer, mirror_filter):
         },
         "a session",
     )
-    refused(create, "IdempotentParameterMismatch", **wish, ClientToken="once")
-    refused(create, "InvalidParameterValue", **wish)
-    refused(create, "InvalidParameterValue", **{**wish, "SessionNumber": 0})
-    refused(create, "InvalidParameterValue", **{**wish, "SessionNumber": 8, "PacketLength": 8501})
+    refused(create, "IdempotentParameterMismatch", **request, ClientToken="once")
+    refused(create, "InvalidParameterValue", **request)
+    refused(create, "InvalidParameterValue", **{**request, "SessionNumber": 0})
+    refused(create, "InvalidParameterValue", **{**request, "SessionNumber": 8, "PacketLength": 8501})
     for name, gone, code in [
         ("NetworkInterfaceId", "eni-gone", "InvalidNetworkInterfaceID.NotFound"),
         ("TrafficMirrorTargetId", "tmt-gone", "InvalidTrafficMirrorTargetId.NotFound"),
         ("TrafficMirrorFilterId", "tmf-gone", "InvalidTrafficMirrorFilterId.NotFound"),
     ]:
-        refused(create, code, **{**wish, name: gone})
+        refused(create, code, **{**request, name: gone})
 
     changed = ec2.modify_traffic_mirror_session(
         TrafficMirrorSessionId=identifier,
@@ -380,9 +380,9 @@ def check_sessions(ec2, source, target, balancer, mirror_filter):
     check("Description" in changed, False, "description after its removal")
     check(changed["SessionNumber"], 3, "session number")
     for number in [4, 5]:
-        create(**{**wish, "SessionNumber": number})
+        create(**{**request, "SessionNumber": number})
     full = "TrafficMirrorSessionsPerInterfaceLimitExceeded"
-    refused(create, full, **{**wish, "SessionNumber": 6})
+    refused(create, full, **{**request, "SessionNumber": 6})
 
     describe = ec2.describe_traffic_mirror_sessions
     for name, value, count in [

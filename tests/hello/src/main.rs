@@ -1,4 +1,4 @@
-//! Hello, world, as `cargo lambda new` begins it, on the one thread that our functions have.
+//! Hello, world, as `cargo lambda new` begins it, on one thread, as automirror and config-rule run.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};

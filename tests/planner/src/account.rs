@@ -13,14 +13,14 @@ use shared::{
     plan::eligibility::interface_capacity,
 };
 
-const US: &str = "111122223333";
+const ACCOUNT: &str = "111122223333";
 const ZONES: [&str; 3] = ["us-east-1a", "us-east-1b", "us-east-1c"];
 const SENSORS: usize = 10;
 
 /// Of ten interfaces, each on an instance of its own: one opted out, five without a session, two with
-/// the right one, one with another filter than the wanted one, one with a foreign session in front.
+/// the desired one, one with another filter, one with a foreign session in front.
 pub(crate) fn account(interfaces: usize) -> anyhow::Result<Observed> {
-    let account: AccountId = US.parse()?;
+    let account: AccountId = ACCOUNT.parse()?;
     let mut observed = Observed {
         account: account.clone(),
         instances: Vec::new(),

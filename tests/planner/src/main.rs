@@ -1,4 +1,4 @@
-//! The CPU time of `plan` for a cloud of so many interfaces, each time it is made, in nanoseconds.
+//! The CPU time of `plan` for an account with so many interfaces, for each of several runs, in nanoseconds.
 
 mod account;
 

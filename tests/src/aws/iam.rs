@@ -1,4 +1,4 @@
-//! IAM: what a role may do. The local cloud asks here before it carries out a call of a role that has a policy.
+//! IAM: what a role may do. The local cloud asks here before it executes a call of a role that has a policy.
 //!
 //! Users, and roles without a policy, may do anything.
 

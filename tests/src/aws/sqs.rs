@@ -103,8 +103,8 @@ impl Queue {
         Batch { messages }
     }
 
-    /// Deletes what the function has done, and lets the rest come again in the next round, or
-    /// moves it to the dead letters when it came often enough.
+    /// Deletes what the function has done. The rest is retried in the next round, or moves to the dead
+    /// letters when it was received often enough.
     pub fn settle(&mut self, batch: Batch, outcome: Result<&Answer, &InvokeError>) {
         let ids: BTreeSet<&str> =
             batch.messages.iter().map(|message| message.id.as_str()).collect();

@@ -1,6 +1,6 @@
 #![expect(clippy::print_stdout, reason = "it speaks to people")]
-//! Tries every order of things for a few processes and a person: `make explore`, and with `ARGS=thorough` the
-//! ones that take longer.
+//! Tries every order of calls of a few execution environments and a person: `make explore`, and with
+//! `ARGS=thorough` the scenarios that take longer.
 
 use std::process::ExitCode;
 

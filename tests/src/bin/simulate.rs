@@ -1,6 +1,5 @@
 #![expect(clippy::print_stdout, reason = "it speaks to people")]
-//! Plays simulations: `make simulate RUNS=5000`, or the one of a seed with all that happens in it,
-//! `make simulate SEED=7`.
+//! Plays simulations: `make simulate RUNS=5000`, or `make simulate SEED=7` for one run with all its events.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! AWS's clients without a network between them and the cloud: time may stand still meanwhile, and whoever
-//! owns the gate decides which call comes when.
+//! AWS's clients without a network between them and the cloud: time may stand still meanwhile, and the owner
+//! of the gate decides when each call comes.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The reply to one request: finds the caller, applies a fault, carries the call out, and records it.
+//! The reply to one request: finds the caller, applies a fault, executes the call, and records it.
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri};

@@ -1,4 +1,4 @@
-//! The roles of the functions, from the templates that make them.
+//! The roles of the functions, from the templates that create them.
 
 use crate::aws::cloudformation::Template;
 use crate::aws::iam::Role;

@@ -25,7 +25,7 @@ pub struct ConfigRule {
     waiting: VecDeque<Waiting>,
 }
 
-/// One invocation, or another try at it.
+/// One attempt of an invocation.
 #[derive(Debug)]
 pub struct Attempt {
     pub event: Value,

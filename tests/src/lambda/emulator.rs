@@ -32,7 +32,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// The binary's environment is `env` and what the emulator sets, nothing of ours.
+    /// The binary's environment is `env` and what the emulator sets, nothing else.
     pub async fn start(
         emulator: &Path,
         binary: &Path,

@@ -31,7 +31,7 @@ const INIT_LIMIT: Duration = Duration::from_secs(10);
 pub struct FunctionOptions {
     /// The function is called as this file is.
     pub binary: PathBuf,
-    /// Set over what Lambda sets. Nothing else of our own environment reaches the process.
+    /// Overrides what Lambda sets. Nothing else of this process's environment reaches the function.
     pub env: Vec<(String, String)>,
     /// The longest one invocation may take. The start of a process does not count.
     pub timeout: Duration,

@@ -65,9 +65,9 @@ mod tests {
 
     #[test]
     fn memory_is_counted_at_its_peak() {
-        let us = std::process::id();
+        let process = std::process::id();
         drop(std::hint::black_box(vec![1_u8; 10_000_000]));
-        assert!(peak_memory(us).unwrap() > 10_000_000);
-        assert!(!is_idle(us), "this thread runs");
+        assert!(peak_memory(process).unwrap() > 10_000_000);
+        assert!(!is_idle(process), "this thread runs");
     }
 }

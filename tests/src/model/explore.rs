@@ -134,7 +134,8 @@ impl Model for Exploration {
     }
 }
 
-const SAFE: &str = "no foreign session is touched, no limit passed, and a token creates one session";
+const SAFE: &str =
+    "no foreign session is touched, no limit passed, and a token creates one session";
 const MIRRORED: &str = "what is tagged is mirrored when the messages are done, unless an outdated answer hides what a person did";
 const SETTLED: &str = "all is right when the messages are done";
 const SWEPT: &str = "all is right after a sweep, and another one changes nothing";

@@ -29,7 +29,9 @@ impl Race {
             Self::AnotherAnswer => "EC2 answers with the session of another invocation",
             Self::TokenUsed => "EC2 refuses a token that another invocation used",
             Self::NumberTaken => "EC2 refuses a number that is taken",
-            Self::Unheard => "an execution environment ends before it hears of the session it has created",
+            Self::Unheard => {
+                "an execution environment ends before it hears of the session it has created"
+            }
             Self::TwoOwned => "there are two owned sessions",
             Self::LeftToSweep => "only a sweep corrects it",
         }

@@ -136,13 +136,13 @@ impl<'a> Found<'a> {
         self.matched().1
     }
 
-    /// The sessions at work, owned or foreign: those that serve a desired session.
+    /// The sessions that serve a desired session.
     pub(super) fn serving(&self) -> Vec<&'a Session> {
         self.matched().0
     }
 
     /// The owned sessions that serve a desired session, in the order of the desired ones.
-    fn at_work(&self) -> impl Iterator<Item = &'a Session> {
+    fn fulfilling(&self) -> impl Iterator<Item = &'a Session> {
         self.serving().into_iter().filter(|session| is_owned(session))
     }
 
@@ -152,7 +152,7 @@ impl<'a> Found<'a> {
         let (mut serving, mut unserved) = (Vec::new(), Vec::new());
         let Expected::Sessions(all) = &self.expected else { return (serving, unserved) };
         let mut free: Vec<_> = self.owned.iter().chain(&self.foreign).copied().collect();
-        for desired in desired {
+        for desired in all {
             match free.iter().position(|session| self.serves(session, desired)) {
                 Some(position) => serving.push(free.remove(position)),
                 None => unserved.push(desired),
@@ -173,7 +173,7 @@ impl<'a> Found<'a> {
             && desired.target.as_ref().is_none_or(|target| *target == session.target)
     }
 
-    /// Whether nobody can create the desired session, nor lead an owned one to its target.
+    /// Whether no session can be created for the desired one, nor an owned one be moved to its target.
     fn is_prevented(&self, desired: &DesiredSession) -> bool {
         // An owned session that fulfils no desired one can be modified in place.
         let no_slot = self.fulfilling().count() + self.foreign.len() >= 3;
@@ -190,7 +190,7 @@ impl<'a> Found<'a> {
             .site
             .allowed
             .iter()
-            .filter(|target| desired.target.as_ref().is_none_or(|wanted| wanted == *target));
+            .filter(|target| desired.target.as_ref().is_none_or(|named| named == *target));
         self.is_stopped()
             || no_slot
             || self.no_number()

@@ -1,6 +1,6 @@
 //! What the roles may not do: an attacker has a function's role and tries what the function never does.
 //!
-//! Each test has its counterpart that is allowed, so that what is refused is refused for what it tests.
+//! Each test also makes a call that is allowed and differs only in what the test is about.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::stage::{full_filter, load_balancer, machine, other_account, tags, user};
 
-/// An account with an instance, and the things that a session is made of.
+/// An account with an instance, a target and a filter.
 struct Account {
     cloud: Cloud,
     role: Role,
@@ -53,7 +53,7 @@ impl Account {
         self.role = role(&self.cloud, "automirror.yaml", parameters);
     }
 
-    /// A session with these tags that Alice makes.
+    /// Creates a session with these tags as Alice.
     fn session(&self, number: i64, pairs: &[(&str, &str)]) -> Session {
         let request = CreateSession {
             interface: self.interface.clone(),
@@ -148,7 +148,7 @@ impl Account {
     }
 }
 
-/// The role from the template, permitted in the cloud; what it is denied is expected.
+/// The role from the template, whose policy the cloud enforces; the tests expect denials.
 fn role(cloud: &Cloud, template: &str, parameters: &[(&str, &str)]) -> Role {
     let name = template.trim_end_matches(".yaml");
     let role = Role::of_template(name, template, parameters).unwrap();
@@ -167,7 +167,7 @@ fn pairs(parameters: &[(String, String)]) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn sessions_that_are_not_ours_are_neither_changed_nor_deleted() {
+fn foreign_sessions_are_neither_modified_nor_deleted() {
     let account = Account::automirror();
     for (number, tags) in [(1, &[][..]), (2, &[("ManagedBy", "blue"), ("Name", "i-1")])] {
         let id = account.session(number, tags).id;
@@ -195,7 +195,7 @@ fn nothing_that_exists_is_tagged_or_untagged() {
 }
 
 #[test]
-fn a_session_is_created_with_our_tags_and_no_other() {
+fn a_session_is_created_with_automirrors_tags_and_no_other() {
     let account = Account::automirror();
     let create = |tags: &[(&str, &str)]| account.creation("1", tags);
     account.denied(CREATE, &pairs(&create(&[])));
@@ -206,7 +206,7 @@ fn a_session_is_created_with_our_tags_and_no_other() {
 }
 
 #[test]
-fn the_tags_are_the_owners() {
+fn the_owner_tag_is_the_installations() {
     let mut account = Account::automirror();
     account.redeploy(&[("MirrorOwner", "blue")]);
     account.denied(CREATE, &pairs(&account.creation("1", &OWNED)));
@@ -237,7 +237,7 @@ impl Account {
 }
 
 #[test]
-fn only_targets_that_are_given_are_used() {
+fn only_the_given_targets_are_used() {
     let mut account = Account::automirror();
     let (given, other) = (account.other_target("111122223333"), account.target.clone());
     let foreign = account.other_target(&other_account().account);
@@ -316,7 +316,7 @@ fn config_rule_changes_no_session() {
 }
 
 #[test]
-fn verdicts_are_for_config_rule_to_give_and_no_more() {
+fn only_config_rule_reads_its_verdicts_and_neither_function_changes_rules() {
     for (template, may_report) in [("automirror.yaml", false), ("config-rule.yaml", true)] {
         let account = Account::new(template, &[]);
         account.cloud.config().put_rule(&PutRule::new("mirroring")).unwrap();
@@ -356,9 +356,9 @@ fn another_region_is_out_of_reach() {
     }
 }
 
-/// A call is refused as soon as one of its rights is missing, so some conditions show only here.
+/// EC2 refuses a call as soon as one of its permissions is missing, so some conditions show only here.
 #[test]
-fn each_right_has_its_own_limits() {
+fn each_permission_has_its_own_conditions() {
     let role = Role::of_template("automirror", "automirror.yaml", &[]).unwrap();
     let allows =
         |asked: &Authorization| matches!(role.policy().decide(asked), Decision::Allowed(_));
@@ -381,7 +381,7 @@ fn each_right_has_its_own_limits() {
 
 /// Lambda connects a function to a VPC with the function's role, but the function's code may not.
 #[test]
-fn what_lambda_needs_for_a_vpc_is_not_for_our_code() {
+fn what_lambda_needs_for_a_vpc_is_denied_to_the_functions_code() {
     for template in ["automirror.yaml", "config-rule.yaml"] {
         let vpc = [("SubnetIds", "subnet-1"), ("SecurityGroupIds", "sg-1")];
         let role = Role::of_template("function", template, &vpc).unwrap();

@@ -1,4 +1,4 @@
-//! What a process reads before its first event, and what it remembers from one event to the next.
+//! What a function reads before its first event, and what its cache keeps from one event to the next.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ const TARGETS: &str = "DescribeTrafficMirrorTargets";
 const FILTERS: &str = "DescribeTrafficMirrorFilters";
 
 impl Stage {
-    /// A new process, which finds targets and filters as they are now.
+    /// Starts a new execution environment, which reads targets and filters as they are now.
     async fn restart(&mut self) {
         self.deployment.workers = vec![worker(&self.deployment.cloud, &[]).await.unwrap()];
     }
 
-    /// Launches a tagged instance, has it looked at, and says which calls that took.
+    /// Launches a tagged instance, has automirror reconcile it, and returns the calls of that.
     async fn mirror_one(&self) -> (String, Vec<String>) {
         let instance = self.launch(&tagged());
         self.let_run();
@@ -54,7 +54,7 @@ async fn the_first_event_needs_no_second_connection() {
 }
 
 #[tokio::test]
-async fn a_process_that_cannot_read_ahead_works_all_the_same() {
+async fn a_function_whose_warm_up_fails_works_all_the_same() {
     let mut stage = stage().await;
     stage.fault(Fault::new(
         TARGETS,
@@ -72,7 +72,7 @@ async fn a_process_that_cannot_read_ahead_works_all_the_same() {
 }
 
 #[tokio::test]
-async fn what_is_new_is_found_though_the_rest_is_remembered() {
+async fn a_new_target_and_filter_are_found_though_the_others_are_cached() {
     let mut stage = stage().await;
     stage.restart().await;
     let (target, filter) = {
@@ -87,7 +87,7 @@ async fn what_is_new_is_found_though_the_rest_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_remembered_target_that_is_gone_is_not_tried_twice() {
+async fn a_cached_target_that_is_gone_is_not_tried_twice() {
     let mut stage = stage().await;
     stage.restart().await;
     let other = {
@@ -123,7 +123,7 @@ async fn two_rounds_of_reading_come_before_a_create_even_where_targets_must_be_c
         }
     };
     let both = async { tokio::join!(work, rounds) };
-    // The limit is there for the case that a fourth round waits for a release.
+    // The timeout ends the test if a fourth round waits for a release.
     let (invocation, ()) = timeout(Duration::from_secs(50), both).await.expect("three rounds");
     assert_eq!(summary(&invocation)["created"], 1);
     assert!(sensors.contains(&stage.session(&instance).target));

@@ -1,4 +1,4 @@
-//! The real config-rule under AWS Config: it tells the truth about mirroring.
+//! The real config-rule under AWS Config: its evaluations say what is true about mirroring.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ use Compliance::{Compliant, NonCompliant, NotApplicable};
 async fn ruled(parameters: &[(&str, &str)]) -> Stage {
     let mut stage = Stage::new(&[]).await;
     stage.deployment.add_rule(&[], parameters).await.unwrap();
-    // What a process reads before its first event is not what the event costs.
+    // The reads of the warm-up do not count as calls of the first event.
     stage.deployment.cloud.clear_calls();
     stage
 }
@@ -78,7 +78,7 @@ impl Stage {
         assert!(!attempt.has_failed(), "{attempt:?}");
     }
 
-    /// What config-rule asked since the last time, by service.
+    /// The calls of config-rule since the last time, by service.
     fn take_rule_calls(&self) -> (Vec<Call>, Vec<Call>) {
         let calls = self.deployment.cloud.calls();
         self.deployment.cloud.clear_calls();
@@ -88,7 +88,7 @@ impl Stage {
         of_rule.partition(|call| call.action.starts_with("Describe"))
     }
 
-    /// Gives each instance the session that automirror would make.
+    /// Gives each instance the session that automirror would create.
     fn mirror(&self, instances: &[String]) {
         for instance in instances {
             let request = CreateSession {
@@ -160,12 +160,12 @@ async fn what_is_deleted_or_out_of_scope_is_not_applicable() {
         stage.tell(&item, false).await.unwrap();
         stage.is_said(&instance, NotApplicable, "it no longer exists");
     }
-    // An old item about an instance that nobody remembers.
+    // An old item about an instance that EC2 does not show.
     let mut item = stage.bare_item(ResourceKey::instance("i-0123456789abcdef0"), Status::Ok);
     item["configurationItem"]["configurationItemCaptureTime"] = json!("2020-01-01T00:00:00.000Z");
     stage.tell(&item, false).await.unwrap();
     stage.is_said("i-0123456789abcdef0", NotApplicable, "it no longer exists");
-    // A young one: EC2 may only be late, so there is no verdict.
+    // A new item: EC2 may only lag behind, so there is no verdict.
     let item = stage.bare_item(ResourceKey::instance("i-0123456789abcdef1"), Status::Ok);
     let error = stage.tell(&item, false).await.unwrap_err();
     assert!(error.error_message.contains("EC2 does not show i-0123456789abcdef1 yet"), "{error:?}");
@@ -173,7 +173,7 @@ async fn what_is_deleted_or_out_of_scope_is_not_applicable() {
 }
 
 #[tokio::test]
-async fn the_loop_heals_a_session_that_somebody_deletes() {
+async fn a_session_that_a_person_deletes_is_recreated_after_the_rules_verdict() {
     let mut stage = ruled(&[]).await;
     stage.deployment.trail = false;
     stage.world().token_outlives_session = false;
@@ -182,19 +182,19 @@ async fn the_loop_heals_a_session_that_somebody_deletes() {
     stage.is_said(&instance, Compliant, "mirrored as it should be");
     let session = stage.session(&instance);
     stage.world().delete_session(&user(), &session.id).unwrap();
-    // The rule hears of the deleted session and judges the instance it was on.
+    // The rule gets the item of the deleted session and evaluates the instance it was on.
     stage.deployment.evaluate().await;
     stage.is_said(&instance, NonCompliant, "should be mirrored and is not yet");
     let gone = stage.said_of(&ResourceKey::session(&session.id)).unwrap();
     assert_eq!(gone.0, NotApplicable);
-    // automirror hears of the verdict, and the rule of what it did.
+    // automirror gets the event about the verdict, and the rule the item of the new session.
     stage.settle().await;
     assert_ne!(stage.session(&instance).id, session.id);
     stage.is_said(&instance, Compliant, "mirrored as it should be");
 }
 
 #[tokio::test]
-async fn an_item_that_comes_late_is_judged_by_what_is_true_now() {
+async fn a_late_item_is_evaluated_by_what_is_true_now() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&tagged());
     let mut item = stage.bare_item(ResourceKey::instance(&instance), Status::Ok);
@@ -228,7 +228,7 @@ async fn a_session_to_a_target_that_is_not_allowed_is_named_with_its_owner() {
 }
 
 #[tokio::test]
-async fn each_obstacle_has_its_sentence() {
+async fn each_obstacle_has_its_annotation() {
     let mut stage = ruled(&[("unsupported", "NON_COMPLIANT")]).await;
     let empty = stage.world().create_filter(&user(), None, Tags::new()).unwrap();
     let other = full_filter(&mut stage.world());
@@ -263,7 +263,7 @@ async fn each_obstacle_has_its_sentence() {
 }
 
 #[tokio::test]
-async fn an_annotation_is_cut_between_characters_and_what_cannot_be_mirrored_is_not_held_against() {
+async fn an_annotation_is_cut_between_characters_and_what_cannot_be_mirrored_is_not_applicable() {
     let mut stage = ruled(&[]).await;
     let interface = || local_cloud::aws::ec2::LaunchInterface::default();
     let interfaces = (0..6)
@@ -281,7 +281,7 @@ async fn an_annotation_is_cut_between_characters_and_what_cannot_be_mirrored_is_
 }
 
 #[tokio::test]
-async fn the_rules_parameters_go_over_the_settings() {
+async fn the_rules_parameters_override_the_settings() {
     let mut stage = Stage::new(&[]).await;
     let settings = [("MIRROR_SCOPE", "all"), ("MIRROR_TAG_KEY", "Watch")];
     let parameters = [("scope", "tagged"), ("tagValue", "yes")];
@@ -308,7 +308,7 @@ async fn a_bad_parameter_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
-async fn an_oversized_item_is_judged_like_any_other() {
+async fn an_oversized_item_is_evaluated_like_any_other() {
     let mut stage = ruled(&[]).await;
     stage.deployment.cloud.config().item_limit = 0;
     stage.deployment.trail = false;
@@ -323,7 +323,7 @@ async fn an_oversized_item_is_judged_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_deleted_session_that_config_does_not_remember_is_all_that_is_judged() {
+async fn a_deleted_session_without_a_history_is_evaluated_alone() {
     let mut stage = ruled(&[]).await;
     let key = ResourceKey::session("tms-0123456789abcdef0");
     let item = stage.bare_item(key.clone(), Status::ResourceDeleted);
@@ -382,7 +382,7 @@ async fn a_scheduled_run_of_ten_thousand_instances_fits_into_64_megabytes() {
 }
 
 #[tokio::test]
-async fn a_scheduled_run_clears_the_verdicts_of_what_is_gone_or_not_wanted_any_more() {
+async fn a_scheduled_run_clears_the_verdicts_of_what_is_gone_or_no_longer_selected() {
     let mut stage = ruled(&[]).await;
     let (kept, gone) = (stage.launch(&tagged()), stage.launch(&tagged()));
     stage.let_run();
@@ -397,7 +397,7 @@ async fn a_scheduled_run_clears_the_verdicts_of_what_is_gone_or_not_wanted_any_m
 }
 
 #[tokio::test]
-async fn a_scheduled_run_ends_any_number_of_verdicts_about_what_is_not_wanted_any_more() {
+async fn a_scheduled_run_clears_any_number_of_verdicts_of_what_is_no_longer_selected() {
     let mut stage = ruled(&[]).await;
     let instances = stage.launch_many(&RunInstances { count: 1_100, ..tagged() });
     stage.let_run();
@@ -437,7 +437,7 @@ async fn evaluations_that_are_not_stored_are_sent_again_and_then_an_error() {
 }
 
 #[tokio::test]
-async fn a_busy_config_is_asked_again() {
+async fn throttled_calls_are_retried() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&tagged());
     stage.let_run();
@@ -491,7 +491,7 @@ async fn a_test_stores_nothing() {
 
 #[expect(clippy::too_many_lines, reason = "a list of malformed events")]
 #[tokio::test]
-async fn every_malformed_event_is_a_clear_error_and_the_next_is_judged() {
+async fn every_malformed_event_is_a_clear_error_and_the_next_is_evaluated() {
     let stage = ruled(&[]).await;
     let instance = stage.launch(&tagged());
     let good = stage.bare_item(ResourceKey::instance(&instance), Status::Ok);
@@ -548,7 +548,7 @@ async fn every_malformed_event_is_a_clear_error_and_the_next_is_judged() {
 }
 
 #[tokio::test]
-async fn the_two_never_disagree() {
+async fn automirror_and_config_rule_never_disagree() {
     let mut stage = ruled(&[]).await;
     let theirs = load_balancer(&mut stage.world(), &other_account());
     let instances = [
@@ -592,7 +592,7 @@ async fn a_deleted_sessions_instance_is_found_however_far_back_its_history_goes(
 }
 
 #[tokio::test]
-async fn a_session_that_config_says_is_deleted_counts_no_more_though_ec2_still_shows_it() {
+async fn a_session_that_config_says_is_deleted_does_not_count_though_ec2_still_shows_it() {
     let mut stage = ruled(&[]).await;
     stage.deployment.trail = false;
     let instance = stage.launch(&tagged());
@@ -606,7 +606,7 @@ async fn a_session_that_config_says_is_deleted_counts_no_more_though_ec2_still_s
 }
 
 #[tokio::test]
-async fn an_instance_shown_without_its_interfaces_is_not_judged_yet() {
+async fn an_instance_shown_without_its_interfaces_is_not_evaluated_yet() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&tagged());
     stage.freeze_without_interfaces(&instance);
@@ -619,7 +619,7 @@ async fn an_instance_shown_without_its_interfaces_is_not_judged_yet() {
 }
 
 #[tokio::test]
-async fn a_session_that_ec2_shows_by_its_interface_first_is_judged_by_the_targets_that_are_there() {
+async fn a_session_that_ec2_shows_by_its_interface_first_is_evaluated_by_the_targets_that_exist() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&machine(&[]));
     stage.deployment.evaluate().await;
@@ -631,7 +631,7 @@ async fn a_session_that_ec2_shows_by_its_interface_first_is_judged_by_the_target
 }
 
 #[tokio::test]
-async fn a_scheduled_run_does_not_bury_what_was_judged_a_moment_ago() {
+async fn a_scheduled_run_does_not_override_a_newer_verdict() {
     let mut stage = ruled(&[]).await;
     stage.world().freeze();
     let instance = stage.launch(&tagged());
@@ -669,7 +669,7 @@ async fn evaluations_that_are_refused_do_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn a_session_to_a_target_that_ec2_does_not_show_is_said_so() {
+async fn a_session_to_a_target_that_ec2_does_not_show_is_not_compliant() {
     let mut stage = ruled(&[]).await;
     let instance = stage.launch(&machine(&[]));
     let theirs = load_balancer(&mut stage.world(), &other_account());

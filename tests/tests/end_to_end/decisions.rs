@@ -1,5 +1,5 @@
-//! The way from what EC2 shows to the plan and back to EC2, by the real binary. What the plan decides in each
-//! situation is tested in `shared/src/plan/tests.rs`.
+//! From what EC2 shows to the plan and back to EC2, with the real binary. `shared/src/plan/tests.rs` tests what
+//! the plan decides in each situation.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ impl Table {
         instance
     }
 
-    /// Sweeps twice; returns the first log, and what it says of interfaces on no instance.
+    /// Sweeps twice; returns the first log, and its steps about interfaces on no instance.
     async fn check(&self, stage: &Stage) -> (Vec<LogLine>, Vec<String>) {
         stage.let_run();
         stage.take_calls();
@@ -77,7 +77,7 @@ fn tagged_too(more: &[(&str, &str)]) -> RunInstances {
     machine(&[&[("Mirror", "True")], more].concat())
 }
 
-/// Makes the stage's filter the default by its tag, and another one.
+/// Makes the stage's filter the default by its tag, and creates another one.
 fn second_filter(stage: &Stage) -> String {
     let owner_tag = tags(&[("ManagedBy", "automirror")]);
     let mut world = stage.world();
@@ -207,7 +207,7 @@ async fn the_sessions_that_are_there_already_become_steps() {
 }
 
 #[tokio::test]
-async fn the_settings_say_which_tag_selects_or_that_everything_is_mirrored() {
+async fn the_settings_choose_the_selecting_tag_or_everything() {
     let watch = [("MIRROR_TAG_KEY", "Watch"), ("MIRROR_TAG_VALUE", "yes")];
     let all = [("MIRROR_SCOPE", "all")];
     for (settings, tag, sessions) in [
@@ -274,7 +274,7 @@ async fn sessions_of_other_accounts_on_a_shared_target_take_room() {
     }
     let instances = stage.launch_many(&RunInstances { count: 2, ..tagged() });
     stage.let_run();
-    // What other accounts have on it we do not see, so EC2 refuses the second one.
+    // automirror does not see the sessions of other accounts on it, so EC2 refuses the second one.
     let log = stage.sweep().await.log;
     let mirrored: usize = instances.iter().map(|id| stage.sessions(id).len()).sum();
     assert_eq!(mirrored, 1);
@@ -297,7 +297,7 @@ async fn a_create_refused_for_lack_of_room_moves_on_to_the_next_target() {
 }
 
 #[tokio::test]
-async fn target_filter_packet_length_and_vni_are_changed_in_place() {
+async fn target_filter_packet_length_and_vni_are_modified_in_place() {
     let mut stage = Stage::new(&[("MIRROR_PACKET_LENGTH", "256"), ("MIRROR_VNI", "77")]).await;
     let instance = stage.launch(&tagged());
     stage.settle().await;
@@ -359,7 +359,7 @@ async fn two_installations_share_an_account() {
 }
 
 #[tokio::test]
-async fn detect_mode_plans_and_says_and_changes_nothing() {
+async fn detect_mode_plans_and_logs_and_changes_nothing() {
     let stage = Stage::new(&[("MIRROR_MODE", "detect")]).await;
     let instance = stage.launch(&tagged());
     stage.let_run();
@@ -372,7 +372,7 @@ async fn detect_mode_plans_and_says_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_session_of_another_account_on_our_target_is_not_taken_for_ours() {
+async fn a_session_of_another_account_on_an_own_target_is_foreign() {
     let stage = stage().await;
     let member = Caller::user("222222222222");
     stage.world().share_target(&stage.target, "222222222222");

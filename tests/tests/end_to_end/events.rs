@@ -1,4 +1,4 @@
-//! Every kind of event leads to the right work, and only there.
+//! Every kind of event causes the work that it should, and no other.
 
 use local_cloud::{
     aws::ec2::{CreateInterface, LaunchInterface, ModifySession, RunInstances, State},
@@ -51,7 +51,7 @@ async fn a_tag_that_comes_or_goes_on_a_running_instance_is_followed() {
     stage.untag(&instance, "mirror");
     stage.settle().await;
     assert_eq!(stage.sessions(&instance), []);
-    // Again and again within the minute in which EC2 may answer with a session of before.
+    // Again and again within the minute in which EC2 may answer a client token with an earlier session.
     for _ in 0..3 {
         stage.tag(&instance, &[("Mirror", "True")]);
         stage.settle().await;
@@ -108,7 +108,7 @@ async fn an_interface_is_mirrored_when_it_is_attached_and_not_when_it_is_detache
 }
 
 #[tokio::test]
-async fn a_session_that_somebody_else_bends_is_put_right() {
+async fn a_session_that_a_person_modifies_is_modified_back() {
     let mut stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.settle().await;
@@ -127,7 +127,7 @@ async fn a_session_that_somebody_else_bends_is_put_right() {
 }
 
 #[tokio::test]
-async fn a_session_that_somebody_else_deletes_comes_back_at_once() {
+async fn a_session_that_a_person_deletes_is_recreated_at_once() {
     let mut stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.settle().await;
@@ -138,7 +138,7 @@ async fn a_session_that_somebody_else_deletes_comes_back_at_once() {
 }
 
 #[tokio::test]
-async fn a_foreign_session_in_front_of_ours_is_noticed_when_it_is_made() {
+async fn a_foreign_session_in_front_of_an_owned_one_is_logged_when_it_is_created() {
     let mut stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.let_run();
@@ -156,7 +156,7 @@ async fn a_foreign_session_in_front_of_ours_is_noticed_when_it_is_made() {
 }
 
 #[tokio::test]
-async fn a_non_compliant_instance_or_session_is_looked_at() {
+async fn a_non_compliant_instance_or_session_is_reconciled() {
     let stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.let_run();
@@ -181,7 +181,7 @@ async fn a_non_compliant_instance_or_session_is_looked_at() {
 }
 
 #[tokio::test]
-async fn the_schedule_and_a_call_by_hand_sweep_everything() {
+async fn the_schedule_and_a_direct_call_sweep_everything() {
     for payload in [event("Scheduled Event", &json!({})), json!({"sweep": true})] {
         let stage = stage().await;
         let instances = [stage.launch(&tagged()), stage.launch(&tagged())];
@@ -197,7 +197,7 @@ async fn the_schedule_and_a_call_by_hand_sweep_everything() {
 }
 
 #[tokio::test]
-async fn a_call_by_hand_looks_at_the_named_instances_only() {
+async fn a_direct_call_reads_the_named_instances_only() {
     let stage = stage().await;
     let (named, other) = (stage.launch(&tagged()), stage.launch(&tagged()));
     stage.let_run();
@@ -250,7 +250,7 @@ async fn events_about_other_things_cost_no_call() {
 }
 
 #[tokio::test]
-async fn our_own_calls_are_not_answered_with_more() {
+async fn events_about_automirrors_own_calls_cause_no_call() {
     let mut stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.world().tick();
@@ -258,11 +258,11 @@ async fn our_own_calls_are_not_answered_with_more() {
     stage.session(&instance);
     stage.take_calls();
     let told = stage.world().take_events();
-    assert_eq!(told.len(), 1, "EC2 tells of our create call");
+    assert_eq!(told.len(), 1, "there is an event about automirror's create call");
     let invocation = stage.invoke(&told[0]).await;
     assert!(matches!(invocation.answer, Answer::Response(_)));
     assert_eq!(stage.take_calls().len(), 0);
-    // The same call by somebody else is looked at.
+    // The same call by another caller is not ignored.
     let mut theirs = told[0].clone();
     theirs["detail"]["userIdentity"]["arn"] = json!("arn:aws:iam::111122223333:user/automirror");
     stage.invoke(&theirs).await;

@@ -22,7 +22,7 @@ fn refuse(code: &str) -> Kind {
 }
 
 #[tokio::test]
-async fn a_busy_or_failing_ec2_loses_nothing() {
+async fn throttling_and_failures_of_ec2_lose_nothing() {
     let (mut first, mut second, mut third) = (stage().await, stage().await, stage().await);
     let scenes = [
         (&mut first, "DescribeInstances", Kind::Throttle),
@@ -47,7 +47,7 @@ async fn a_busy_or_failing_ec2_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_short_hiccup_is_not_even_noticed() {
+async fn a_single_failed_call_is_retried_within_the_invocation() {
     for kind in [Kind::Throttle, Kind::ServerError, Kind::ResetBefore, Kind::ResetAfter] {
         let stage = stage().await;
         stage.fault(Fault::once(CREATE, kind.clone()));
@@ -61,7 +61,7 @@ async fn a_short_hiccup_is_not_even_noticed() {
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_is_asked_for_again_and_makes_no_second_session() {
+async fn a_call_whose_answer_cannot_be_read_is_retried_and_creates_no_second_session() {
     let mut stage = stage().await;
     stage.fault(Fault::once(CREATE, Kind::Garbage));
     stage.fault(Fault::once("DescribeTrafficMirrorFilters", Kind::Garbage));
@@ -71,7 +71,7 @@ async fn an_answer_that_cannot_be_read_is_asked_for_again_and_makes_no_second_se
 }
 
 #[tokio::test]
-async fn a_call_that_is_never_answered_is_given_up_and_made_again() {
+async fn a_call_that_is_never_answered_times_out_and_is_retried() {
     let mut stage = stage().await;
     stage.fault(Fault::once(CREATE, Kind::HangAfter));
     let instance = stage.launch(&tagged());
@@ -88,7 +88,7 @@ async fn a_call_that_is_never_answered_is_given_up_and_made_again() {
 }
 
 #[tokio::test]
-async fn a_crash_between_two_calls_is_made_good_by_the_next_delivery() {
+async fn the_next_delivery_completes_what_a_crash_left_undone() {
     let mut stage = stage().await;
     let instances = stage.launch_many(&RunInstances { count: 20, ..tagged() });
     stage.fault(Fault { skip: 5, ..Fault::new(CREATE, Kind::Hold) });
@@ -121,7 +121,7 @@ async fn a_crash_between_two_calls_is_made_good_by_the_next_delivery() {
 }
 
 #[tokio::test]
-async fn what_ec2_refuses_for_good_is_said_with_its_code_and_not_tried_again() {
+async fn what_ec2_refuses_permanently_is_logged_with_its_code_and_not_retried() {
     let stage = stage().await;
     stage.fault(Fault::new(CREATE, refuse("UnauthorizedOperation")));
     let instance = stage.launch(&tagged());
@@ -136,7 +136,7 @@ async fn what_ec2_refuses_for_good_is_said_with_its_code_and_not_tried_again() {
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(errors[0].contains("UnauthorizedOperation"), "{errors:?}");
     assert!(errors[0].len() < 400, "{errors:?}");
-    // The next sweep looks again, and does not say it again.
+    // The next sweep tries again, and does not log it again.
     assert_eq!(said(&stage.sweep().await.log, "ERROR"), Vec::<String>::new());
     stage.recover();
     stage.sweep().await;
@@ -160,7 +160,7 @@ async fn a_role_that_may_not_read_keeps_its_messages() {
 }
 
 #[tokio::test]
-async fn one_instance_that_is_refused_does_not_stop_its_neighbours() {
+async fn one_instance_that_is_refused_does_not_stop_the_others() {
     // The operator says t2 can be mirrored, and EC2 knows better.
     let mut stage = Stage::new(&[("MIRROR_SUPPORTED_TYPES", "t2")]).await;
     let odd = stage.launch(&RunInstances { instance_type: "t2.micro".to_owned(), ..tagged() });
@@ -183,7 +183,7 @@ async fn one_instance_that_is_refused_does_not_stop_its_neighbours() {
 }
 
 #[tokio::test]
-async fn a_session_number_that_was_just_taken_is_tried_again_with_another() {
+async fn a_create_whose_number_was_just_taken_is_retried_with_another() {
     let mut stage = stage().await;
     let second = load_balancer(&mut stage.world(), &user());
     let instance =
@@ -222,7 +222,7 @@ async fn an_instance_that_ec2_does_not_show_yet_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_stale_list_of_sessions_makes_no_second_session() {
+async fn a_stale_list_of_sessions_causes_no_second_session() {
     let mut stage = stage().await;
     stage.world().freeze();
     let instance = stage.launch(&tagged());
@@ -238,8 +238,8 @@ async fn a_stale_list_of_sessions_makes_no_second_session() {
 }
 
 #[tokio::test]
-async fn an_answer_that_ec2_remembers_is_not_taken_for_a_new_session() {
-    // EC2 may find that our request differs from the one of back then, or not look closely.
+async fn an_earlier_answer_to_a_client_token_is_not_taken_for_a_new_session() {
+    // EC2 may refuse the token because the request differs from the earlier one, or ignore the difference.
     for looks_closely in [true, false] {
         let stage = stage().await;
         let instance = stage.launch(&tagged());
@@ -266,8 +266,8 @@ async fn an_answer_that_ec2_remembers_is_not_taken_for_a_new_session() {
 }
 
 #[tokio::test]
-async fn two_workers_on_the_same_events_make_one_session_for_each_interface() {
-    // Also where EC2 does not insist on numbers that differ: the client token is what holds.
+async fn two_workers_on_the_same_events_create_one_session_for_each_interface() {
+    // Also where EC2 accepts equal numbers: the client token prevents a second session.
     for duplicate_number in [Some("InvalidParameterValue".to_owned()), None] {
         let mut stage = stage().await;
         stage.world().duplicate_number = duplicate_number;
@@ -294,7 +294,7 @@ async fn two_workers_on_the_same_events_make_one_session_for_each_interface() {
 }
 
 #[tokio::test]
-async fn work_that_does_not_fit_before_the_deadline_is_handed_back() {
+async fn work_that_does_not_fit_before_the_deadline_is_retried() {
     let mut stage = stage().await;
     let mut options = FunctionOptions::new(binary("automirror"));
     options.timeout = Duration::from_secs(4);
@@ -332,7 +332,7 @@ async fn a_sweep_that_cannot_finish_says_so_and_the_next_one_goes_on() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_gone_when_it_is_to_be_deleted_is_as_wanted() {
+async fn deleting_a_session_that_is_already_gone_succeeds() {
     let mut stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.settle().await;
@@ -351,7 +351,7 @@ async fn a_session_that_is_gone_when_it_is_to_be_deleted_is_as_wanted() {
 }
 
 #[tokio::test]
-async fn the_account_limit_is_said_once_and_left_to_the_next_sweep() {
+async fn the_accounts_quota_is_logged_once_and_left_to_the_next_sweep() {
     let stage = stage().await;
     stage.world().session_limit = 2;
     let instances = stage.launch_many(&RunInstances { count: 30, ..tagged() });
@@ -362,7 +362,7 @@ async fn the_account_limit_is_said_once_and_left_to_the_next_sweep() {
     let refused = stage.take_calls();
     let code = Outcome::Refused("TrafficMirrorSessionLimitExceeded".to_owned());
     let refused = refused.iter().filter(|call| call.outcome == code).count();
-    // Those that were under way beside the first one were refused, too; the others were not tried.
+    // EC2 also refused creations that ran beside the first refused one; automirror did not try the others.
     assert!((1..=8).contains(&refused), "{refused}");
     let warnings = said(&invocation.log, "WARN");
     let untried = format!("the account has reached its quota of sessions: {} more", 28 - refused);
@@ -377,7 +377,7 @@ async fn the_account_limit_is_said_once_and_left_to_the_next_sweep() {
 }
 
 #[tokio::test]
-async fn an_account_that_looks_full_for_a_moment_after_a_deletion_is_not_given_up() {
+async fn a_quota_error_just_after_a_deletion_does_not_stop_further_creations() {
     let stage = stage().await;
     let leaving = stage.launch(&tagged());
     stage.let_run();

@@ -1,4 +1,4 @@
-//! Input that is malformed or meant to harm: a clear word, no crash, and the neighbours are served.
+//! Input that is malformed or meant to harm: a clear message, no crash, and other events are served.
 
 use local_cloud::lambda::Answer;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ fn malformed() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn malformed_messages_are_dropped_with_a_word_and_stop_nobody() {
+async fn malformed_messages_are_logged_and_dropped_and_stop_no_other() {
     let stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.let_run();
@@ -77,7 +77,7 @@ async fn malformed_messages_are_dropped_with_a_word_and_stop_nobody() {
 }
 
 #[tokio::test]
-async fn a_malformed_call_by_hand_is_told_what_is_accepted() {
+async fn a_malformed_direct_call_gets_an_error_that_names_what_is_accepted() {
     let stage = stage().await;
     for body in malformed().iter().filter(|body| serde_json::from_str::<Value>(body).is_ok()) {
         let payload: Value = serde_json::from_str(body).unwrap();

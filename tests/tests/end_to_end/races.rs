@@ -39,7 +39,7 @@ async fn interleaved(stage: &Stage, payload: &str, meanwhile: impl FnOnce()) {
 }
 
 #[tokio::test]
-async fn a_session_made_while_an_older_look_deletes_it_comes_back() {
+async fn a_session_that_an_older_read_deletes_is_recreated() {
     let mut stage = stage().await;
     stage.deployment.add_worker(&[]).await.unwrap();
     let instance = stage.launch(&machine(&[]));
@@ -54,7 +54,7 @@ async fn a_session_made_while_an_older_look_deletes_it_comes_back() {
 }
 
 #[tokio::test]
-async fn a_session_made_while_the_look_after_a_deletion_deletes_it_comes_back() {
+async fn a_session_that_the_read_after_a_deletion_deletes_is_recreated() {
     let mut stage = stage().await;
     stage.deployment.add_worker(&[]).await.unwrap();
     stage.world().token_outlives_session = false;
@@ -93,7 +93,7 @@ async fn a_free_interface_that_is_attached_while_a_sweep_cleans_up_on_it_is_mirr
 }
 
 #[tokio::test]
-async fn a_session_that_was_just_deleted_is_not_believed_to_be_there_still() {
+async fn a_session_that_was_just_deleted_counts_as_gone_though_ec2_still_shows_it() {
     let mut stage = stage().await;
     stage.world().token_outlives_session = false;
     let instance = stage.launch(&tagged());
@@ -101,7 +101,7 @@ async fn a_session_that_was_just_deleted_is_not_believed_to_be_there_still() {
     let deleted = stage.session(&instance).id;
     stage.untag(&instance, "Mirror");
     let untagged = stage.world().take_events().remove(0);
-    // The look after the deletion sees the tag again, and the session still.
+    // The read after the deletion shows the tag again, and still the session.
     stage.world().freeze();
     let lagging = Fault::once("DescribeTrafficMirrorSessions", Kind::StaleRead);
     stage.fault(Fault { skip: 1, ..lagging });
@@ -119,7 +119,7 @@ async fn a_session_that_was_just_deleted_is_not_believed_to_be_there_still() {
 }
 
 #[tokio::test]
-async fn a_session_that_an_event_says_is_gone_is_not_believed_to_be_there_still() {
+async fn a_session_that_an_event_says_is_deleted_counts_as_gone_though_ec2_still_shows_it() {
     let mut stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.settle().await;
@@ -203,7 +203,7 @@ async fn a_running_instance_that_is_shown_as_pending_and_refused_is_tried_again(
 }
 
 #[tokio::test]
-async fn an_old_event_about_an_instance_nobody_knows_is_done_with() {
+async fn an_old_event_about_an_unknown_instance_is_not_retried() {
     let stage = stage().await;
     let mut event: serde_json::Value =
         serde_json::from_str(&state("i-0123456789abcdef0", "running")).unwrap();
@@ -213,7 +213,7 @@ async fn an_old_event_about_an_instance_nobody_knows_is_done_with() {
 }
 
 #[tokio::test]
-async fn what_only_the_next_look_can_explain_is_looked_at_three_times_and_left_to_the_sweep() {
+async fn what_only_the_next_read_can_explain_is_tried_three_times_and_left_to_the_sweep() {
     for code in ["TrafficMirrorSessionNumberInUse", "InvalidTrafficMirrorTargetId.NotFound"] {
         let mut stage = stage().await;
         let kind =
@@ -232,7 +232,7 @@ async fn what_only_the_next_look_can_explain_is_looked_at_three_times_and_left_t
 }
 
 #[tokio::test]
-async fn a_throttled_ec2_ends_as_a_dead_letter_that_somebody_sees() {
+async fn lasting_throttling_ends_in_the_dead_letter_queue() {
     let mut stage = stage().await;
     stage.fault(Fault::new(CREATE, Kind::Throttle));
     stage.launch(&tagged());
@@ -241,7 +241,7 @@ async fn a_throttled_ec2_ends_as_a_dead_letter_that_somebody_sees() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_gets_on_is_no_dead_letter() {
+async fn a_sweep_that_makes_progress_is_no_dead_letter() {
     let mut stage = stage().await;
     let instances = stage.launch_many(&RunInstances { count: 12, ..tagged() });
     stage.let_run();
@@ -298,7 +298,7 @@ async fn of_two_moves_in_one_batch_one_may_need_the_room_the_other_leaves() {
 }
 
 #[tokio::test]
-async fn a_session_to_a_target_that_is_no_longer_shared_is_left_in_peace() {
+async fn a_session_to_a_target_that_is_no_longer_shared_is_left_alone() {
     let mut stage = Stage::new(&[("MIRROR_TARGET_OWNERS", "999999999999")]).await;
     stage.drop_load_balancer();
     let target = load_balancer(&mut stage.world(), &other_account());
@@ -345,7 +345,7 @@ async fn instances_a_service_manages_are_mirrored_too_where_ec2_hides_them() {
 }
 
 #[tokio::test]
-async fn a_failed_clean_up_after_a_terminated_instance_comes_again() {
+async fn a_failed_clean_up_after_a_terminated_instance_is_retried() {
     let mut stage = stage().await;
     let kept = local_cloud::aws::ec2::LaunchInterface {
         delete_on_termination: Some(false),
@@ -365,7 +365,7 @@ async fn a_failed_clean_up_after_a_terminated_instance_comes_again() {
 }
 
 #[tokio::test]
-async fn an_obstacle_that_was_overcome_is_said_again_when_it_is_back() {
+async fn an_obstacle_that_was_overcome_is_logged_again_when_it_is_back() {
     let stage = stage().await;
     let second = full_filter(&mut stage.world());
     let instance = stage.launch(&tagged());
@@ -381,7 +381,7 @@ async fn an_obstacle_that_was_overcome_is_said_again_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn nobody_can_hide_behind_our_name() {
+async fn a_deletion_under_automirrors_session_name_but_another_role_is_not_ignored() {
     let mut stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.settle().await;
@@ -396,7 +396,7 @@ async fn nobody_can_hide_behind_our_name() {
 }
 
 #[tokio::test]
-async fn nobody_can_forge_a_log_line_or_fill_the_log() {
+async fn no_event_can_forge_a_log_line_or_fill_the_log() {
     let stage = Stage::new(&[("AWS_LAMBDA_LOG_FORMAT", "Text")]).await;
     let event = |detail| json!({"detail-type": "AWS API Call via CloudTrail", "source": "x", "detail": detail});
     let forged = event(json!({"eventName": "a\nERROR forged \u{1b}[31m", "errorCode": "x"}));
@@ -409,7 +409,7 @@ async fn nobody_can_forge_a_log_line_or_fill_the_log() {
 }
 
 #[tokio::test]
-async fn planning_again_after_a_full_target_counts_what_was_done_and_says_each_thing_once() {
+async fn planning_again_after_a_full_target_counts_what_was_done_and_logs_each_obstacle_once() {
     let mut stage = stage().await;
     let (second, empty) = {
         let mut world = stage.world();
@@ -427,10 +427,10 @@ async fn planning_again_after_a_full_target_counts_what_was_done_and_says_each_t
     };
     stage.fault(Fault { skip: 1, ..Fault::once(CREATE, full) });
     let delivery = stage.deployment.deliver().await;
-    // The two are made side by side: either may be the one that finds no room.
+    // The two creations run side by side: either may find no room.
     assert!([&stage.target, &second].contains(&&stage.session(&instance).target));
     let creates = stage.take_calls().into_iter().filter(|call| call.action == CREATE);
-    assert_eq!(creates.count(), 2, "the one that was made is not made again");
+    assert_eq!(creates.count(), 2, "the session that was created is not created again");
     let warned = said(delivery.batches[0].log(), "WARN");
     assert_eq!(warned.len(), 2, "{warned:#?}");
     assert!(warned.iter().any(|line| line.contains("accepts no packets")), "{warned:#?}");

@@ -46,7 +46,7 @@ async fn an_untagged_instance_that_starts_does_not_hide_its_session_from_other_e
     let instance = stage.launch(&tagged());
     stage.settle().await;
     stage.untag(&instance, "Mirror");
-    // The event that it runs, once more, comes in one batch with that of the tag.
+    // A second event that it runs comes in one batch with the event about the tag.
     let detail = json!({"instance-id": instance, "state": "running"});
     let detail_type = "EC2 Instance State-change Notification";
     let event = json!({"source": "aws.ec2", "detail-type": detail_type, "detail": detail});
@@ -86,7 +86,7 @@ async fn a_sweep_reads_no_page_of_instances_that_are_not_tagged() {
         .map(|key| stage.launch(&machine(&[(key, "true")])))
         .into_iter()
         .collect();
-    // Its tag is gone, and nobody heard of it.
+    // Its tag is removed, and the event is lost.
     let leftover = stage.launch(&tagged());
     stage.let_run();
     assert_eq!(summary(&stage.sweep().await)["created"], 4);
@@ -104,12 +104,12 @@ async fn a_sweep_reads_no_page_of_instances_that_are_not_tagged() {
 }
 
 #[tokio::test]
-async fn a_sweep_of_twenty_thousand_wanted_instances_fits_into_64_megabytes() {
+async fn a_sweep_of_twenty_thousand_selected_instances_fits_into_64_megabytes() {
     const KEYS: [&str; 8] =
         ["Name", "Owner", "Team", "Cost", "Backup", "Stage", "Service", "Repository"];
     let stage = stage().await;
     stage.world().session_limit = 0;
-    // What others say of an instance is more than what is read of it.
+    // Tags of other owners are longer than all that automirror reads of an instance.
     for instance in stage.launch_many(&RunInstances { count: 20_000, ..tagged() }) {
         let words = KEYS.map(|key| format!("the {key} of {instance} ").repeat(6));
         let words = words.iter().map(String::as_str);
@@ -124,7 +124,7 @@ async fn a_sweep_of_twenty_thousand_wanted_instances_fits_into_64_megabytes() {
 }
 
 #[tokio::test]
-async fn a_sweep_in_scope_all_looks_at_what_is_wanted_or_has_a_session_of_ours() {
+async fn a_sweep_in_scope_all_plans_for_what_is_selected_or_has_an_owned_session() {
     let stage = Stage::new(&[("MIRROR_SCOPE", "all")]).await;
     let selected = stage.launch(&machine(&[]));
     let leftover = stage.launch(&machine(&[]));
@@ -141,7 +141,7 @@ async fn a_sweep_in_scope_all_looks_at_what_is_wanted_or_has_a_session_of_ours()
 }
 
 #[tokio::test]
-async fn an_instance_that_is_not_wanted_and_named_beside_a_sweep_is_looked_at_all_the_same() {
+async fn an_instance_that_is_not_selected_counts_as_read_if_an_event_beside_a_sweep_names_it() {
     for scope in ["tagged", "all"] {
         let mut stage = Stage::new(&[("MIRROR_SCOPE", scope)]).await;
         stage.launch(&machine(&[("Mirror", "False")]));
@@ -156,7 +156,7 @@ async fn an_instance_that_is_not_wanted_and_named_beside_a_sweep_is_looked_at_al
     }
 }
 
-/// A process that has time for one change in an invocation.
+/// A worker that has time for one change in an invocation.
 async fn slow_worker(stage: &Stage) -> Function {
     let mut options = FunctionOptions::new(binary("automirror"));
     options.timeout = Duration::from_secs(4);

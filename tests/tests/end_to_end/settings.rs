@@ -1,4 +1,4 @@
-//! automirror reads its settings when it starts; with a bad one it does not start.
+//! automirror reads its settings when it starts; it does not start with an invalid one.
 
 use local_cloud::{
     cloud::{Cloud, Options},

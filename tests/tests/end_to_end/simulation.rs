@@ -1,4 +1,4 @@
-//! Runs by chance of the functions' own code, in one process.
+//! Random runs of the functions' own code, in one process.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use local_cloud::simulation::{
 const RUNS: u64 = 250;
 
 #[test]
-fn whatever_goes_wrong_a_sweep_puts_it_right() {
+fn whatever_goes_wrong_a_sweep_corrects_it() {
     let summary = run_all(0..RUNS);
     assert!(summary.failed.is_empty(), "{summary}");
     // Otherwise nothing was put to the test.
@@ -37,7 +37,7 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 #[test]
-fn creation_keeps_to_ec2s_rate_uses_its_share_of_it_and_leaves_the_rest() {
+fn creation_uses_its_share_of_ec2s_rate_and_leaves_the_rest_to_others() {
     let Rush { sessions, throttled, others, others_throttled, time } = rush(600, &[80]);
     assert_eq!((sessions, throttled, others_throttled), (600, 0, 0));
     assert!(others > 100, "{others}");
@@ -47,23 +47,23 @@ fn creation_keeps_to_ec2s_rate_uses_its_share_of_it_and_leaves_the_rest() {
 }
 
 #[test]
-fn processes_that_want_more_than_ec2_takes_get_there_all_the_same() {
+fn execution_environments_that_together_exceed_ec2s_rate_still_mirror_everything() {
     let Rush { sessions, throttled, time, .. } = rush(600, &[100, 100]);
     assert_eq!(sessions, 600);
     assert!(throttled > 0, "otherwise nothing was put to the test");
-    // 50 at once, then 5 a second, of which somebody else takes one.
+    // 50 at once, then 5 a second, of which another caller takes one.
     assert!(time < Duration::from_secs((600 - 50) / 4 * 120 / 100), "{time:?}");
 }
 
 #[test]
-fn what_ec2_refuses_for_good_does_not_keep_sweeps_from_what_is_behind_it() {
+fn instances_that_ec2_refuses_permanently_do_not_keep_sweeps_from_the_others() {
     let tried = refused(400, 6);
     assert!(tried[0] < 300, "one sweep tries {}: nothing was put to the test", tried[0]);
     assert_eq!(tried.last(), Some(&400), "{tried:?}");
 }
 
 #[test]
-fn deletions_that_take_all_the_time_leave_some_to_creations() {
+fn many_deletions_leave_time_for_creations() {
     let (deleted, created) = backlog(600, 5);
     assert_eq!(created, 5);
     assert!((150..600).contains(&deleted), "{deleted}: nothing was put to the test");

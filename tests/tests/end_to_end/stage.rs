@@ -1,4 +1,4 @@
-//! A cloud with a load balancer as target, a filter that takes everything, and the real binary.
+//! A cloud with a load balancer as target, a filter that accepts everything, and the real binary.
 
 use std::sync::MutexGuard;
 
@@ -21,12 +21,12 @@ pub(crate) struct Stage {
     pub(crate) filter: String,
 }
 
-/// The person at the keyboard.
+/// A person in the account.
 pub(crate) fn user() -> Caller {
     Caller::default()
 }
 
-/// Somebody in another account.
+/// A person in another account.
 pub(crate) fn other_account() -> Caller {
     Caller::user("999999999999")
 }
@@ -42,7 +42,7 @@ impl Stage {
         let target = load_balancer(&mut world, &user());
         let filter = full_filter(&mut world);
         drop(world);
-        // What a process reads before its first event is not what the event costs.
+        // The reads of the warm-up do not count as calls of the first event.
         deployment.cloud.clear_calls();
         Self { deployment, target, filter }
     }
@@ -108,7 +108,7 @@ impl Stage {
         sessions[0].clone()
     }
 
-    /// Makes a session that is not automirror's.
+    /// Creates a foreign session.
     pub(crate) fn foreign(&self, interface: &str, number: i64, target: &str) -> Session {
         let request = CreateSession {
             interface: interface.to_owned(),
@@ -130,7 +130,7 @@ impl Stage {
         self.world().take_events();
     }
 
-    /// Brings instances to where they are going, without a word to anybody.
+    /// Lets instances change their state, and loses the events about it.
     pub(crate) fn let_run(&self) {
         self.world().tick();
         self.lose_events();
@@ -144,7 +144,7 @@ impl Stage {
         self.deployment.invoke(payload).await.unwrap()
     }
 
-    /// Invokes with an SQS batch of these events and returns the ids that must come again.
+    /// Invokes with an SQS batch of these events, and returns the ids of the messages that must be retried.
     pub(crate) async fn batch(&self, bodies: &[String]) -> (Vec<String>, Invocation) {
         let record = |(index, body): (usize, &String)| json!({"messageId": format!("m-{index}"), "body": body, "eventSource": "aws:sqs"});
         let records: Vec<_> = bodies.iter().enumerate().map(record).collect();
@@ -152,7 +152,7 @@ impl Stage {
         (returned(&invocation), invocation)
     }
 
-    /// What automirror asked of EC2 since the last time.
+    /// automirror's calls of EC2 since the last time.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         let calls = self.deployment.cloud.calls();
         self.deployment.cloud.clear_calls();
@@ -168,7 +168,7 @@ pub(crate) fn returned(invocation: &Invocation) -> Vec<String> {
     failures.iter().map(|item| item["itemIdentifier"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The answer of a call by hand.
+/// The answer of a direct call.
 pub(crate) fn summary(invocation: &Invocation) -> Value {
     match &invocation.answer {
         Answer::Response(answer) => answer.clone(),
@@ -237,7 +237,7 @@ pub(crate) fn load_balancer(world: &mut World, owner: &Caller) -> String {
     world.create_target(owner, endpoint, None, Tags::new()).unwrap()
 }
 
-/// A filter that takes all IPv4 packets.
+/// A filter that accepts all IPv4 packets.
 pub(crate) fn full_filter(world: &mut World) -> String {
     let filter = world.create_filter(&user(), None, Tags::new()).unwrap();
     for direction in [Direction::Ingress, Direction::Egress] {
@@ -257,7 +257,7 @@ impl Stage {
         self.world().create_target(&user(), endpoint, None, Tags::new()).unwrap()
     }
 
-    /// Does without the load balancer.
+    /// Deletes the target of the load balancer.
     pub(crate) fn drop_load_balancer(&self) {
         self.world().delete_target(&user(), &self.target).unwrap();
     }

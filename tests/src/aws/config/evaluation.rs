@@ -86,7 +86,7 @@ impl PutEvaluations {
 
 impl Config {
     /// Stores evaluations for the rule that the token stands for, and tells the world of the
-    /// resources that are judged otherwise now. The first `failing` ones fail, without a reason, as
+    /// resources whose verdict changes. The first `failing` ones fail, without a reason, as
     /// AWS reserves for itself; they are the answer.
     pub fn put_evaluations(
         &mut self,

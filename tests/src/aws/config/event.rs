@@ -24,7 +24,7 @@ pub(super) fn tell_change(
         "notificationCreationTime": new.recorded.to_string(),
         "resourceType": new.key.resource_type,
     });
-    // Left out, not null, for a resource that is judged for the first time.
+    // Left out, not null, for a resource that is evaluated for the first time.
     if let Some(old) = old {
         detail["oldEvaluationResult"] = result(rule, old);
     }

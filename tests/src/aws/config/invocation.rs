@@ -15,7 +15,7 @@ pub(super) struct Pending {
 /// What a result token stands for.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
-    /// The id, since a rule made anew under the same name is another one.
+    /// The id, since a rule that is created again under the same name is another one.
     pub(super) rule: String,
     pub(super) invoked: Time,
 }

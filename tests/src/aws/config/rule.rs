@@ -1,4 +1,4 @@
-//! Config rules: which resources are judged, by which parameters.
+//! Config rules: which resources they evaluate, with which parameters.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use super::invocation::Pending;
 use super::{Config, INSTANCE, ResourceKey, SESSION, Status, Verdict};
 use crate::aws::ec2::Refusal;
 
-/// A custom rule, judged by a Lambda function.
+/// A custom rule, evaluated by a Lambda function.
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub name: String,
@@ -19,7 +19,7 @@ pub struct Rule {
     pub(super) verdicts: BTreeMap<ResourceKey, Verdict>,
 }
 
-/// What rule to make, or to change.
+/// What rule to create, or to change.
 #[derive(Clone, Debug)]
 pub struct PutRule {
     pub name: String,
@@ -61,8 +61,8 @@ impl Rule {
 }
 
 impl Config {
-    /// Makes a rule, or gives the one of this name other parameters and another scope. A new one is
-    /// told of all that is recorded already.
+    /// Creates a rule, or gives the one of this name other parameters and another scope. A new one gets
+    /// all items that are recorded already.
     pub fn put_rule(&mut self, request: &PutRule) -> Result<(), Refusal> {
         if request.name.is_empty() || request.name.chars().count() > 128 {
             return Err(invalid("The name of a rule has from 1 to 128 characters"));

@@ -60,13 +60,13 @@ pub struct World {
     /// The most rows a page may have, whatever was asked for: AWS may return fewer than
     /// `MaxResults` too.
     pub max_page: Option<usize>,
-    /// The code for a session number that is taken on the interface, or `None` to allow it: nobody
-    /// outside AWS has written down which it is.
+    /// The code for a session number that is taken on the interface, or `None` to allow it: AWS does not
+    /// document which.
     pub duplicate_number: Option<String>,
-    /// Whether a client token is still answered with its session when that is gone: nobody outside
-    /// AWS knows.
+    /// Whether a client token is still answered with its session when that is gone: AWS does not document
+    /// it.
     pub token_outlives_session: bool,
-    /// Whether a client token that comes with other tags is refused: nobody outside AWS knows either.
+    /// Whether a client token that comes with other tags is refused: AWS does not document that either.
     pub token_is_for_tags: bool,
     /// What every token is answered with, as if it had been used for this session.
     pub remembered_answer: Option<Session>,

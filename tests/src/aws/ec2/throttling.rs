@@ -1,4 +1,4 @@
-//! How many requests EC2 takes: a bucket for each action of an account ("Request throttling for the Amazon
+//! How many requests EC2 accepts: a token bucket for each action of an account ("Request throttling for the Amazon
 //! EC2 API").
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ struct Bucket {
 }
 
 impl Rates {
-    /// Whether one more request is taken.
+    /// Whether one more request is accepted.
     pub(crate) fn take(&mut self, action: &str) -> bool {
         let (size, rate) = if action.starts_with("Describe") { READS } else { CHANGES };
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! The conditions of a statement: the operators that our policies use, and an error for any other.
+//! The conditions of a statement: the operators that the templates' policies use, and an error for any other.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 

@@ -1,4 +1,4 @@
-//! The record of every authorization, to be judged when all tests have run.
+//! The record of every authorization. `proof` checks it when all tests have run.
 #![expect(clippy::disallowed_methods, reason = "where the record goes is the environment's to say")]
 
 use std::collections::BTreeMap;
@@ -41,8 +41,8 @@ impl Record {
 fn open() -> Option<File> {
     let folder = std::env::var(FOLDER).ok()?;
     let folder = Path::new(&folder);
-    std::fs::create_dir_all(folder).expect("the folder of the record can be made");
+    std::fs::create_dir_all(folder).expect("the folder of the record can be created");
     let path = folder.join(format!("{}.jsonl", std::process::id()));
     let file = OpenOptions::new().create(true).append(true).open(&path);
-    Some(file.expect("the file of the record can be made"))
+    Some(file.expect("the file of the record can be created"))
 }

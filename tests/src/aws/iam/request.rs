@@ -13,7 +13,7 @@
 //! | `GetComplianceDetailsByConfigRule` | itself on the rule | |
 //!
 //! All carry the region, and the function that calls. A target's ARN has its owner's account. What does
-//! not exist needs no right: the call then fails for that. Nobody outside AWS knows which comes first.
+//! not exist needs no permission: the call then fails for that. AWS does not document which comes first.
 //!
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsconfig.html>

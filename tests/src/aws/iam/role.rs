@@ -1,4 +1,4 @@
-//! The role of a function: its policy is the one in the template that makes it.
+//! The role of a function: its policy is the one in the template that creates it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,12 +70,12 @@ impl Role {
         self.0.queue.as_deref()
     }
 
-    /// From now on what is denied is what a test wants to see.
+    /// From now on the test expects denials.
     pub fn expect_denials(&self) {
         self.0.denials_expected.store(true, Ordering::Relaxed);
     }
 
-    /// From now on what is asked is no proof of anything: simulations ask the same a thousand times.
+    /// From now on nothing is recorded: simulations ask the same a thousand times.
     pub fn leave_unrecorded(&self) {
         self.0.unrecorded.store(true, Ordering::Relaxed);
     }
@@ -110,12 +110,12 @@ impl Role {
         self.must(&["sqs:DeleteMessage"], self.polled());
     }
 
-    /// Lambda begins the log of a process.
+    /// Lambda begins the log stream of an execution environment.
     pub(crate) fn create_log_stream(&self, stream: &str) {
         self.must(&["logs:CreateLogStream"], &self.log_stream(stream));
     }
 
-    /// Lambda writes what a process said.
+    /// Lambda writes the log of an execution environment.
     pub(crate) fn put_log_events(&self, stream: &str) {
         self.must(&["logs:PutLogEvents"], &self.log_stream(stream));
     }
@@ -129,7 +129,7 @@ impl Role {
         self.queue().expect("a function that is polled for has a queue")
     }
 
-    /// What Lambda needs, or there is no function.
+    /// The permissions that Lambda needs to run the function.
     fn must(&self, actions: &[&str], resource: &str) {
         for action in actions {
             let decision = self.decide(Authorization::new(action, resource));

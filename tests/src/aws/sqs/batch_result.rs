@@ -1,4 +1,4 @@
-//! Which messages of a batch come again after an invocation, with `ReportBatchItemFailures`.
+//! Which messages of a batch are retried after an invocation, with `ReportBatchItemFailures`.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
@@ -10,11 +10,11 @@ use crate::lambda::{Answer, InvokeError};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BatchResult {
-    /// All messages are deleted, whether the function saw to them or not.
+    /// All messages are deleted, whether the function dealt with them or not.
     Success,
-    /// All messages come again.
+    /// All messages are retried.
     Failure,
-    /// These messages come again, the others are deleted.
+    /// These messages are retried, the others are deleted.
     Partial(BTreeSet<String>),
 }
 

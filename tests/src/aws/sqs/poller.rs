@@ -27,7 +27,7 @@ impl Delivered {
 
 /// Delivers all that is visible, once, and moves the queue to its next round.
 ///
-/// The functions stand for the concurrent processes of one function: they get the batches in turn
+/// The functions stand for the concurrent execution environments of one function: they get the batches in turn
 /// and work at the same time. The batches are settled in their own order, so that the queue is the
 /// same afterwards, whichever was first.
 ///

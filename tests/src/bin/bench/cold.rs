@@ -1,4 +1,4 @@
-//! The way from the start of a process to its first answer, beside a function that only says hello.
+//! A cold start, from the start of the process to its first answer, compared with a function that only says hello.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub(crate) enum Line {
 
 const FUNCTIONS: [&str; 3] = ["hello", "automirror", "config-rule"];
 const RULE: &str = "mirroring";
-/// How often a process is invoked after its first event.
+/// How often an execution environment is invoked after its first event.
 const WARM: usize = 5;
 
 const COLUMNS: [&str; 8] = [
@@ -39,7 +39,7 @@ const COLUMNS: [&str; 8] = [
     "peak memory, MB",
 ];
 
-/// One start of a process, in the order of the columns.
+/// One cold start, in the order of the columns.
 type Figures = [f64; 8];
 
 pub(crate) async fn measure(size: Size, packages: &Packages, line: Line) -> anyhow::Result<Table> {

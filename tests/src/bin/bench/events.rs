@@ -1,4 +1,4 @@
-//! The time and calls that events take in a process that is warm.
+//! The time and calls that events take in a warm execution environment.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Round trips: calls that are made side by side are one.
+//! Round trips: calls that run side by side count as one.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::stage::{Stage, invoke};
 
-/// Calls that come within this time of each other, with none answered, are made side by side.
+/// Calls that come within this time of each other, with none answered, run side by side.
 const TOGETHER: Duration = Duration::from_millis(100);
 
 /// How often the function waits for EC2 while it works on an event.

@@ -53,7 +53,7 @@ impl Stage {
         Ok(Self { cloud, user, target, filter })
     }
 
-    /// A process of a function that calls this cloud.
+    /// Starts a function that calls this cloud.
     pub(crate) async fn start(
         &self,
         binary: PathBuf,
@@ -97,7 +97,7 @@ impl Stage {
         }
     }
 
-    /// Makes the sessions that automirror would make.
+    /// Creates the sessions that automirror would create.
     pub(crate) fn mirror(&self, instances: &[String]) -> anyhow::Result<()> {
         let mut world = self.cloud.world();
         for instance in instances {
@@ -116,7 +116,7 @@ impl Stage {
         Ok(())
     }
 
-    /// What was asked of the cloud since the last time.
+    /// The calls since the last time.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         let calls = self.cloud.calls();
         self.cloud.clear_calls();
@@ -128,7 +128,7 @@ impl Stage {
     }
 }
 
-/// A process of a function with these endpoints for EC2 and AWS Config.
+/// Starts a function with these endpoints for EC2 and AWS Config.
 pub(crate) async fn start(
     binary: PathBuf,
     endpoints: &[&str; 2],
@@ -143,7 +143,7 @@ pub(crate) async fn start(
     Function::start(options).await
 }
 
-/// Invokes, and takes nothing but a good answer without anything that must come again.
+/// Invokes, and fails on an error and on messages that must be retried.
 pub(crate) async fn invoke(function: &Function, payload: &Value) -> anyhow::Result<Invocation> {
     let invocation = function.invoke(payload.to_string().as_bytes()).await?;
     let is_done = match &invocation.answer {

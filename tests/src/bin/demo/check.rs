@@ -11,8 +11,8 @@ use crate::user::is_owned;
 
 /// Each check fails with what is not as told.
 impl Stage {
-    /// Exactly these instances have sessions of automirror's, one on each interface; somebody else
-    /// has so many; the rule finds fault with exactly those at fault; and no event is left over.
+    /// Checks that exactly these instances have owned sessions, one on each interface, that there are so
+    /// many foreign sessions, that exactly those at fault are `NON_COMPLIANT`, and that no event is left over.
     #[expect(clippy::too_many_lines, reason = "a list of what a moment of the story must show")]
     pub(crate) fn check(
         &mut self,
@@ -45,7 +45,7 @@ impl Stage {
                 self.check_session(&instance, session)?;
             }
         }
-        // In this story, whatever somebody else mirrors goes where it must not.
+        // In this story, each foreign session leads to a target that is not allowed.
         for session in &foreign_sessions {
             self.check_verdict(&ResourceKey::session(&session.id), Compliance::NonCompliant)?;
         }
@@ -102,7 +102,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Nobody knows yet that the instance's sessions are gone.
+    /// Checks that the instance's sessions are gone, and that the rule does not know it yet.
     pub(crate) fn check_missed(&mut self, name: &str) -> anyhow::Result<()> {
         let instance = self.instance(name)?;
         let sessions = self.sessions();
@@ -112,7 +112,7 @@ impl Stage {
         self.as_told(&format!("no session on {name}, and to the rule it is still COMPLIANT"))
     }
 
-    /// Exactly so many sources lead to the target.
+    /// Checks that exactly so many sources use the target.
     pub(crate) fn check_target_usage(
         &mut self,
         target: &str,
@@ -137,7 +137,7 @@ impl Stage {
         Ok(())
     }
 
-    /// A session of ours leads to our own account, through the filter meant for it.
+    /// Checks that an owned session leads to a target of its own account, through automirror's filter.
     fn check_session(&self, instance: &Instance, session: &Session) -> anyhow::Result<()> {
         let world = self.deployment.cloud.world();
         let (id, target, filter) = (&session.id, &session.target, &session.filter);

@@ -25,7 +25,7 @@ pub(crate) struct Totals {
     pub(crate) events: usize,
     pub(crate) automirror: Cost,
     pub(crate) rule: Cost,
-    /// Events that automirror could not deal with at once.
+    /// Events that automirror returned to be retried.
     pub(crate) returned: usize,
 }
 

@@ -10,7 +10,7 @@ use crate::screen::{GREEN, MAGENTA, RED, YELLOW};
 
 /// What a line of automirror's log says.
 pub(crate) enum Said {
-    /// A change that was made, or could not be.
+    /// A change that was executed, or failed.
     Step(Decision),
     /// An event that asks for nothing.
     Ignored(String),

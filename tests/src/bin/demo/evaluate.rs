@@ -14,15 +14,15 @@ use crate::screen::{CYAN, DIM, GREEN, PLAIN, RED};
 use crate::stage::Stage;
 
 impl Stage {
-    /// Lets AWS Config record what has changed and the rule judge it, and shows which verdicts are
-    /// others now and how long it took.
+    /// Lets AWS Config record what has changed and the rule evaluate it. Shows which verdicts changed, and
+    /// how long it took.
     pub(crate) async fn evaluate(&mut self) -> anyhow::Result<Duration> {
         self.deployment.cloud.clear_calls();
         self.deployment.evaluate().await;
         self.show_evaluations()
     }
 
-    /// Lets the rule judge everything, on its schedule, and brings what it causes to automirror.
+    /// Lets the rule evaluate everything, on its schedule, and delivers the events of that to automirror.
     pub(crate) async fn evaluate_everything(&mut self) -> anyhow::Result<()> {
         let label = (CYAN, "sweep");
         self.screen.row(label, "on schedule", "config-rule evaluates everything")?;
@@ -32,7 +32,7 @@ impl Stage {
         self.settle().await
     }
 
-    /// Says how long it took until a session that somebody deleted was missed, made again, and found.
+    /// Shows how long it took until a deleted session was missed, recreated, and found compliant again.
     pub(crate) fn show_healing(&mut self, name: &str, steps: [Duration; 3]) -> anyhow::Result<()> {
         let [missed, restored, found] = steps.map(millis);
         let sum = millis(steps.iter().sum());
@@ -57,7 +57,7 @@ impl Stage {
         }
         let mut times = Vec::new();
         for attempt in attempts {
-            // Lambda tries again what fails; in this story nothing does.
+            // Lambda retries what fails; in this story nothing does.
             anyhow::ensure!(!attempt.has_failed(), "config-rule failed: {:?}", attempt.outcome);
             times.push(attempt.outcome?.wall_time);
         }

@@ -37,7 +37,7 @@ fn is_id(word: &str) -> bool {
     hex.len() == 17 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The name somebody gave it, else its id.
+/// The value of its tag Name, else its id.
 pub(crate) fn name(tags: &Tags, id: &str) -> String {
     tags.get("Name").cloned().unwrap_or_else(|| short(id))
 }

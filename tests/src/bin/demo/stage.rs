@@ -17,14 +17,14 @@ use crate::event;
 use crate::label::{count, millis};
 use crate::screen::{BOLD, CYAN, DIM, PLAIN, Screen};
 
-/// How many rounds of deliveries, judgements and ticks settle whatever a scene begins.
+/// How many rounds of deliveries, evaluations and ticks settle whatever a scene begins.
 const ROUNDS: usize = 30;
 
 /// The cloud with automirror in it, and what is shown of them.
 pub(crate) struct Stage {
     pub(crate) deployment: Deployment,
     pub(crate) screen: Screen,
-    /// Whoever does something that no other name is given for.
+    /// The person who acts where no other is named.
     pub(crate) alice: Caller,
     /// What automirror decided since the scene began.
     pub(crate) decisions: Vec<Decision>,
@@ -39,7 +39,7 @@ impl Stage {
         let mut deployment = Deployment::start(&[]).await?;
         deployment.add_rule(&[], &[]).await?;
         // The story takes a second. Were this EC2 to remember client tokens of sessions that are
-        // gone, what is made again within the same minute would have to wait for the next one.
+        // gone, what is recreated within the same minute would have to wait for the next one.
         deployment.cloud.world().token_outlives_session = false;
         let worker = deployment.workers.first().context("there is no worker")?;
         let rule = deployment.rule.as_ref().context("there is no rule")?;
@@ -179,7 +179,7 @@ impl Stage {
     }
 }
 
-/// How many events of a batch must be retried; a sweep answers with its numbers instead.
+/// How many events of a batch must be retried; a sweep answers with a summary instead.
 fn returned(answer: &Answer) -> anyhow::Result<usize> {
     let Answer::Response(response) = answer else {
         anyhow::bail!("automirror answered with an error: {answer:?}");

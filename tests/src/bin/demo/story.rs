@@ -115,8 +115,9 @@ async fn fill(stage: &mut Stage, sensor: &str) -> anyhow::Result<()> {
     stage.check_target_usage(sensor, 10)?;
     stage.check(&[&["api", "db", "pay"], placed].concat(), &[&["pay"], left].concat(), 1)?;
 
-    stage
-        .scene("A second target is made: the next sweep uses it, and the rule's schedule agrees")?;
+    stage.scene(
+        "A second target is created: the next sweep uses it, and the rule's schedule agrees",
+    )?;
     let fleet = stage.make_balancer("fleet")?;
     stage.sweep().await?;
     stage.check_target_usage(sensor, 10)?;

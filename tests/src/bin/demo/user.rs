@@ -73,11 +73,11 @@ impl Stage {
         self.tell("alice", &format!("terminates {name}"))
     }
 
-    /// Makes a target of the first interface of an instance.
+    /// Creates a target for the first interface of an instance.
     pub(crate) fn make_sensor(&mut self, name: &str) -> anyhow::Result<String> {
         let interface = self.interface(name)?;
         let target = self.make_target(Endpoint::Interface(interface.clone()), name)?;
-        let text = format!("makes target {} of {name}'s {}", short(&target), short(&interface));
+        let text = format!("creates target {} for {name}'s {}", short(&target), short(&interface));
         self.tell("alice", &text)?;
         Ok(target)
     }
@@ -88,7 +88,8 @@ impl Stage {
             "arn:aws:elasticloadbalancing:{region}:{DEFAULT_ACCOUNT}:loadbalancer/net/{name}/0a1b"
         );
         let target = self.make_target(Endpoint::NetworkLoadBalancer(arn), name)?;
-        let text = format!("makes target {} of the Network Load Balancer {name}", short(&target));
+        let text =
+            format!("creates target {} for the Network Load Balancer {name}", short(&target));
         self.tell("alice", &text)?;
         Ok(target)
     }
@@ -98,12 +99,12 @@ impl Stage {
         Ok(self.deployment.cloud.world().create_target(&self.alice, endpoint, None, tags)?)
     }
 
-    /// Makes the filter that the templates make: it takes everything, and automirror knows it by
-    /// its tag.
+    /// Creates the filter that the templates create: it accepts everything, and automirror finds it by its
+    /// tag.
     pub(crate) fn make_filter(&mut self, name: &str) -> anyhow::Result<()> {
         let filter = self.make_open_filter(&self.alice.clone(), name, "automirror")?;
         let text = "all packets and Amazon DNS";
-        self.tell("alice", &format!("makes filter {} ({name}): {text}", short(&filter)))
+        self.tell("alice", &format!("creates filter {} ({name}): {text}", short(&filter)))
     }
 
     fn make_open_filter(&self, by: &Caller, name: &str, manager: &str) -> anyhow::Result<String> {
@@ -118,7 +119,7 @@ impl Stage {
         Ok(filter)
     }
 
-    /// Lets somebody mirror an instance to a target of another account.
+    /// Lets `who` mirror an instance to a target of another account.
     pub(crate) fn siphon(&mut self, name: &str, who: &str, account: &str) -> anyhow::Result<()> {
         let interface = self.interface(name)?;
         let insider = Caller { principal: format!("user/{who}"), ..self.alice.clone() };
@@ -138,7 +139,7 @@ impl Stage {
         self.tell(who, &format!("mirrors {name} to target {target} of account {account}: {id}"))
     }
 
-    /// Lets somebody delete all sessions on an instance's interfaces.
+    /// Lets `who` delete all owned sessions on an instance's interfaces.
     pub(crate) fn sabotage(&mut self, name: &str, who: &str) -> anyhow::Result<()> {
         let interfaces = self.instance(name)?.interfaces;
         let saboteur = Caller { principal: format!("user/{who}"), ..self.alice.clone() };
@@ -156,7 +157,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Lets somebody turn AWS Config's recorder on or off.
+    /// Lets `who` turn AWS Config's recorder on or off.
     pub(crate) fn record(&mut self, is_on: bool, who: &str) -> anyhow::Result<()> {
         self.deployment.cloud.config().recording = is_on;
         let verb = if is_on { "starts" } else { "stops" };
@@ -186,14 +187,14 @@ impl Stage {
         interfaces.into_iter().next().with_context(|| format!("{name} has no interface"))
     }
 
-    /// Says what somebody does.
+    /// Shows what a person does.
     pub(crate) fn tell(&mut self, who: &str, what: &str) -> anyhow::Result<()> {
         self.screen.row((PLAIN, "user"), who, what)?;
         Ok(())
     }
 }
 
-/// Whether automirror made the session.
+/// Whether automirror owns the session.
 pub(crate) fn is_owned(session: &Session) -> bool {
     session.tags.get("ManagedBy").is_some_and(|owner| owner == "automirror")
 }

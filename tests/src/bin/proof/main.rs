@@ -1,4 +1,4 @@
-//! Judges what the tests recorded: did the roles allow all that the functions do, and nothing else?
+//! Checks the roles by what the tests recorded: do they permit all that the functions do, and nothing else?
 //!
 //! `proof FOLDER PLAN`: the records (`AUTHORIZATIONS=FOLDER cargo test`), and what
 //! `terraform show -json` says of a plan of the root module with its defaults.

@@ -1,4 +1,4 @@
-//! The judgement of the CloudFormation templates' roles.
+//! Checks the roles of the CloudFormation templates.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ const OPTIONS: [(&str, &str); 3] = [
 const LAMBDA_DECRYPTS: &str =
     "Lambda's poller reads an encrypted queue with it; the local queue has no keys";
 const LAMBDA_CONNECTS: &str =
-    "Lambda connects the function to a VPC with it; that our code may not is tested";
+    "Lambda connects the function to a VPC with it; a test shows that the function's code may not";
 
 /// What is granted on demand and no test can use: template, `Sid`, action, why.
 const UNUSED: [(&str, &str, &str, &str); 11] = [
@@ -35,7 +35,7 @@ const UNUSED: [(&str, &str, &str, &str); 11] = [
     ("config-rule.yaml", "DisconnectFromVpc", "ec2:DeleteNetworkInterface", LAMBDA_CONNECTS),
 ];
 
-/// What was found out.
+/// The result: what holds, and what does not.
 #[derive(Debug, Default)]
 pub(crate) struct Proof {
     pub(crate) facts: Vec<String>,
@@ -98,7 +98,7 @@ impl Proof {
         Ok(())
     }
 
-    /// Whether all that is granted is used.
+    /// Checks that all that is granted is used.
     pub(crate) fn check_use(
         &mut self,
         name: &str,
@@ -139,8 +139,8 @@ pub(crate) fn grants(policy: &Policy) -> BTreeSet<Grant> {
     policy.grants().map(|(sid, action, _)| (sid.to_owned(), action.to_owned())).collect()
 }
 
-/// The statement that a call of a function would not have been allowed without. What the tests of
-/// denials may do is not counted: those calls are no function's.
+/// The only statement that allows a call of a function, if there is one only. Calls in tests of denials do
+/// not count: no function makes them.
 pub(crate) fn use_of(policy: &Policy, record: &Record) -> Option<Grant> {
     if record.denials_expected {
         return None;

@@ -1,4 +1,4 @@
-//! The judgement of Terraform's roles, by what was recorded with the same settings.
+//! Checks Terraform's roles, by what was recorded with the same settings.
 
 use std::collections::BTreeSet;
 
@@ -76,7 +76,7 @@ impl Module {
         })
     }
 
-    /// The same request to a function made by Terraform: only queue and log have other names.
+    /// The same request by a function that Terraform deploys: only queue and log have other names.
     fn translate(&self, asked: &Authorization, role: &Role) -> Authorization {
         let log = |group: &str| format!(":log-group:{group}:");
         let mut resource = asked.resource.replace(&log(role.log_group()), &log(&self.log_group));

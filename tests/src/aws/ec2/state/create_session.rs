@@ -5,7 +5,7 @@ use serde_json::json;
 use super::session::Key;
 use super::{Caller, Endpoint, Refusal, Session, Tags, World, cloudtrail, tag};
 
-/// What session to make. The first four are required; numbers are wider than AWS allows, to be
+/// What session to create. The first four are required; numbers are wider than AWS allows, to be
 /// refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreateSession {
@@ -21,7 +21,7 @@ pub struct CreateSession {
 }
 
 impl World {
-    /// Makes a session; with a client token that was used before, answers as the first time, even
+    /// Creates a session; with a client token that was used before, answers as the first time, even
     /// if that session is gone by now.
     pub fn create_session(
         &mut self,

@@ -14,7 +14,7 @@ impl World {
         self.tell(&account, "aws.ec2", kind, &[resource], detail);
     }
 
-    /// Told of instances only: the other resources' tag events are nobody's concern here.
+    /// Sent for instances only: no product code uses the tag events of other resources.
     pub(super) fn tell_tag_change(&mut self, id: &str, changed_keys: &[String]) {
         let Some(instance) = self.instances.get_mut(id) else { return };
         instance.tag_version += 1;

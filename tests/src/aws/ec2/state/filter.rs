@@ -1,4 +1,4 @@
-//! Traffic mirror filters and their rules: which packets sessions take.
+//! Traffic mirror filters and their rules: which packets sessions mirror.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ const RULES_PER_FILTER: usize = 10;
 pub struct Filter {
     pub id: String,
     pub owner: String,
-    /// Ids of its rules, in the order they were made.
+    /// Ids of its rules, in the order of their creation.
     pub rules: Vec<String>,
     /// `amazon-dns` is the only one there is.
     pub network_services: BTreeSet<String>,
@@ -88,7 +88,7 @@ impl Direction {
 }
 
 impl World {
-    /// Makes a filter, which takes nothing until it has rules.
+    /// Creates a filter, which accepts nothing until it has rules.
     pub fn create_filter(
         &mut self,
         caller: &Caller,

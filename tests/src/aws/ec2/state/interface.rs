@@ -16,7 +16,7 @@ pub struct Interface {
     pub availability_zone: String,
     pub ipv4: Option<Ipv4Addr>,
     pub ipv6: Vec<Ipv6Addr>,
-    /// The service it was made by; such an interface is requester-managed.
+    /// The service that created it; such an interface is requester-managed.
     pub requester: Option<String>,
     /// The principal of the service that manages it.
     pub operator: Option<String>,
@@ -28,7 +28,7 @@ pub struct Interface {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
     pub id: String,
-    /// None for a machine of a service, which nobody sees.
+    /// None for a machine of a service, which EC2 does not show.
     pub instance: Option<String>,
     pub instance_owner: String,
     pub device_index: u32,
@@ -37,12 +37,12 @@ pub struct Attachment {
     pub delete_on_termination: bool,
 }
 
-/// What interface to make.
+/// What interface to create.
 #[derive(Clone, Debug)]
 pub struct CreateInterface {
     pub subnet: String,
     pub interface_type: String,
-    /// A service to make it (`amazon-rds`), which also attaches it to a machine of its own.
+    /// A service that creates it (`amazon-rds`), which also attaches it to a machine of its own.
     pub requester: Option<String>,
     pub operator: Option<String>,
     pub tags: Tags,
@@ -75,7 +75,7 @@ impl Interface {
 }
 
 impl World {
-    /// Makes an interface that belongs to the caller.
+    /// Creates an interface that belongs to the caller.
     pub fn create_interface(
         &mut self,
         caller: &Caller,

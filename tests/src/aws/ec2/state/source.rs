@@ -45,7 +45,7 @@ impl World {
                 !matches!(instance.state, State::ShuttingDown | State::Terminated)
                     && instance_types::can_be_source(&instance.instance_type)
             }
-            // A database is on a machine that nobody sees.
+            // A database is on a machine that EC2 does not show.
             None => requester.is_some() && source.attachment.is_some(),
         }
     }

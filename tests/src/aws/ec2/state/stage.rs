@@ -55,7 +55,7 @@ impl Stage {
         self.world.create_session(&self.alice, request).unwrap_err()
     }
 
-    /// An interface that a service made.
+    /// An interface that a service created.
     pub(super) fn interface_of_service(&mut self, service: &str) -> String {
         let requester = Some(service.to_owned());
         let request = CreateInterface { requester, ..CreateInterface::default() };
