@@ -6,7 +6,10 @@ use super::test_cloud::{
 };
 use crate::{
     number::PacketLength,
-    observed::{Attachment, InstanceState, Interface, Owner, Session, Shown, Tag, TargetState},
+    observed::{
+        Attachment, Capacity, Endpoint, InstanceState, Interface, Owner, Session, Shown, Tag,
+        TargetState,
+    },
     plan::eligibility::interface_capacity,
 };
 
@@ -251,6 +254,33 @@ fn a_load_balancer_is_never_full_unless_ec2_refuses() {
     cloud()
         .with(|o| o.targets[0].state = TargetState::Full)
         .plans(&["i-1 eni-1: block: none of the 1 allowed targets has room for a source"]);
+}
+
+#[test]
+fn a_target_of_a_kind_that_is_not_known_keeps_its_sessions_and_is_chosen_by_name_only() {
+    let cloud = || {
+        Cloud::new().with(|o| {
+            o.targets[0].endpoint = Endpoint::Other("quantum-link".into());
+            o.targets[0].capacity = Capacity::Unknown;
+        })
+    };
+    cloud().session(owned("tms-1", "eni-1", 1)).plans(&[KEEP]);
+    cloud().plans(&["i-1 eni-1: block: there is no allowed target"]);
+    cloud().tag("Mirror-Target", "tmt-1").plans(&[CREATE]);
+    let beside =
+        cloud().target(load_balancer("tmt-2", US)).with(|o| o.sessions.extend(fill("tmt-2", 5)));
+    beside.plans(&[
+        "i-1 eni-1: create session 1 to tmt-2 with tmf-1: should be mirrored and is not yet",
+    ]);
+}
+
+#[test]
+fn a_tag_that_cannot_be_read_goes_before_a_target_that_is_not_there() {
+    let cloud = Cloud::new().tag("Mirror-Target", "tmt-9").tag("Mirror-Filter", "odd");
+    cloud.plans(&[
+        "i-1 eni-1: block: tag Mirror-Filter is `odd`: accepted is an id that starts with `tmf-`, \
+         followed by lower-case letters and digits",
+    ]);
 }
 
 #[test]
