@@ -229,7 +229,7 @@ impl Executor {
         let request = self.ec2.delete_traffic_mirror_session();
         let answer = request.traffic_mirror_session_id(session.as_str()).send().await;
         match answer.map_err(Failure::from) {
-            // Not found: it went with its interface, or somebody else deleted it. That is the outcome that was wanted.
+            // Not found: it went with its interface, or somebody else deleted it. Either way it is gone.
             Ok(_) | Err(Failure { kind: Kind::NotFound, .. }) => {}
             Err(failure) => return Err(failure),
         }
