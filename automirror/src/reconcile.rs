@@ -146,7 +146,6 @@ impl Reconciler {
             let refused = self.settle(&mut observed, &mut round, &mut full_once);
             total.add(round);
             if refused.is_empty() {
-                total.account_full = total.not_executed.iter().any(|it| it.action.is_change());
                 return total;
             }
             restricted = self.plan(&observed);

@@ -15,14 +15,13 @@ use super::failure::{Failure, Kind};
 /// What became of a plan.
 #[derive(Debug, Default)]
 pub(crate) struct Execution {
-    /// The steps that were not tried: they change nothing, or the account is full.
+    /// The steps that were not tried: those that change nothing, and the creations that were left when EC2
+    /// said that the account is full.
     pub(crate) not_executed: Vec<Step>,
     /// The others.
     pub(crate) executed: Vec<Executed>,
     /// The changes that the limits do not allow.
     pub(crate) withheld: Vec<Withheld>,
-    /// The account has reached its quota of sessions: the creations left were not tried.
-    pub(crate) account_full: bool,
 }
 
 /// A step that was tried.
@@ -79,6 +78,7 @@ impl Executed {
 }
 
 impl Execution {
+    /// Every step.
     pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
         let executed = self.executed.iter().map(|executed| &executed.step);
         let withheld = self.withheld.iter().map(|withheld| &withheld.step);
@@ -87,7 +87,7 @@ impl Execution {
 
     /// The creations that were not tried because the account is full.
     pub(crate) fn over_quota(&self) -> impl Iterator<Item = &Step> {
-        self.not_executed.iter().filter(|step| self.account_full && step.action.is_change())
+        self.not_executed.iter().filter(|step| step.action.is_change())
     }
 
     /// Adds what another round did.
@@ -100,7 +100,6 @@ impl Execution {
         }
         self.executed.extend(round.executed);
         self.withheld.extend(round.withheld);
-        self.account_full |= round.account_full;
     }
 
     /// Adds what a further look changed or would have changed, and nothing that it left as it was.
