@@ -7,15 +7,17 @@ use serde_json::Value;
 use shared::{plan::verdict::Unsupported, policy::Policy};
 
 /// A parameter and the setting that it overrides.
-const PARAMETERS: [(&str, &str); 8] = [
+const PARAMETERS: [(&str, &str); 10] = [
     ("tagKey", "MIRROR_TAG_KEY"),
     ("tagValue", "MIRROR_TAG_VALUE"),
     ("scope", "MIRROR_SCOPE"),
     ("vpcIds", "MIRROR_VPC_IDS"),
     ("targetIds", "MIRROR_TARGET_IDS"),
     ("targetOwners", "MIRROR_TARGET_OWNERS"),
+    ("trustedTargets", "MIRROR_TRUSTED_TARGETS"),
     ("filterId", "MIRROR_FILTER_ID"),
     ("interfaces", "MIRROR_INTERFACES"),
+    ("acceptedReasons", "MIRROR_ACCEPTED_REASONS"),
 ];
 
 /// The parameter that is not a setting.

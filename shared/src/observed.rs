@@ -1,20 +1,22 @@
 //! What EC2 says now, as plain data: nothing here decides.
 
+mod filter;
 mod instance;
 mod session;
 mod shown;
 mod source;
 mod target;
 
+pub use filter::{Addresses, Direction, Filter, FilterRule, Packets};
 pub use instance::{Instance, InstanceState, Tag};
-pub use session::{Filter, Session};
+pub use session::Session;
 pub use shown::Shown;
-pub use source::{Attachment, DescribedInstance, Interface, Owner, Source};
+pub use source::{Attachment, AttachmentStatus, DescribedInstance, Interface, Owner, Source};
 pub use target::{Capacity, Endpoint, Location, Target, TargetState};
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::id::{AccountId, InstanceId};
+use crate::id::{AccountId, FilterId, InstanceId, TargetId};
 
 /// The part of one account and region that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,29 @@ pub struct Observed {
     pub targets: Vec<Target>,
     /// Every filter of this account.
     pub filters: Vec<Filter>,
+    /// What EC2 says does not exist.
+    pub not_found: NotFound,
+    /// What is known of instance types beside the lists.
+    pub types: KnownTypes,
+}
+
+/// What EC2, asked for its id, says does not exist. What a list only does not show is not in here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotFound {
+    /// Targets.
+    pub targets: BTreeSet<TargetId>,
+    /// Filters.
+    pub filters: BTreeSet<FilterId>,
+}
+
+/// What EC2 has shown about instance types, now or earlier in this process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownTypes {
+    /// Kinds of instance with a session on one of their interfaces, as
+    /// [`kind`](crate::plan::eligibility::kind) names them.
+    pub proven: BTreeSet<Arc<str>>,
+    /// Types that EC2 refused as a source.
+    pub refused: BTreeSet<Arc<str>>,
 }
 
 impl Observed {

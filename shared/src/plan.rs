@@ -22,6 +22,7 @@
 //! and [`apply`].
 
 pub mod apply;
+mod coverage;
 mod decide;
 pub mod desired;
 mod draft;
@@ -31,11 +32,16 @@ mod index;
 mod matching;
 mod place;
 mod placement;
+pub mod question;
 pub mod reason;
 pub mod restrict;
+mod settings;
 pub mod step;
+mod unconfirmed;
 pub mod verdict;
 
+#[cfg(test)]
+mod evidence;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

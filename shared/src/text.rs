@@ -9,6 +9,17 @@ pub fn quote(text: &str) -> String {
     format!("`{}`", sanitize(text, MAX_QUOTED))
 }
 
+/// The most characters that somebody who may only write tags gets into a message.
+const MAX_PLAIN: usize = 24;
+
+/// What a message may hold of a tag's value: letters, digits, hyphens and commas, which make no link and
+/// end no quotation.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | ',');
+    text.chars().filter(is_plain).take(MAX_PLAIN).collect()
+}
+
 /// The text on one line, without characters that could steer a terminal, cut after `max_chars`
 /// characters.
 #[must_use]
@@ -37,6 +48,9 @@ mod tests {
     fn foreign_text_stays_on_one_line_and_is_cut_between_characters() {
         assert_eq!(quote("tmt-1"), "`tmt-1`");
         assert_eq!(quote("a\nb\u{1b}[31m\u{202e}"), "`a\u{fffd}b\u{fffd}[31m\u{fffd}`");
+        let link = r#"FIXED. Next: http://evil.example/l" ,"x":"tmt-1,"#;
+        assert_eq!(plain(link), "FIXEDNexthttpevilexample");
+        assert_eq!(plain("tmt-0a1,tmt-2"), "tmt-0a1,tmt-2");
         let long = "é".repeat(200);
         assert_eq!(quote(&long).chars().count(), MAX_QUOTED + 3);
     }

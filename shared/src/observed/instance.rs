@@ -15,6 +15,10 @@ pub struct Instance {
     pub instance_type: Arc<str>,
     /// Its tags by key; the reader may leave out those that no decision reads.
     pub tags: Vec<Tag>,
+    /// A second, independent read agrees on which tags there are (`DescribeTags`): `DescribeInstances`
+    /// now and then leaves tags out. A tag that is shown is there; that one is absent is certain only
+    /// where this is true.
+    pub tags_confirmed: bool,
 }
 
 /// A tag as EC2 shows it.
@@ -50,6 +54,12 @@ impl InstanceState {
             Self::ShuttingDown => "shutting-down",
             Self::Terminated => "terminated",
         }
+    }
+
+    /// It is on its way out and its machine may still send packets.
+    #[must_use]
+    pub const fn is_leaving(self) -> bool {
+        matches!(self, Self::Stopping | Self::ShuttingDown)
     }
 
     /// Pending or running.

@@ -1,4 +1,4 @@
-//! Traffic Mirror sessions and filters.
+//! Traffic Mirror sessions.
 
 use std::sync::Arc;
 
@@ -38,15 +38,4 @@ impl Session {
     pub fn is_owned_by(&self, owner: &str, account: &AccountId) -> bool {
         self.account == *account && self.managed_by.as_deref() == Some(owner)
     }
-}
-
-/// A Traffic Mirror filter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filter {
-    /// Its id.
-    pub id: FilterId,
-    /// It has a rule that accepts packets, or mirrors Amazon DNS.
-    pub accepts: bool,
-    /// The value of its `ManagedBy` tag.
-    pub managed_by: Option<Arc<str>>,
 }

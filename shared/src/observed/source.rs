@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Instance, Shown, Tag};
-use crate::id::{InterfaceId, VpcId};
+use crate::id::{InstanceId, InterfaceId, VpcId};
 
 /// A mirror source: a network interface, and what EC2 shows of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,12 @@ impl Source {
             Shown::Yes(Interface { owner: Owner::Instance(instance), .. }) => Some(instance),
             Shown::Yes(_) | Shown::NotInList | Shown::NotFound => None,
         }
+    }
+
+    /// Its VPC, where EC2 shows it.
+    #[must_use]
+    pub fn vpc(&self) -> Option<&VpcId> {
+        self.interface.as_ref().yes()?.vpc.as_ref()
     }
 
     /// Its Availability Zone, where EC2 shows it.
@@ -51,6 +57,8 @@ pub struct Interface {
     pub zone: Option<Arc<str>>,
     /// It has IPv6 addresses and no IPv4 address, so its subnet is IPv6-only.
     pub ipv6_only: bool,
+    /// It has IPv6 addresses.
+    pub has_ipv6: bool,
     /// The service that created and manages it, such as `amazon-elb`; none for the user's own.
     pub requester: Option<Arc<str>>,
     /// Its own tags by key. `DescribeInstances` does not show them, and the decision reads the tags of
@@ -67,8 +75,20 @@ pub struct Interface {
 pub struct Attachment {
     /// Device index 0 on network card 0.
     pub primary: bool,
-    /// It is being detached, or detached already.
-    pub detaching: bool,
+    /// Whether it stays attached.
+    pub status: AttachmentStatus,
+}
+
+/// Whether an interface stays attached (EC2 API, `AttachmentStatus`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AttachmentStatus {
+    /// It is attached, or about to be.
+    #[default]
+    Attached,
+    /// It is being detached. Until that is done its packets flow.
+    Detaching,
+    /// It is detached.
+    Detached,
 }
 
 /// What an interface belongs to.
@@ -80,6 +100,6 @@ pub enum Owner {
     Service,
     /// Nothing: it is attached to nothing.
     Nobody,
-    /// It is in use, by nothing that EC2 shows.
-    NotVisible,
+    /// It is in use, by nothing that was read: this instance, where EC2 names one.
+    NotVisible(Option<InstanceId>),
 }

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{
-    id::{AccountId, InterfaceId, TargetId, VpcId},
-    number::PacketLength,
-};
+use crate::id::{AccountId, InterfaceId, TargetId, VpcId};
 
 /// A Traffic Mirror target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +17,12 @@ pub struct Target {
     pub location: Location,
     /// How many sources it takes.
     pub capacity: Capacity,
-    /// Whether it can take new sessions.
+    /// Whether what receives the packets is there.
     pub state: TargetState,
+    /// Its tag [`DRAIN_TAG`](crate::policy::tag::DRAIN_TAG) says that its sessions should leave it.
+    pub draining: bool,
     /// The interfaces that receive the packets, which are never sources.
     pub interfaces: Vec<InterfaceId>,
-    /// The packet length that EC2 shows for a session that was created without one.
-    pub default_packet_length: Option<PacketLength>,
 }
 
 /// What receives the packets of a target.
@@ -33,10 +30,10 @@ pub struct Target {
 pub enum Endpoint {
     /// A network interface.
     Interface(InterfaceId),
-    /// A Network Load Balancer.
-    NetworkLoadBalancer,
-    /// A Gateway Load Balancer endpoint.
-    GatewayLoadBalancerEndpoint,
+    /// A Network Load Balancer, by the end of its ARN: `net/NAME/ID`.
+    NetworkLoadBalancer(Arc<str>),
+    /// A Gateway Load Balancer endpoint, by its id: `vpce-…`.
+    GatewayLoadBalancerEndpoint(Arc<str>),
     /// A kind that this version does not know, by EC2's name for it.
     Other(Arc<str>),
 }
@@ -57,7 +54,7 @@ pub enum Capacity {
     Unlimited,
     /// At most this many.
     Sources(usize),
-    /// Not known. A session gets such a target only where its instance names it.
+    /// Not known: EC2's refusal tells.
     Unknown,
 }
 
@@ -72,11 +69,18 @@ impl Capacity {
     }
 }
 
-/// Whether a target can take new sessions.
+/// Whether what receives the packets of a target is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetState {
-    /// As far as is known, it can.
+    /// Nobody has looked.
+    Unread,
+    /// As far as can be seen, it is. What another account owns cannot be seen.
     Ready,
-    /// EC2 has refused a source for lack of room since the target was read.
+    /// It is, and EC2 has refused a source for lack of room since the target was read.
     Full,
+    /// Its instance does not run.
+    Stopped,
+    /// EC2 says that its interface does not exist, or shows it attached to nothing or to an instance
+    /// that is terminated. The target itself stays listed ("Traffic Mirror targets").
+    Gone,
 }

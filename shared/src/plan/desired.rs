@@ -23,25 +23,43 @@ pub(super) const SESSIONS_PER_INTERFACE: usize = 3;
 pub(super) struct DesiredSession {
     /// The target that the instance names; none accepts any allowed target.
     pub(super) target: Option<TargetId>,
-    pub(super) filter: FilterId,
+    pub(super) filter: DesiredFilter,
 }
 
-/// Whether the policy selects the instance.
+/// The filter that a session should have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum DesiredFilter {
+    /// This one: a tag or a setting names it.
+    Named(FilterId),
+    /// A new session gets the default filter, or none where there is no default. A session that exists
+    /// keeps its filter.
+    Default(Option<FilterId>),
+}
+
+impl DesiredFilter {
+    /// The filter of a new session.
+    pub(super) fn for_new(&self) -> Option<&FilterId> {
+        match self {
+            Self::Named(filter) => Some(filter),
+            Self::Default(filter) => filter.as_ref(),
+        }
+    }
+
+    /// Whether a session that exists may have this filter.
+    pub(super) fn accepts(&self, filter: &FilterId) -> bool {
+        match self {
+            Self::Named(named) => named == filter,
+            Self::Default(_) => true,
+        }
+    }
+}
+
+/// Whether the policy selects the instance, and it can be mirrored in its state.
 ///
 /// # Errors
 /// The reason why the instance should not be mirrored.
 pub fn selected(policy: &Policy, instance: &Instance) -> Result<(), Reason> {
-    let values: Vec<&str> = tag_values(instance, &policy.tag_key).collect();
-    if values.iter().any(|value| is_false(value)) {
-        return Err(Reason::OptedOut { key: policy.tag_key.clone() });
-    }
-    let tagged = values.iter().any(|value| eq_ignore_case(value, &policy.tag_value));
-    if policy.scope == Scope::Tagged && !tagged {
-        return Err(Reason::NotSelected {
-            key: policy.tag_key.clone(),
-            value: policy.tag_value.clone(),
-        });
-    }
+    selected_by_tags(policy, instance)?;
     match instance.state {
         InstanceState::Pending | InstanceState::Running => Ok(()),
         InstanceState::Stopping | InstanceState::Stopped if policy.keep_stopped => Ok(()),
@@ -49,8 +67,42 @@ pub fn selected(policy: &Policy, instance: &Instance) -> Result<(), Reason> {
     }
 }
 
-/// Which interfaces of the instance should be mirrored.
-pub(super) fn interfaces(policy: &Policy, instance: &Instance) -> Result<Interfaces, Reason> {
+/// Whether tags and scope select the instance, whatever its state.
+pub(super) fn selected_by_tags(policy: &Policy, instance: &Instance) -> Result<(), Reason> {
+    let mut values = tag_values(instance, &policy.tag_key);
+    if values.any(is_false) {
+        return Err(Reason::OptedOut { key: policy.tag_key.clone() });
+    }
+    if policy.scope == Scope::Tagged && !is_tagged(policy, instance) {
+        return Err(Reason::NotSelected {
+            key: policy.tag_key.clone(),
+            value: policy.tag_value.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// Whether the instance itself carries the selecting tag: somebody asked for this instance by name.
+#[must_use]
+pub fn is_tagged(policy: &Policy, instance: &Instance) -> bool {
+    let mut values = tag_values(instance, &policy.tag_key);
+    values.any(|value| eq_ignore_case(value, &policy.tag_value))
+}
+
+/// Whether the selecting tag leaves the instance out, where nothing but its absence says so.
+#[must_use]
+pub fn lacks_tag(policy: &Policy, instance: &Instance) -> bool {
+    matches!(selected_by_tags(policy, instance), Err(Reason::NotSelected { .. }))
+}
+
+/// Which interfaces of the instance should be mirrored. The tag can only narrow what the setting says.
+///
+/// # Errors
+/// Why the tag cannot be read.
+pub(super) fn interfaces(
+    policy: &Policy,
+    instance: &Instance,
+) -> Result<SelectedInterfaces, Reason> {
     let mut desired = None;
     for value in tag_values(instance, INTERFACES_TAG) {
         let this = if eq_ignore_case(value, "all") {
@@ -69,11 +121,25 @@ pub(super) fn interfaces(policy: &Policy, instance: &Instance) -> Result<Interfa
         }
         desired = Some(this);
     }
-    Ok(desired.unwrap_or(policy.interfaces))
+    Ok(match (policy.interfaces, desired) {
+        (Interfaces::Primary, _) => SelectedInterfaces::Primary("MIRROR_INTERFACES"),
+        (Interfaces::All, Some(Interfaces::Primary)) => SelectedInterfaces::Primary(INTERFACES_TAG),
+        (Interfaces::All, None | Some(Interfaces::All)) => SelectedInterfaces::All,
+    })
+}
+
+/// Which interfaces of an instance should be mirrored.
+pub(super) enum SelectedInterfaces {
+    All,
+    /// The primary one, by this setting or tag.
+    Primary(&'static str),
 }
 
 /// The sessions that each selected interface of the instance should have, in the order of their
 /// numbers.
+///
+/// # Errors
+/// Why the tags do not say which.
 pub(super) fn desired_sessions(
     policy: &Policy,
     index: &Index<'_>,
@@ -110,34 +176,40 @@ fn filters_for(
     index: &Index<'_>,
     named: Vec<FilterId>,
     sessions: usize,
-) -> Result<Vec<FilterId>, Reason> {
+) -> Result<Vec<DesiredFilter>, Reason> {
     let filters = if named.is_empty() {
-        vec![default_filter(policy, index)?; sessions]
+        vec![default_filter(policy, index); sessions]
     } else if named.len() == sessions {
-        named
+        named.into_iter().map(DesiredFilter::Named).collect()
     } else {
         return Err(Reason::FilterCount { filters: named.len(), targets: sessions });
     };
     for (position, filter) in filters.iter().enumerate() {
+        let Some(id) = filter.for_new() else { continue };
         if filters.iter().take(position).any(|earlier| earlier == filter) {
-            return Err(Reason::SameFilterTwice { filter: filter.clone() });
+            return Err(Reason::SameFilterTwice { filter: id.clone() });
         }
-        if index.filter(filter).is_none() {
-            return Err(Reason::FilterUnknown { filter: filter.clone() });
+        if !matches!(index.filter(id), Shown::Yes(_)) {
+            return Err(Reason::FilterUnknown { filter: id.clone() });
         }
+    }
+    if sessions > 1 && filters.iter().any(|filter| filter.for_new().is_none()) {
+        return Err(no_filter(policy, index));
     }
     Ok(filters)
 }
 
 /// The filter of instances that name none.
-fn default_filter(policy: &Policy, index: &Index<'_>) -> Result<FilterId, Reason> {
-    match (&policy.filter, index.default_filter()) {
-        (Some(filter), _) => Ok(filter.clone()),
-        (None, Some(filter)) => Ok(filter.id.clone()),
-        (None, None) => {
-            Err(Reason::NoFilter { owner: policy.owner.clone(), count: index.filters() })
-        }
+fn default_filter(policy: &Policy, index: &Index<'_>) -> DesiredFilter {
+    match &policy.filter {
+        Some(filter) => DesiredFilter::Named(filter.clone()),
+        None => DesiredFilter::Default(index.default_filter().cloned()),
     }
+}
+
+/// Why a new session gets no filter.
+pub(super) fn no_filter(policy: &Policy, index: &Index<'_>) -> Reason {
+    Reason::NoFilter { owner: policy.owner.clone(), count: index.filters() }
 }
 
 /// The ids in a tag, separated by commas.
@@ -147,13 +219,14 @@ where
 {
     let mut named: Option<Vec<T>> = None;
     for value in tag_values(instance, key) {
+        let unreadable =
+            |accepted: String| Reason::TagUnreadable { key, value: value.to_owned(), accepted };
         let ids = value.split(',').map(str::trim).filter(|id| !id.is_empty());
         let ids: Result<Vec<T>, T::Err> = ids.map(str::parse).collect();
-        let ids = ids.map_err(|error| Reason::TagUnreadable {
-            key,
-            value: value.to_owned(),
-            accepted: error.to_string(),
-        })?;
+        let ids = ids.map_err(|error| unreadable(error.to_string()))?;
+        if ids.is_empty() {
+            return Err(unreadable("a list of ids, separated by commas, or no tag".to_owned()));
+        }
         if named.as_ref().is_some_and(|other| *other != ids) {
             return Err(Reason::TagConflict { key });
         }

@@ -1,16 +1,19 @@
 //! The plan under construction, and what every part of the decision writes into it.
 
+use std::collections::BTreeMap;
+
 use super::{
-    desired::DesiredSession,
+    coverage::Coverage,
+    desired::{DesiredFilter, DesiredSession},
     index::Index,
-    placement::Placement,
+    placement::{Placement, is_draining},
     reason::Reason,
     step::{Action, Change, NewPacketLength, Step},
 };
 use crate::{
-    id::{InterfaceId, TargetId},
+    id::{FilterId, InterfaceId, TargetId},
     number::{PacketLength, SessionNumber},
-    observed::{Session, Shown, Source},
+    observed::{Filter, Session, Shown, Source, TargetState},
     policy::Policy,
 };
 
@@ -23,6 +26,7 @@ pub(super) struct Draft<'a> {
     /// Sessions that need a target. They get one when every source has been decided on, because what
     /// leaves a target makes room there.
     pub(super) unplaced: Vec<Unplaced<'a>>,
+    coverages: BTreeMap<FilterId, Coverage>,
 }
 
 /// A session that needs a target.
@@ -30,17 +34,36 @@ pub(super) struct Unplaced<'a> {
     pub(super) source: &'a Source,
     pub(super) desired: DesiredSession,
     pub(super) current: Current<'a>,
+    /// Why it is to be created or modified.
+    pub(super) reason: Reason,
 }
 
 /// The session that needs a target, as it is now.
 pub(super) enum Current<'a> {
-    /// Nothing yet: the new session gets this number.
-    Nothing(SessionNumber),
+    /// Nothing yet: the new session gets this number and this filter.
+    Nothing(SessionNumber, FilterId),
     /// An owned session that leads to a target where it must not stay.
     Misdirected(&'a Session),
 }
 
+/// Whether an owned session may stay on its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stay {
+    /// It may.
+    Yes,
+    /// It must not: the target is not the one that the instance names, is not allowed, is gone or is
+    /// being drained.
+    No,
+    /// No list shows the target, which proves nothing: it stays.
+    Unknown,
+}
+
 impl<'a> Draft<'a> {
+    pub(super) fn new(policy: &'a Policy, index: Index<'a>, placement: Placement<'a>) -> Self {
+        let (steps, unplaced, coverages) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { policy, index, placement, steps, unplaced, coverages }
+    }
+
     /// The owned sessions on a source, lowest number first.
     pub(super) fn owned(&self, source: &InterfaceId) -> Vec<&'a Session> {
         let sessions = self.index.sessions(source).iter().copied();
@@ -53,25 +76,58 @@ impl<'a> Draft<'a> {
         sessions.filter(|session| !self.index.is_owned(self.policy, session)).collect()
     }
 
-    /// Whether the session does what is desired.
-    pub(super) fn fits(&self, desired: &DesiredSession, session: &Session) -> bool {
-        desired.filter == session.filter
-            && self.placement.accepts(desired.target.as_ref(), &session.target)
+    /// Whether an owned session may stay on this target, where the instance names `named` or none.
+    pub(super) fn stay(&self, named: Option<&TargetId>, target: &TargetId) -> Stay {
+        if named.is_some_and(|named| named != target) {
+            return Stay::No;
+        }
+        let is_named_by_settings = self.policy.targets.contains(target);
+        match self.index.target(target) {
+            Shown::Yes(_) if !self.index.allows(self.policy, target) => Stay::No,
+            Shown::Yes(shown) if shown.state == TargetState::Gone => Stay::No,
+            Shown::Yes(shown) if named.is_none() && is_draining(self.policy, shown) => Stay::No,
+            Shown::Yes(_) => Stay::Yes,
+            Shown::NotInList if self.policy.targets.is_empty() || is_named_by_settings => {
+                Stay::Unknown
+            }
+            Shown::NotInList | Shown::NotFound => Stay::No,
+        }
     }
 
-    /// What differs once the session leads to `target`, the target itself aside.
-    pub(super) fn change(
-        &self,
-        desired: &DesiredSession,
-        session: &Session,
-        target: &TargetId,
-    ) -> Change {
+    /// Whether an owned session does what is desired.
+    pub(super) fn fits(&self, desired: &DesiredSession, session: &Session) -> bool {
+        desired.filter.accepts(&session.filter)
+            && self.stay(desired.target.as_ref(), &session.target) != Stay::No
+    }
+
+    /// Whether a foreign session does what is desired, as far as can be seen.
+    pub(super) fn covers(&self, desired: &DesiredSession, session: &Session) -> bool {
+        let target = self.index.target(&session.target).yes();
+        desired.filter.for_new() == Some(&session.filter)
+            && self.stay(desired.target.as_ref(), &session.target) == Stay::Yes
+            && target.is_some_and(|target| target.state != TargetState::Stopped)
+    }
+
+    /// What the filter accepts.
+    pub(super) fn coverage(&mut self, filter: &Filter) -> Coverage {
+        let known = self.coverages.get(&filter.id).copied();
+        known.unwrap_or_else(|| {
+            let coverage = Coverage::of(filter);
+            self.coverages.insert(filter.id.clone(), coverage);
+            coverage
+        })
+    }
+
+    /// What differs from what is desired, the target aside.
+    pub(super) fn change(&self, desired: &DesiredSession, session: &Session) -> Change {
         let mut change = Change::default();
-        if session.filter != desired.filter {
-            change.filter = Some(desired.filter.clone());
+        if let DesiredFilter::Named(filter) = &desired.filter
+            && session.filter != *filter
+        {
+            change.filter = Some(filter.clone());
         }
         let length = self.policy.packet_length;
-        if self.shown_length(target, session.packet_length) != self.shown_length(target, length) {
+        if shown_length(session.packet_length) != shown_length(length) {
             change.packet_length =
                 Some(length.map_or(NewPacketLength::Default, NewPacketLength::Bytes));
         }
@@ -81,20 +137,6 @@ impl<'a> Draft<'a> {
         change
     }
 
-    /// A packet length as EC2 shows it for a session to this target.
-    fn shown_length(
-        &self,
-        target: &TargetId,
-        length: Option<PacketLength>,
-    ) -> Option<PacketLength> {
-        let default = match self.index.target(target) {
-            Shown::Yes(target) => target.default_packet_length,
-            // It may be a load balancer, for which EC2 shows the largest length.
-            Shown::NotInList | Shown::NotFound => Some(PacketLength::MAX_REQUESTED),
-        };
-        length.or(default)
-    }
-
     pub(super) fn delete(&mut self, source: &Source, session: &Session, reason: Reason) {
         self.placement.release(&session.target, &source.id);
         self.push(source, Some(session), Action::Delete(session.id.clone()), reason);
@@ -102,11 +144,12 @@ impl<'a> Draft<'a> {
 
     /// Deletes an owned session that leads to a target known not to be allowed, and says whether it
     /// did. A target that EC2 does not show receives no packets, and the read may have come too early:
-    /// that session stays.
+    /// that session stays. So does every session while a target that the settings name does not exist:
+    /// the id may be mistyped.
     pub(super) fn delete_if_forbidden(&mut self, source: &Source, session: &Session) -> bool {
         let target = &session.target;
-        let is_known =
-            matches!(self.index.target(target), Shown::Yes(_)) || !self.policy.targets.is_empty();
+        let is_shown = |target: &TargetId| matches!(self.index.target(target), Shown::Yes(_));
+        let is_known = is_shown(target) && self.policy.targets.iter().all(is_shown);
         let is_forbidden = is_known && !self.index.allows(self.policy, target);
         if is_forbidden {
             let owner = self.index.owner(target).cloned();
@@ -116,9 +159,15 @@ impl<'a> Draft<'a> {
         is_forbidden
     }
 
-    pub(super) fn modify(&mut self, source: &Source, session: &Session, change: Change) {
+    pub(super) fn modify(
+        &mut self,
+        source: &Source,
+        session: &Session,
+        change: Change,
+        reason: Reason,
+    ) {
         let action = Action::Modify(session.id.clone(), change);
-        self.push(source, Some(session), action, Reason::Drifted);
+        self.push(source, Some(session), action, reason);
     }
 
     pub(super) fn step(&mut self, source: &Source, action: Action, reason: Reason) {
@@ -134,4 +183,9 @@ impl<'a> Draft<'a> {
             reason,
         });
     }
+}
+
+/// A packet length as it works: none and the largest are the same for every kind of target.
+fn shown_length(length: Option<PacketLength>) -> PacketLength {
+    length.unwrap_or(PacketLength::MAX_REQUESTED)
 }

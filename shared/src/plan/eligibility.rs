@@ -3,10 +3,11 @@
 //! No EC2 call says what it can mirror (no field of `DescribeInstanceTypes` is about mirroring), so the lists are here.
 //! An operator can add to them, and EC2's refusal is believed over them.
 
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+
 use super::reason::Reason;
 use crate::{
-    id::TargetId,
-    observed::{Capacity, Instance, Interface},
+    observed::{Capacity, Interface},
     policy::Policy,
 };
 
@@ -61,6 +62,15 @@ const METAL_FAMILIES: &[&str] = &[
     "z1d",
 ];
 
+/// Families that EC2 is known to refuse (the same page does not list them); `*` stands for any ending. A
+/// family that is in neither list is new, and EC2 is asked.
+#[rustfmt::skip]
+const REFUSED_FAMILIES: &[&str] = &[
+    "c7gn", "c8*", "c9g*", "m8*", "m9g*", "r8*", "r9g*", "x8*", "t8i", "i7ie", "i8g*", "g7", "g7e",
+    "p5en", "p6*", "trn2*", "hpc7g", "hpc8a", "u7ib*", "t1", "t2", "m1", "m2", "m3", "c1", "c3", "r3",
+    "i2", "g2", "p2",
+];
+
 /// Instance types that take 100 sources as a target; every other takes 10 ("Traffic Mirroring
 /// quotas", spring 2026). An entry too many costs one refused call, after which the next target is tried; a missing
 /// one leaves 90 places unused.
@@ -99,14 +109,8 @@ const LARGE_TARGETS: &[&str] = &[
 /// Services whose requester-managed interfaces may be sources ("Traffic Mirroring limitations").
 const MIRRORABLE_REQUESTERS: &[&str] = &["amazon-rds", "amazon-elasticache"];
 
-/// Why EC2 cannot mirror an interface of the instance, or nothing where it can. `behind` is the target
-/// that the interface receives the packets of.
-pub(super) fn obstacle(
-    policy: &Policy,
-    instance: &Instance,
-    interface: &Interface,
-    behind: Option<&TargetId>,
-) -> Option<Reason> {
+/// Why EC2 cannot mirror such an interface, whatever its instance; nothing where it can.
+pub(super) fn obstacle(interface: &Interface) -> Option<Reason> {
     if &*interface.kind != "interface" {
         return Some(Reason::InterfaceType { kind: interface.kind.to_string() });
     }
@@ -115,46 +119,78 @@ pub(super) fn obstacle(
     {
         return Some(Reason::RequesterManaged { requester: requester.to_string() });
     }
-    if let Some(target) = behind {
-        return Some(Reason::IsTarget { target: target.clone() });
-    }
-    if interface.ipv6_only {
-        return Some(Reason::Ipv6Only);
-    }
-    if !supports_source(policy, &instance.instance_type) {
-        return Some(Reason::InstanceType { instance_type: instance.instance_type.to_string() });
-    }
-    None
+    interface.ipv6_only.then_some(Reason::Ipv6Only)
 }
 
-/// Whether an instance of this type can be a source. The operator's lists go before the built-in
-/// ones, a full type before its family; a family that is added stands for its virtualised sizes.
+/// Whether an instance of some type can be a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// It can.
+    Can,
+    /// EC2 is known to refuse it, or the operator says so.
+    Cannot,
+    /// Nobody knows before EC2 is asked: no list has its family.
+    Unknown,
+}
+
+/// Whether an instance of this type can be a source. The operator's lists go before everything else, a
+/// full type before its family; a family that is added stands for its virtualised sizes. A session that
+/// exists on the same [`kind`] is `proven` and goes before the built-in lists.
 #[must_use]
-pub fn supports_source(policy: &Policy, instance_type: &str) -> bool {
-    let (family, size) = instance_type.split_once('.').unwrap_or((instance_type, ""));
-    let metal = size.starts_with("metal");
+pub fn support(policy: &Policy, proven: &BTreeSet<Arc<str>>, instance_type: &str) -> Support {
+    let (family, is_metal) = family(instance_type);
+    let can = |can| if can { Support::Can } else { Support::Cannot };
     if policy.unsupported_types.contains(instance_type) {
-        return false;
+        return Support::Cannot;
     }
     if policy.supported_types.contains(instance_type) {
-        return true;
+        return Support::Can;
     }
     if policy.unsupported_types.contains(family) {
-        return false;
+        return Support::Cannot;
     }
-    if metal {
-        METAL_FAMILIES.contains(&family)
-    } else {
-        policy.supported_types.contains(family) || FAMILIES.contains(&family)
+    if proven.contains(&*kind(instance_type)) {
+        return Support::Can;
     }
+    let is_listed = FAMILIES.contains(&family);
+    if is_metal && (is_listed || METAL_FAMILIES.contains(&family)) {
+        return can(METAL_FAMILIES.contains(&family));
+    }
+    if is_listed || (!is_metal && policy.supported_types.contains(family)) {
+        return Support::Can;
+    }
+    // Families of bare metal alone, such as mac2.
+    let is_refused = is_refused(family) || METAL_FAMILIES.contains(&family);
+    if is_refused { Support::Cannot } else { Support::Unknown }
+}
+
+/// The instances that EC2 treats alike as sources: a family's virtualised sizes, or its bare-metal ones.
+#[must_use]
+pub fn kind(instance_type: &str) -> Cow<'_, str> {
+    match family(instance_type) {
+        (family, true) => Cow::Owned(format!("{family}.metal")),
+        (family, false) => Cow::Borrowed(family),
+    }
+}
+
+/// The family, and whether the size is a bare-metal one.
+fn family(instance_type: &str) -> (&str, bool) {
+    let (family, size) = instance_type.split_once('.').unwrap_or((instance_type, ""));
+    (family, size.starts_with("metal"))
+}
+
+fn is_refused(family: &str) -> bool {
+    REFUSED_FAMILIES.iter().any(|refused| match refused.strip_suffix('*') {
+        Some(start) => family.starts_with(start),
+        None => family == *refused,
+    })
 }
 
 /// How many sources a target takes whose interface is on an instance of this type ("Traffic Mirroring
-/// quotas"); where the type is not known, the smaller quota.
+/// quotas").
 #[must_use]
-pub fn interface_capacity(instance_type: Option<&str>) -> Capacity {
-    let is_large = |instance_type: &str| LARGE_TARGETS.contains(&instance_type);
-    Capacity::Sources(if instance_type.is_some_and(is_large) { 100 } else { 10 })
+pub fn interface_capacity(instance_type: &str) -> Capacity {
+    Capacity::Sources(if LARGE_TARGETS.contains(&instance_type) { 100 } else { 10 })
 }
 
 #[cfg(test)]
@@ -170,8 +206,12 @@ mod tests {
         .unwrap()
     }
 
+    fn of(policy: &Policy, instance_type: &str) -> Support {
+        support(policy, &BTreeSet::new(), instance_type)
+    }
+
     #[test]
-    fn the_guides_list_decides_what_can_be_a_source() {
+    fn a_type_can_be_a_source_or_cannot_or_nobody_knows() {
         let policy = policy("", "");
         for instance_type in [
             "m5.large",
@@ -181,43 +221,71 @@ mod tests {
             "m5.metal",
             "mac2.metal",
         ] {
-            assert!(supports_source(&policy, instance_type), "{instance_type}");
+            assert_eq!(of(&policy, instance_type), Support::Can, "{instance_type}");
         }
         for instance_type in [
             "t2.micro",
             "m8g.large",
+            "m8azn.large",
             "c7gn.large",
             "m7i.metal-24xl",
             "u-6tb1.metal",
+            "u7ib-12tb.224xlarge",
             "mac1.large",
             "m3.large",
-            "odd",
-            "",
-            ".large",
+            "trn2u.48xlarge",
         ] {
-            assert!(!supports_source(&policy, instance_type), "{instance_type}");
+            assert_eq!(of(&policy, instance_type), Support::Cannot, "{instance_type}");
+        }
+        for instance_type in ["m12x.large", "z9.metal", "t22.micro", "odd", "", ".large"] {
+            assert_eq!(of(&policy, instance_type), Support::Unknown, "{instance_type}");
         }
     }
 
     #[test]
+    fn no_family_is_in_two_lists() {
+        let listed = FAMILIES.iter().chain(METAL_FAMILIES);
+        let twice: Vec<_> = listed.filter(|family| is_refused(family)).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+
+    #[test]
     fn the_operators_lists_go_first_and_a_full_type_before_its_family() {
-        let policy = policy("m8g,m7i.metal-24xl,t3.nano", "t3,m5.large");
-        for instance_type in ["m8g.large", "m7i.metal-24xl", "t3.nano", "m5.xlarge"] {
-            assert!(supports_source(&policy, instance_type), "{instance_type}");
+        let policy = policy("m8g,m7i.metal-24xl,t3.nano,m12x", "t3,m5.large,m13x");
+        for instance_type in ["m8g.large", "m7i.metal-24xl", "t3.nano", "m5.xlarge", "m12x.large"] {
+            assert_eq!(of(&policy, instance_type), Support::Can, "{instance_type}");
         }
-        for instance_type in ["m8g.metal-24xl", "m7i.metal-48xl", "t3.micro", "m5.large"] {
-            assert!(!supports_source(&policy, instance_type), "{instance_type}");
+        for instance_type in
+            ["m8g.metal-24xl", "m7i.metal-48xl", "t3.micro", "m5.large", "m13x.large"]
+        {
+            assert_eq!(of(&policy, instance_type), Support::Cannot, "{instance_type}");
+        }
+    }
+
+    #[test]
+    fn a_session_on_one_of_its_kind_proves_more_than_a_list_and_less_than_the_operator_says() {
+        let proven: BTreeSet<Arc<str>> = ["m8g", "m12x.metal", "c8g"].map(Into::into).into();
+        let policy = policy("", "c8g");
+        for (instance_type, expected) in [
+            ("m8g.large", Support::Can),
+            ("m8g.48xlarge", Support::Can),
+            ("m8gd.large", Support::Cannot),
+            ("m8g.metal-24xl", Support::Cannot),
+            ("m12x.metal-48xl", Support::Can),
+            ("m12x.large", Support::Unknown),
+            ("c8g.large", Support::Cannot),
+        ] {
+            assert_eq!(support(&policy, &proven, instance_type), expected, "{instance_type}");
         }
     }
 
     #[test]
     fn an_interface_target_takes_10_sources_or_100() {
         for (instance_type, limit) in [
-            (None, 10),
-            (Some("m7g.16xlarge"), 10),
-            (Some("c5.12xlarge"), 10),
-            (Some("c5.18xlarge"), 100),
-            (Some("u7i-12tb.224xlarge"), 100),
+            ("m7g.16xlarge", 10),
+            ("c5.12xlarge", 10),
+            ("c5.18xlarge", 100),
+            ("u7i-12tb.224xlarge", 100),
         ] {
             let capacity = interface_capacity(instance_type);
             assert_eq!(capacity, Capacity::Sources(limit), "{instance_type:?}");

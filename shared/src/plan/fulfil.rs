@@ -1,42 +1,61 @@
 //! Brings the owned sessions on a source to the desired ones.
 
 use super::{
-    desired::{DesiredSession, SESSIONS_PER_INTERFACE},
-    draft::{Current, Draft, Unplaced},
-    matching::{FreeSlots, Match, Served, match_sessions},
+    desired::{DesiredFilter, DesiredSession, SESSIONS_PER_INTERFACE, no_filter},
+    draft::{Current, Draft, Stay, Unplaced},
+    matching::{Fit, FreeSlots, Match, Served, match_sessions},
     reason::Reason,
     step::Action,
 };
 use crate::{
+    id::{FilterId, TargetId},
     number::SessionNumber,
-    observed::{InstanceState, Session, Source},
+    observed::{Session, Shown, Source, TargetState},
     policy::Precedence,
 };
 
+/// Why a source gets no new session, while those that it has go on.
+pub(super) struct NoNewSessions {
+    /// `block` or `ignore`.
+    pub(super) action: Action,
+    pub(super) reason: Reason,
+}
+
+/// A session that is there or will be, for what may keep it from mirroring.
+struct Flow<'f> {
+    number: SessionNumber,
+    filter: &'f FilterId,
+    /// Its target, where it is known already.
+    target: Option<&'f TargetId>,
+}
+
 impl<'a> Draft<'a> {
-    /// Brings the owned sessions on a source to the desired ones. `state` is that of its instance.
+    /// Brings the owned sessions on a source to the desired ones. `created_for` is the reason that new
+    /// ones have, or the reason why there are none.
     pub(super) fn fulfil(
         &mut self,
         source: &'a Source,
-        state: InstanceState,
         desired: Vec<DesiredSession>,
+        created_for: Result<&Reason, &NoNewSessions>,
     ) {
         let owned = self.owned(&source.id);
         let foreign = self.foreign(&source.id);
         let desired = self.accept_covered(source, desired, &owned, &foreign);
         let mut free = self.free_slots(&owned, &foreign);
-        if !state.is_pending_or_running() {
+        if created_for.is_err() {
             free.slots = 0;
         }
-        let fits = |desired: &DesiredSession, session: &Session| self.fits(desired, session);
+        let fits = |desired: &DesiredSession, session: &Session| match self.fits(desired, session) {
+            false => Fit::Wrong,
+            true if desired.filter.for_new() == Some(&session.filter) => Fit::Best,
+            true => Fit::Right,
+        };
         let (matches, surplus) = match_sessions(&desired, &owned, &free, fits);
         for session in surplus {
             self.delete(source, session, Reason::Duplicate);
         }
-        for Match { desired, session } in matches {
-            if let Some(number) = self.serve(source, &desired, session, state, foreign.len()) {
-                self.check_flow(source, &desired, number, &foreign);
-            }
+        for it in matches {
+            self.serve(source, it, created_for, &foreign);
         }
     }
 
@@ -52,14 +71,14 @@ impl<'a> Draft<'a> {
         let mut missing = desired.len().saturating_sub(owned.len());
         let mut left = Vec::new();
         for desired in desired {
-            let covering = unclaimed.iter().position(|session| self.fits(&desired, session));
+            let covering = unclaimed.iter().position(|session| self.covers(&desired, session));
             let is_served = owned.iter().any(|session| self.fits(&desired, session));
             match covering {
                 Some(position) if missing > 0 && !is_served => {
-                    missing -= 1;
+                    missing = missing.saturating_sub(1);
                     let session = unclaimed.remove(position);
                     self.step(source, Action::Keep(session.id.clone()), Reason::Covered);
-                    self.check_flow(source, &desired, session.number, foreign);
+                    self.check_flow(source, flow_of(session), foreign);
                 }
                 _ => left.push(desired),
             }
@@ -67,66 +86,96 @@ impl<'a> Draft<'a> {
         left
     }
 
-    /// The step for one desired session. The number of the session that serves it or will, if any does.
+    /// The step for one desired session, and what keeps the session that serves it from mirroring.
     fn serve(
         &mut self,
         source: &'a Source,
-        desired: &DesiredSession,
-        served: Served<'a>,
-        state: InstanceState,
-        foreign: usize,
-    ) -> Option<SessionNumber> {
-        let reason = match served {
-            Served::Existing(session) => {
-                self.compare(source, desired.clone(), session);
-                return Some(session.number);
+        Match { desired, session }: Match<'a>,
+        created_for: Result<&Reason, &NoNewSessions>,
+        foreign: &[&Session],
+    ) {
+        match (session, created_for) {
+            (Served::Existing(session), _) => self.compare(source, desired, session, foreign),
+            // That step is there already.
+            (_, Err(NoNewSessions { reason: Reason::MadeATarget { .. }, .. })) => {}
+            (_, Err(NoNewSessions { action, reason })) => {
+                self.step(source, action.clone(), reason.clone());
             }
-            Served::New(number) => {
-                let current = Current::Nothing(number);
-                self.unplaced.push(Unplaced { source, desired: desired.clone(), current });
-                return Some(number);
+            (Served::New(number), Ok(reason)) => {
+                let Some(filter) = desired.filter.for_new().cloned() else {
+                    let reason = no_filter(self.policy, &self.index);
+                    self.step(source, Action::Block, reason);
+                    return;
+                };
+                let current = Current::Nothing(number, filter.clone());
+                let reason = reason.clone();
+                self.unplaced.push(Unplaced { source, desired, current, reason });
+                let flow = Flow { number, filter: &filter, target: None };
+                self.check_flow(source, flow, foreign);
             }
-            Served::NoFreeSlot if !state.is_pending_or_running() => {
-                self.step(source, Action::Ignore, Reason::NotRunning { state });
-                return None;
+            (Served::NoFreeSlot, Ok(_)) => {
+                let reason = Reason::NoFreeSlot { foreign: foreign.len() };
+                self.step(source, Action::Block, reason);
             }
-            Served::NoFreeSlot => Reason::NoFreeSlot { foreign },
-            Served::NoFreeNumber => Reason::NoFreeNumber { precedence: self.policy.precedence },
-        };
-        self.step(source, Action::Block, reason);
-        None
+            (Served::NoFreeNumber, Ok(_)) => {
+                let reason = Reason::NoFreeNumber { precedence: self.policy.precedence };
+                self.step(source, Action::Block, reason);
+            }
+        }
     }
 
     /// Compares an owned session with the desired one.
-    fn compare(&mut self, source: &'a Source, desired: DesiredSession, session: &'a Session) {
-        if !self.placement.accepts(desired.target.as_ref(), &session.target) {
+    fn compare(
+        &mut self,
+        source: &'a Source,
+        desired: DesiredSession,
+        session: &'a Session,
+        foreign: &[&Session],
+    ) {
+        let filter = match &desired.filter {
+            DesiredFilter::Named(filter) => filter.clone(),
+            DesiredFilter::Default(_) => session.filter.clone(),
+        };
+        let mut flow = Flow { filter: &filter, ..flow_of(session) };
+        if self.stay(desired.target.as_ref(), &session.target) == Stay::No {
+            flow.target = None;
+            let reason = self.why_it_leaves(&desired, session);
             let current = Current::Misdirected(session);
-            self.unplaced.push(Unplaced { source, desired, current });
-            return;
-        }
-        let change = self.change(&desired, session, &session.target);
-        if change.is_empty() {
-            self.step(source, Action::Keep(session.id.clone()), Reason::AsWanted);
+            self.unplaced.push(Unplaced { source, desired, current, reason });
         } else {
-            self.modify(source, session, change);
+            let change = self.change(&desired, session);
+            if change.is_empty() {
+                self.step(source, Action::Keep(session.id.clone()), Reason::AsWanted);
+            } else {
+                self.modify(source, session, change, Reason::Drifted);
+            }
+        }
+        self.check_flow(source, flow, foreign);
+    }
+
+    fn why_it_leaves(&self, desired: &DesiredSession, session: &Session) -> Reason {
+        let target = session.target.clone();
+        let is_named = desired.target.is_some();
+        match self.index.target(&target) {
+            Shown::Yes(shown) if self.index.allows(self.policy, &target) && !is_named => {
+                match shown.state {
+                    TargetState::Gone => Reason::Drifted,
+                    _ => Reason::Draining { target },
+                }
+            }
+            _ => Reason::Drifted,
         }
     }
 
-    /// A session that is there may still mirror nothing.
-    fn check_flow(
-        &mut self,
-        source: &Source,
-        desired: &DesiredSession,
-        number: SessionNumber,
-        foreign: &[&Session],
-    ) {
-        if self.index.filter(&desired.filter).is_some_and(|filter| !filter.accepts) {
-            let reason = Reason::FilterEmpty { filter: desired.filter.clone() };
-            self.step(source, Action::Block, reason);
+    /// A session that is there may still mirror nothing, or not everything.
+    fn check_flow(&mut self, source: &Source, flow: Flow<'_>, foreign: &[&Session]) {
+        self.check_filter(source, flow.filter);
+        if let Some(target) = flow.target {
+            self.check_target(source, target);
         }
         // Nobody outside AWS knows which of two sessions with one number comes first.
         let in_front = foreign.iter().find(|session| {
-            session.number <= number && !self.index.allows(self.policy, &session.target)
+            session.number <= flow.number && !self.index.trusts(self.policy, &session.target)
         });
         if let Some(session) = in_front {
             let reason = Reason::Shadowed {
@@ -136,6 +185,39 @@ impl<'a> Draft<'a> {
                 owner: self.index.owner(&session.target).cloned(),
             };
             self.step(source, Action::Block, reason);
+        }
+    }
+
+    fn check_filter(&mut self, source: &Source, id: &FilterId) {
+        let Shown::Yes(filter) = self.index.filter(id) else {
+            let reason = Reason::FilterUnknown { filter: id.clone() };
+            self.step(source, Action::Block, reason);
+            return;
+        };
+        let coverage = self.coverage(filter);
+        let interface = source.interface.as_ref().yes();
+        let has_ipv4 = interface.is_none_or(|it| !it.ipv6_only);
+        let has_ipv6 = interface.is_some_and(|it| it.has_ipv6);
+        if coverage.is_empty() {
+            let reason = Reason::FilterEmpty { filter: id.clone() };
+            self.step(source, Action::Block, reason);
+        } else if let Some(missing) = coverage.missing(has_ipv4, has_ipv6) {
+            let reason = Reason::FilterPartial { filter: id.clone(), missing };
+            self.step(source, Action::Block, reason);
+        }
+    }
+
+    fn check_target(&mut self, source: &Source, id: &TargetId) {
+        let target = id.clone();
+        match self.index.target(id) {
+            Shown::NotInList => {
+                self.step(source, Action::Block, Reason::TargetUnknown { target });
+            }
+            Shown::Yes(shown) if shown.state == TargetState::Stopped => {
+                self.step(source, Action::Block, Reason::TargetStopped { target });
+            }
+            // A session that has to leave its target has a step of its own for that.
+            Shown::Yes(_) | Shown::NotFound => {}
         }
     }
 
@@ -158,4 +240,8 @@ impl<'a> Draft<'a> {
             taken: owned.iter().chain(foreign).map(|session| session.number).collect(),
         }
     }
+}
+
+fn flow_of(session: &Session) -> Flow<'_> {
+    Flow { number: session.number, filter: &session.filter, target: Some(&session.target) }
 }

@@ -1,46 +1,57 @@
 //! What was observed, by id: look-ups only, made once for a plan.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
+use super::eligibility::kind;
 use crate::{
-    id::{AccountId, FilterId, InterfaceId, TargetId},
-    observed::{Filter, Observed, Session, Shown, Target},
+    id::{AccountId, FilterId, InstanceId, InterfaceId, TargetId},
+    observed::{Filter, KnownTypes, Observed, Session, Shown, Target},
     policy::Policy,
 };
 
 pub(super) struct Index<'a> {
-    account: &'a AccountId,
+    observed: &'a Observed,
     /// By interface, lowest number first.
     sessions: BTreeMap<&'a InterfaceId, Vec<&'a Session>>,
     targets: BTreeMap<&'a TargetId, &'a Target>,
-    /// The target that an interface receives the packets of; the smallest id where there are several.
-    target_at: BTreeMap<&'a InterfaceId, &'a TargetId>,
+    /// The targets that an interface receives the packets of, by id.
+    targets_at: BTreeMap<&'a InterfaceId, Vec<&'a Target>>,
     filters: BTreeMap<&'a FilterId, &'a Filter>,
-    default_filter: Option<&'a Filter>,
+    default_filter: Option<&'a FilterId>,
+    types: KnownTypes,
+    /// The allowed targets that an instance has an interface behind.
+    behind: BTreeMap<&'a InstanceId, BTreeSet<&'a TargetId>>,
+    /// The targets of all sessions.
+    used: BTreeSet<&'a TargetId>,
 }
 
 impl<'a> Index<'a> {
     pub(super) fn new(policy: &Policy, observed: &'a Observed) -> Self {
-        let mut sessions: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for session in &observed.sessions {
-            sessions.entry(&session.interface).or_default().push(session);
-        }
-        for sessions in sessions.values_mut() {
-            sessions.sort_by_key(|session| (session.number, &session.id));
-        }
         let targets: BTreeMap<_, _> =
             observed.targets.iter().map(|target| (&target.id, target)).collect();
-        let mut target_at = BTreeMap::new();
+        let mut targets_at: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for target in targets.values() {
             for interface in &target.interfaces {
-                target_at.entry(interface).or_insert(&target.id);
+                targets_at.entry(interface).or_default().push(*target);
             }
         }
-        let tagged = |filter: &&Filter| filter.managed_by.as_deref() == Some(&policy.owner);
-        let default_filter =
-            only(observed.filters.iter().filter(tagged)).or_else(|| only(observed.filters.iter()));
-        let filters = observed.filters.iter().map(|filter| (&filter.id, filter)).collect();
-        Self { account: &observed.account, sessions, targets, target_at, filters, default_filter }
+        let filters = observed.filters.iter();
+        let mut index = Self {
+            observed,
+            sessions: sessions_by_interface(observed),
+            targets,
+            targets_at,
+            filters: filters.map(|filter| (&filter.id, filter)).collect(),
+            default_filter: default_filter(policy, observed),
+            types: known_types(observed),
+            behind: BTreeMap::new(),
+            used: observed.sessions.iter().map(|session| &session.target).collect(),
+        };
+        index.behind = allowed_behind(policy, &index);
+        index
     }
 
     /// The sessions on an interface, lowest number first.
@@ -49,19 +60,24 @@ impl<'a> Index<'a> {
     }
 
     pub(super) fn is_owned(&self, policy: &Policy, session: &Session) -> bool {
-        session.is_owned_by(&policy.owner, self.account)
+        session.is_owned_by(&policy.owner, &self.observed.account)
     }
 
     pub(super) fn target(&self, id: &TargetId) -> Shown<&'a Target> {
-        self.targets.get(id).map_or(Shown::NotInList, |target| Shown::Yes(target))
+        match self.targets.get(id) {
+            Some(target) => Shown::Yes(target),
+            None if self.observed.not_found.targets.contains(id) => Shown::NotFound,
+            None => Shown::NotInList,
+        }
     }
 
     pub(super) fn targets(&self) -> impl Iterator<Item = &'a Target> {
         self.targets.values().copied()
     }
 
-    pub(super) fn target_at(&self, interface: &InterfaceId) -> Option<&'a TargetId> {
-        self.target_at.get(interface).copied()
+    /// The targets that an interface receives the packets of, by id.
+    pub(super) fn targets_at(&self, interface: &InterfaceId) -> &[&'a Target] {
+        self.targets_at.get(interface).map_or(&[], Vec::as_slice)
     }
 
     /// The target's owner, where EC2 shows it.
@@ -70,11 +86,19 @@ impl<'a> Index<'a> {
     }
 
     pub(super) fn allows(&self, policy: &Policy, target: &TargetId) -> bool {
-        policy.allows(target, self.owner(target), self.account)
+        policy.allows(target, self.owner(target), &self.observed.account)
     }
 
-    pub(super) fn filter(&self, id: &FilterId) -> Option<&'a Filter> {
-        self.filters.get(id).copied()
+    pub(super) fn trusts(&self, policy: &Policy, target: &TargetId) -> bool {
+        policy.trusts(target, self.owner(target), &self.observed.account)
+    }
+
+    pub(super) fn filter(&self, id: &FilterId) -> Shown<&'a Filter> {
+        match self.filters.get(id) {
+            Some(filter) => Shown::Yes(filter),
+            None if self.observed.not_found.filters.contains(id) => Shown::NotFound,
+            None => Shown::NotInList,
+        }
     }
 
     /// How many filters there are.
@@ -82,12 +106,96 @@ impl<'a> Index<'a> {
         self.filters.len()
     }
 
-    /// The one filter with the owner's `ManagedBy` tag, else the only filter there is.
-    pub(super) fn default_filter(&self) -> Option<&'a Filter> {
+    /// The filter for new sessions where neither a setting nor a tag names one.
+    pub(super) fn default_filter(&self) -> Option<&'a FilterId> {
         self.default_filter
+    }
+
+    /// What is known of instance types beside the lists.
+    pub(super) fn types(&self) -> &KnownTypes {
+        &self.types
+    }
+
+    /// The allowed targets that an instance has an interface behind.
+    pub(super) fn allowed_behind(&self, instance: &InstanceId) -> Option<&BTreeSet<&'a TargetId>> {
+        self.behind.get(instance)
+    }
+
+    /// The target that makes the instance a sensor, if it is one: a target that receives packets for this
+    /// installation, because the settings name it or because it is allowed and has sessions or gets some
+    /// (`planned`). Whoever may only create targets makes no sensor of somebody's instance.
+    pub(super) fn sensor(
+        &self,
+        policy: &Policy,
+        instance: &InstanceId,
+        planned: &BTreeSet<TargetId>,
+    ) -> Option<&'a TargetId> {
+        let receives = |target: &&TargetId| {
+            let is_used = self.used.contains(*target) || planned.contains(*target);
+            policy.targets.contains(*target) || is_used
+        };
+        self.behind.get(instance)?.iter().copied().find(receives)
     }
 }
 
-fn only<'a>(mut filters: impl Iterator<Item = &'a Filter>) -> Option<&'a Filter> {
-    filters.next().filter(|_| filters.next().is_none())
+fn sessions_by_interface(observed: &Observed) -> BTreeMap<&InterfaceId, Vec<&Session>> {
+    let mut sessions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for session in &observed.sessions {
+        sessions.entry(&session.interface).or_default().push(session);
+    }
+    for sessions in sessions.values_mut() {
+        sessions.sort_by_key(|session| (session.number, &session.id));
+    }
+    sessions
+}
+
+/// The one filter with the owner's `ManagedBy` tag; of several, the one that owned sessions use; without
+/// any, the only filter there is. Whoever may tag filters must not be able to change what is mirrored, so
+/// an existing session keeps its filter whatever this says.
+fn default_filter<'a>(policy: &Policy, observed: &'a Observed) -> Option<&'a FilterId> {
+    let is_tagged = |filter: &&Filter| filter.managed_by.as_deref() == Some(&policy.owner);
+    let tagged: BTreeSet<_> =
+        observed.filters.iter().filter(is_tagged).map(|filter| &filter.id).collect();
+    let is_owned = |it: &&Session| it.is_owned_by(&policy.owner, &observed.account);
+    let in_use = || observed.sessions.iter().filter(is_owned).map(|session| &session.filter);
+    match tagged.len() {
+        0 => only(observed.filters.iter().map(|filter| &filter.id)),
+        1 => tagged.first().copied(),
+        _ => only(in_use().filter(|filter| tagged.contains(filter)).collect::<BTreeSet<_>>()),
+    }
+}
+
+fn only<T>(items: impl IntoIterator<Item = T>) -> Option<T> {
+    let mut items = items.into_iter();
+    items.next().filter(|_| items.next().is_none())
+}
+
+/// What was known before, and what the sessions that are there prove.
+fn known_types(observed: &Observed) -> KnownTypes {
+    let with_session: BTreeSet<_> =
+        observed.sessions.iter().map(|session| &session.interface).collect();
+    let mut types = observed.types.clone();
+    let mirrored = observed.sources.iter().filter(|source| with_session.contains(&source.id));
+    for instance in mirrored.filter_map(|source| source.instance()) {
+        let kind = kind(&instance.instance_type);
+        if !types.proven.contains(&*kind) {
+            types.proven.insert(Arc::from(kind));
+        }
+    }
+    types
+}
+
+fn allowed_behind<'a>(
+    policy: &Policy,
+    index: &Index<'a>,
+) -> BTreeMap<&'a InstanceId, BTreeSet<&'a TargetId>> {
+    let mut behind: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for source in &index.observed.sources {
+        let Some(instance) = source.instance() else { continue };
+        let targets = index.targets_at(&source.id).iter();
+        for target in targets.filter(|target| index.allows(policy, &target.id)) {
+            behind.entry(&instance.id).or_default().insert(&target.id);
+        }
+    }
+    behind
 }

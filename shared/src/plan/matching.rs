@@ -3,7 +3,7 @@
 //! Sessions are in the order of their numbers and desired sessions in the order of the tag. Neither
 //! order is changed: the number decides which filter sees a packet first.
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{cmp::Reverse, collections::BTreeSet, ops::RangeInclusive};
 
 use super::desired::DesiredSession;
 use crate::{number::SessionNumber, observed::Session};
@@ -28,6 +28,30 @@ pub(super) enum Served<'a> {
     NoFreeSlot,
 }
 
+impl<'a> Served<'a> {
+    fn existing(self) -> Option<&'a Session> {
+        match self {
+            Self::Existing(session) => Some(session),
+            Self::New(_) | Self::NoFreeNumber | Self::NoFreeSlot => None,
+        }
+    }
+
+    fn is_nothing(self) -> bool {
+        matches!(self, Self::NoFreeNumber | Self::NoFreeSlot)
+    }
+}
+
+/// How an owned session serves a desired one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// It must be modified.
+    Wrong,
+    /// It may stay as it is.
+    Right,
+    /// A new session would be the same.
+    Best,
+}
+
 /// Where new sessions fit on a source.
 #[derive(Clone, Debug)]
 pub(super) struct FreeSlots {
@@ -42,84 +66,96 @@ pub(super) struct FreeSlots {
 /// Matches each desired session with an owned session or a place for a new one. Owned sessions that
 /// serve nothing come second: they are duplicates.
 ///
-/// Sessions that are right keep serving what they serve. If that leaves a desired session without a
-/// number, all sessions are assigned anew in their order, provided that leaves fewer without one.
+/// Of all assignments that keep both orders it is the one that leaves the fewest desired sessions
+/// unserved; then the one in which the most sessions are right and stay as they are; then the one that
+/// makes the fewest new ones; then the one that serves the first desired sessions by the first owned
+/// ones. There are at most three desired sessions, and EC2 allows three sessions on a source.
 pub(super) fn match_sessions<'a>(
     desired: &[DesiredSession],
     owned: &[&'a Session],
     free: &FreeSlots,
-    fits: impl Fn(&DesiredSession, &Session) -> bool,
+    fits: impl Fn(&DesiredSession, &Session) -> Fit,
 ) -> (Vec<Match<'a>>, Vec<&'a Session>) {
-    let around = |fixed: &[(usize, usize)]| {
-        let (assigned, surplus) = assign_around(desired, owned, fixed);
-        (number(&assigned, free), surplus)
-    };
-    let unnumbered = |matches: &[Match<'_>]| {
-        matches.iter().filter(|it| it.session == Served::NoFreeNumber).count()
-    };
-    let staying = around(&longest_fitting(desired, owned, &fits));
-    if unnumbered(&staying.0) == 0 {
-        return staying;
-    }
-    let moving = around(&[]);
-    if unnumbered(&moving.0) < unnumbered(&staying.0) { moving } else { staying }
-}
-
-/// Each desired session with the owned session that serves it.
-type Assigned<'a> = Vec<(DesiredSession, Option<&'a Session>)>;
-
-/// The most pairs of desired and fitting session, by position, that do not cross. Of two sessions that
-/// fit, the one with the lower number is taken.
-fn longest_fitting(
-    desired: &[DesiredSession],
-    owned: &[&Session],
-    fits: &impl Fn(&DesiredSession, &Session) -> bool,
-) -> Vec<(usize, usize)> {
-    let mut longest: Vec<(usize, usize)> = Vec::new();
-    for (first, wanted) in desired.iter().enumerate() {
-        let Some(second) = owned.iter().position(|session| fits(wanted, session)) else { continue };
-        let (later_desired, later_owned) = (desired.get(first + 1..), owned.get(second + 1..));
-        let rest = longest_fitting(
-            later_desired.unwrap_or_default(),
-            later_owned.unwrap_or_default(),
-            fits,
-        );
-        let rest = rest.into_iter().map(|(left, right)| (left + first + 1, right + second + 1));
-        let found: Vec<_> = std::iter::once((first, second)).chain(rest).collect();
-        if found.len() > longest.len() {
-            longest = found;
+    let mut best: Option<(Cost, Vec<Match<'a>>)> = None;
+    for assignment in assignments(desired.len(), owned.len()) {
+        let assigned = desired.iter().zip(&assignment);
+        let assigned: Vec<_> = assigned
+            .map(|(desired, at)| (desired, at.and_then(|at| owned.get(at).copied())))
+            .collect();
+        let matches = number(&assigned, free);
+        let cost = Cost::of(&matches, &assignment, &fits);
+        if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+            best = Some((cost, matches));
         }
     }
-    longest
+    let matches = best.map(|(_, matches)| matches).unwrap_or_default();
+    let serves = |session: &Session| {
+        let served = matches.iter().filter_map(|it| it.session.existing());
+        served.into_iter().any(|it| it.id == session.id)
+    };
+    let surplus = owned.iter().copied().filter(|session| !serves(session)).collect();
+    (matches, surplus)
 }
 
-/// Keeps the fixed pairs, and assigns in their order the sessions that lie between them.
-fn assign_around<'a>(
-    desired: &[DesiredSession],
-    owned: &[&'a Session],
-    fixed: &[(usize, usize)],
-) -> (Assigned<'a>, Vec<&'a Session>) {
-    let (mut assigned, mut surplus) = (Vec::new(), Vec::new());
-    let mut sessions = owned.iter().copied().enumerate().peekable();
-    for (position, wanted) in desired.iter().enumerate() {
-        let own = fixed.iter().find(|(left, _)| *left == position).map(|(_, session)| *session);
-        let next = fixed.iter().find(|(left, _)| *left >= position).map(|(_, session)| *session);
-        if let Some(own) = own {
-            // Sessions left over before the fixed one serve nothing: they are surplus.
-            while let Some((_, session)) = sessions.next_if(|(at, _)| *at < own) {
-                surplus.push(session);
-            }
-        }
-        let is_free = |at: usize| own.is_some() || next.is_none_or(|next| at < next);
-        let session = sessions.next_if(|(at, _)| is_free(*at)).map(|(_, session)| session);
-        assigned.push((wanted.clone(), session));
+/// The owned session, by its position, that serves each desired session; none is a new one.
+type Assignment = Vec<Option<usize>>;
+
+/// Every assignment in which later desired sessions are served by later owned ones.
+fn assignments(desired: usize, owned: usize) -> Vec<Assignment> {
+    let mut all: Vec<Assignment> = vec![Vec::new()];
+    for _ in 0..desired {
+        let longer = all.iter().flat_map(|assignment| {
+            let last = assignment.iter().rev().find_map(|at| *at);
+            let first = last.map_or(0, |last| last.saturating_add(1));
+            let next = (first..owned).map(Some).chain([None]);
+            next.map(|next| assignment.iter().copied().chain([next]).collect())
+        });
+        all = longer.collect();
     }
-    surplus.extend(sessions.map(|(_, session)| session));
-    (assigned, surplus)
+    all
+}
+
+/// What an assignment costs, the most important first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Cost {
+    unserved: usize,
+    /// Sessions that are right are worth something, so fewer of them cost more.
+    right: Reverse<usize>,
+    best: Reverse<usize>,
+    new: usize,
+    /// Which desired sessions are not served, the first one's position counting most.
+    which: Vec<bool>,
+    /// No owned session costs more than any.
+    by: Vec<usize>,
+}
+
+impl Cost {
+    fn of(
+        matches: &[Match<'_>],
+        assignment: &[Option<usize>],
+        fits: &impl Fn(&DesiredSession, &Session) -> Fit,
+    ) -> Self {
+        let served = || {
+            let served = |it: &Match<'_>| Some(fits(&it.desired, it.session.existing()?));
+            matches.iter().filter_map(served)
+        };
+        let which: Vec<_> = matches.iter().map(|it| it.session.is_nothing()).collect();
+        Self {
+            unserved: which.iter().filter(|unserved| **unserved).count(),
+            right: Reverse(served().filter(|fit| *fit != Fit::Wrong).count()),
+            best: Reverse(served().filter(|fit| *fit == Fit::Best).count()),
+            new: matches.iter().filter(|it| matches!(it.session, Served::New(_))).count(),
+            which,
+            by: assignment.iter().map(|at| at.unwrap_or(usize::MAX)).collect(),
+        }
+    }
 }
 
 /// Gives each desired session that no session serves the smallest free number between its neighbours.
-fn number<'a>(assigned: &Assigned<'a>, free: &FreeSlots) -> Vec<Match<'a>> {
+fn number<'a>(
+    assigned: &[(&DesiredSession, Option<&'a Session>)],
+    free: &FreeSlots,
+) -> Vec<Match<'a>> {
     let FreeSlots { slots, numbers, mut taken } = free.clone();
     let existing = assigned.iter().filter(|(_, session)| session.is_some()).count();
     let mut slots = slots.saturating_sub(existing);
@@ -139,7 +175,7 @@ fn number<'a>(assigned: &Assigned<'a>, free: &FreeSlots) -> Vec<Match<'a>> {
             (None, _) if slots == 0 => Served::NoFreeSlot,
             (None, None) => Served::NoFreeNumber,
             (None, Some(number)) => {
-                slots -= 1;
+                slots = slots.saturating_sub(1);
                 taken.insert(number);
                 Served::New(number)
             }
@@ -147,7 +183,7 @@ fn number<'a>(assigned: &Assigned<'a>, free: &FreeSlots) -> Vec<Match<'a>> {
         if let Served::Existing(Session { number, .. }) | Served::New(number) = &session {
             lowest = lowest.max(number.get().saturating_add(1));
         }
-        matches.push(Match { desired: desired.clone(), session });
+        matches.push(Match { desired: (*desired).clone(), session });
     }
     matches
 }
@@ -155,6 +191,7 @@ fn number<'a>(assigned: &Assigned<'a>, free: &FreeSlots) -> Vec<Match<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::desired::DesiredFilter;
 
     /// Matches desired sessions with these filters and owned sessions, as number and filter.
     fn matched(desired: &[&str], owned: &[(i32, &str)], slots: usize) -> Vec<String> {
@@ -171,7 +208,7 @@ mod tests {
         let filter = |name: &str| format!("tmf-{name}").parse().unwrap();
         let desired: Vec<_> = desired
             .iter()
-            .map(|name| DesiredSession { target: None, filter: filter(name) })
+            .map(|name| DesiredSession { target: None, filter: DesiredFilter::Named(filter(name)) })
             .collect();
         let sessions: Vec<_> = owned
             .iter()
@@ -190,7 +227,9 @@ mod tests {
         let owned: Vec<_> = sessions.iter().collect();
         let taken = owned.iter().map(|session| session.number).collect();
         let free = FreeSlots { slots, numbers: 1..=highest, taken };
-        let fits = |desired: &DesiredSession, session: &Session| desired.filter == session.filter;
+        let fits = |desired: &DesiredSession, session: &Session| {
+            if desired.filter.accepts(&session.filter) { Fit::Best } else { Fit::Wrong }
+        };
         let (matches, surplus) = match_sessions(&desired, &owned, &free, fits);
         let matches = matches.iter().map(|it| {
             let session = match it.session {
@@ -199,7 +238,7 @@ mod tests {
                 Served::NoFreeNumber => "no number".to_owned(),
                 Served::NoFreeSlot => "no slot".to_owned(),
             };
-            format!("{} {session}", it.desired.filter)
+            format!("{} {session}", it.desired.filter.for_new().unwrap())
         });
         matches.chain(surplus.iter().map(|session| format!("surplus {}", session.id))).collect()
     }
@@ -233,10 +272,43 @@ mod tests {
     fn a_desired_session_behind_a_served_one_gets_a_number_though_all_move_down() {
         let found = matched_up_to(2, &["b", "c"], &[(1, "a"), (2, "b")], 2);
         assert_eq!(found, ["tmf-b tms-1", "tmf-c tms-2"]);
-        let found = matched_up_to(2, &["a", "b"], &[(2, "a")], 2);
-        assert_eq!(found, ["tmf-a tms-2", "tmf-b no number"], "moving would not help");
         let found = matched_up_to(2, &["a", "b", "c"], &[(1, "b"), (2, "c")], 3);
-        assert_eq!(found, ["tmf-a no number", "tmf-b tms-1", "tmf-c tms-2"], "nor would it here");
+        assert_eq!(found, ["tmf-a no number", "tmf-b tms-1", "tmf-c tms-2"], "no move would help");
+    }
+
+    #[test]
+    fn a_session_serves_a_later_desired_session_where_a_number_is_free_only_in_front_of_it() {
+        let found = matched_up_to(2, &["a", "b"], &[(2, "a")], 2);
+        assert_eq!(found, ["tmf-a new 1", "tmf-b tms-2"]);
+        let found = matched_up_to(3, &["a", "b", "c"], &[(2, "a"), (3, "b")], 3);
+        assert_eq!(found, ["tmf-a new 1", "tmf-b tms-2", "tmf-c tms-3"]);
+        let found = matched_up_to(3, &["a", "b", "c"], &[(3, "a")], 3);
+        assert_eq!(found, ["tmf-a new 1", "tmf-b new 2", "tmf-c tms-3"]);
+    }
+
+    /// Every small case: whatever the sessions are, none is left unserved for which some assignment that
+    /// keeps the orders has a number.
+    #[test]
+    fn no_desired_session_is_left_without_a_number_that_is_free() {
+        let names = ["a", "b", "c"];
+        for desired in 1..=3_usize {
+            for present in 0..8_u8 {
+                let numbers: Vec<i32> =
+                    (1..=3).filter(|number| present & (1 << (number - 1)) != 0).collect();
+                for filters in 0..27_usize {
+                    let filter =
+                        |at: usize| names[filters / 3_usize.pow(u32::try_from(at).unwrap()) % 3];
+                    let owned: Vec<_> = numbers
+                        .iter()
+                        .enumerate()
+                        .map(|(at, number)| (*number, filter(at)))
+                        .collect();
+                    let found = matched_up_to(3, &names[..desired], &owned, 3);
+                    let unserved = found.iter().filter(|it| it.contains(" no ")).count();
+                    assert_eq!(unserved, 0, "{desired} {owned:?}: {found:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
     number::SessionNumber,
     observed::InstanceState,
     policy::Precedence,
-    text::quote,
+    text::{plain, quote},
 };
 
 /// What a reason means for its interface.
@@ -93,6 +93,11 @@ reasons! {
     NotMirrored => "not-mirrored", Change, "should be mirrored and is not yet";
     /// An owned session differs from what it should be.
     Drifted => "drifted", Change, "the session differs from what it should be";
+    /// The target of an owned session is being drained.
+    Draining {
+        /// That target.
+        target: TargetId,
+    } => "draining", Change, "the session leaves target {target}, which is being drained";
     /// A second owned session where one is enough.
     Duplicate => "duplicate", Change, "an owned session with a lower number does the same";
 
@@ -114,14 +119,31 @@ reasons! {
         /// That state.
         state: InstanceState,
     } => "not-running", NotSelected, "the instance is {state}", state = state.as_str();
+    /// The instance or the interface is on its way out. Its packets may still flow.
+    Leaving {
+        /// What it is: `stopping`, `shutting-down` or `detaching`.
+        state: &'static str,
+    } => "leaving", NotSelected,
+        "it is {state}: the sessions that it has stay until that is done, and it gets no new ones";
     /// Only primary interfaces are mirrored.
-    NotPrimary => "not-primary", NotSelected, "only the primary interface should be mirrored";
+    NotPrimary {
+        /// The setting or tag that says so.
+        by: &'static str,
+    } => "not-primary", NotSelected, "{by} limits mirroring to the primary interface";
+    /// The instance has a sensor's interface; its other interfaces get no new session.
+    IsSensor {
+        /// The target behind which it is.
+        target: TargetId,
+    } => "is-sensor", NotSelected,
+        "the instance is a sensor (an interface of it is behind target {target}), and no tag of it asks \
+         for mirroring";
     /// The interface is in a VPC that the settings leave out.
     OtherVpc => "other-vpc", NotSelected, "its VPC is not among MIRROR_VPC_IDS";
     /// The interface is attached to nothing.
     Detached => "detached", NotSelected, "the interface is attached to nothing";
-    /// EC2 does not show the interface.
-    InterfaceGone => "interface-gone", NotSelected, "the interface was deleted";
+    /// EC2 says that the interface does not exist.
+    InterfaceGone => "interface-gone", NotSelected,
+        "EC2 says that the interface does not exist: it deletes the sessions on it itself";
     /// The interface is in use, by nothing that EC2 shows.
     InstanceNotVisible => "instance-not-visible", NotSelected,
         "the interface is in use, but by no instance that EC2 shows";
@@ -155,6 +177,38 @@ reasons! {
         "EC2 cannot mirror instance type {instance_type} (add it to MIRROR_SUPPORTED_TYPES if it can)",
         instance_type = quote(instance_type);
 
+    /// No list has the instance's family, and EC2 refuses it, or has not been asked yet.
+    InstanceTypeUnknown {
+        /// That type.
+        instance_type: String,
+    } => "instance-type-unknown", ActionNeeded,
+        "nothing says whether EC2 can mirror instance type {instance_type}: automirror tries once a day \
+         (set MIRROR_SUPPORTED_TYPES or MIRROR_UNSUPPORTED_TYPES)",
+        instance_type = quote(instance_type);
+    /// Somebody created a target of the source's interface, so EC2 refuses it as a source.
+    MadeATarget {
+        /// That target.
+        target: TargetId,
+        /// Its owner.
+        owner: AccountId,
+    } => "made-a-target", ActionNeeded,
+        "target {target} of account {owner}, which is not allowed, was created on this interface, so EC2 \
+         refuses it as a source: delete that target";
+    /// What the settings name does not exist, so nothing is changed.
+    SettingBroken {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+    } => "setting-broken", ActionNeeded,
+        "nothing that {setting} names exists ({value}): correct the setting, until then nothing is changed";
+    /// A list leaves out a tag, and nothing confirms that it is absent.
+    TagsUnconfirmed => "tags-unconfirmed", ActionNeeded,
+        "EC2 shows the instance without a tag that would decide, and nothing confirms that it is absent: \
+         nothing is changed";
+    /// A session is on an interface that nothing shows.
+    InterfaceUnknown => "interface-unknown", ActionNeeded,
+        "EC2 shows a session on the interface and not the interface: nothing is changed";
     /// A tag of the instance cannot be read.
     TagUnreadable {
         /// Its key.
@@ -164,7 +218,7 @@ reasons! {
         /// What is accepted.
         accepted: String,
     } => "tag-unreadable", ActionNeeded, "tag {key} is {value}: accepted is {accepted}",
-        value = quote(value);
+        value = quote(&plain(value));
     /// Two spellings of one tag name different things.
     TagConflict {
         /// Their key.
@@ -206,6 +260,23 @@ reasons! {
         target: TargetId,
     } => "target-unknown", ActionNeeded,
         "target {target} does not exist or is not shared with this account";
+    /// What receives the packets of the target is gone.
+    TargetGone {
+        /// That target.
+        target: TargetId,
+    } => "target-gone", ActionNeeded,
+        "nothing receives the packets of target {target}: its interface is gone, or on no running instance";
+    /// The instance behind the target is stopped.
+    TargetStopped {
+        /// That target.
+        target: TargetId,
+    } => "target-stopped", ActionNeeded, "the instance behind target {target} does not run";
+    /// The target takes no sessions.
+    TargetDraining {
+        /// That target.
+        target: TargetId,
+    } => "target-draining", ActionNeeded,
+        "target {target} is being drained and takes no new sessions, and there is no other";
     /// No target is allowed, or there is none.
     NoTarget => "no-target", ActionNeeded, "there is no allowed target";
     /// The target that the instance asks for has no room.
@@ -237,6 +308,15 @@ reasons! {
         /// That filter.
         filter: FilterId,
     } => "filter-empty", ActionNeeded, "filter {filter} accepts no packets: give it rules";
+    /// The filter accepts no packets of some kind that the interface has.
+    FilterPartial {
+        /// That filter.
+        filter: FilterId,
+        /// Of which packets it accepts none.
+        missing: String,
+    } => "filter-partial", ActionNeeded,
+        "filter {filter} accepts no {missing} packets: give it rules, or accept this with \
+         MIRROR_ACCEPTED_REASONS";
     /// The interface has its three sessions.
     NoFreeSlot {
         /// How many of them are foreign.

@@ -1,6 +1,9 @@
 //! Narrows a finished plan to what may be carried out. What is withheld stays in the result.
 
-use super::step::{Plan, Step};
+use super::{
+    reason::Reason,
+    step::{Plan, Step},
+};
 use crate::policy::run::Mode;
 
 /// What may be carried out of a plan.
@@ -34,19 +37,32 @@ pub struct Withheld {
 pub enum WithheldBy {
     /// `MIRROR_MODE` is `detect`.
     DetectMode,
+    /// Enough sessions leave targets that are being drained.
+    DrainLimit,
 }
+
+/// At most this many sessions leave targets that are being drained in one go: whoever may tag a target
+/// must not be able to move everything at once.
+const MAX_DRAINED: usize = 50;
 
 /// Takes out of the plan what the limits do not allow.
 pub fn restrict(mut plan: Plan, limits: Limits) -> Restricted {
-    match limits.mode {
-        Mode::Enforce => Restricted { plan, withheld: Vec::new() },
-        Mode::Detect => {
-            let by = WithheldBy::DetectMode;
-            let changes = plan.steps.extract_if(.., |step| step.action.is_change());
-            let withheld = changes.map(|step| Withheld { step, by }).collect();
-            Restricted { plan, withheld }
+    let by = match limits.mode {
+        Mode::Enforce => WithheldBy::DrainLimit,
+        Mode::Detect => WithheldBy::DetectMode,
+    };
+    let mut drained = 0_usize;
+    let is_withheld = |step: &mut Step| match limits.mode {
+        Mode::Detect => step.action.is_change(),
+        Mode::Enforce if matches!(step.reason, Reason::Draining { .. }) => {
+            drained = drained.saturating_add(1);
+            drained > MAX_DRAINED
         }
-    }
+        Mode::Enforce => false,
+    };
+    let withheld = plan.steps.extract_if(.., is_withheld);
+    let withheld = withheld.map(|step| Withheld { step, by }).collect();
+    Restricted { plan, withheld }
 }
 
 #[cfg(test)]

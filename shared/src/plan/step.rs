@@ -1,12 +1,12 @@
 //! What a plan consists of: steps, each an action with everything its call needs, and why.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use crate::{
     id::{FilterId, InstanceId, InterfaceId, SessionId, TargetId},
     number::{PacketLength, SessionNumber, Vni},
     observed::Session,
-    plan::reason::Reason,
+    plan::{question::Question, reason::Reason},
 };
 
 /// What should happen, in the order of instances and sources; at least one step for each source
@@ -16,6 +16,8 @@ use crate::{
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
+    /// What EC2 must be asked before more can be decided. Until then the steps leave it as it is.
+    pub questions: BTreeSet<Question>,
 }
 
 impl Plan {
@@ -78,6 +80,15 @@ impl Action {
             Self::Keep(_) => "keep",
             Self::Block => "block",
             Self::Ignore => "ignore",
+        }
+    }
+
+    /// The session that the action is about, where there is one already.
+    #[must_use]
+    pub const fn session(&self) -> Option<&SessionId> {
+        match self {
+            Self::Modify(session, _) | Self::Delete(session) | Self::Keep(session) => Some(session),
+            Self::Create(_) | Self::Block | Self::Ignore => None,
         }
     }
 

@@ -6,12 +6,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::plan;
 use crate::{
     id::InterfaceId,
-    number::PacketLength,
     observed::{
-        Attachment, Capacity, DescribedInstance, Endpoint, Filter, Instance, InstanceState,
-        Interface, Location, Observed, Owner, Session, Shown, Source, Tag, Target, TargetState,
+        Addresses, Attachment, AttachmentStatus, Capacity, DescribedInstance, Direction, Endpoint,
+        Filter, FilterRule, Instance, InstanceState, Interface, KnownTypes, Location, NotFound,
+        Observed, Owner, Packets, Session, Shown, Source, Tag, Target, TargetState,
     },
-    plan::eligibility::interface_capacity,
+    plan::{eligibility::interface_capacity, question::Question},
     policy::Policy,
 };
 
@@ -33,6 +33,8 @@ impl Cloud {
             sessions: Vec::new(),
             targets: vec![load_balancer("tmt-1", US)],
             filters: vec![filter("tmf-1")],
+            not_found: NotFound::default(),
+            types: KnownTypes::default(),
         };
         observed.add(instance("i-1", &["eni-1"]));
         Self { settings: BTreeMap::new(), observed }
@@ -41,6 +43,16 @@ impl Cloud {
     pub(super) fn set(mut self, name: &'static str, value: &str) -> Self {
         self.settings.insert(name, value.to_owned());
         self
+    }
+
+    /// What the plan asks.
+    pub(super) fn questions(&self) -> Vec<Question> {
+        plan(&self.policy(), &self.observed).questions.into_iter().collect()
+    }
+
+    /// Nothing confirms the tags of `i-1`.
+    pub(super) fn unconfirmed(self) -> Self {
+        self.instance(|instance| instance.tags_confirmed = false)
     }
 
     /// Adds a tag to `i-1`.
@@ -94,6 +106,12 @@ impl Cloud {
     /// The plan as an operator reads it.
     #[track_caller]
     pub(super) fn plans(self, expected: &[&str]) {
+        self.plans_also(expected);
+    }
+
+    /// The same, where the cloud goes on.
+    #[track_caller]
+    pub(super) fn plans_also(&self, expected: &[&str]) {
         let plan = plan(&self.policy(), &self.observed).to_string();
         assert_eq!(plan.lines().collect::<Vec<_>>(), expected);
     }
@@ -135,9 +153,10 @@ pub(super) fn instance(id: &str, interfaces: &[&str]) -> DescribedInstance {
         state: InstanceState::Running,
         instance_type: "m5.large".into(),
         tags: vec![Tag { key: "Mirror".into(), value: "True".into() }],
+        tags_confirmed: true,
     });
     let sources = interfaces.iter().enumerate().map(|(index, id)| {
-        let attachment = Attachment { primary: index == 0, detaching: false };
+        let attachment = Attachment { primary: index == 0, status: AttachmentStatus::Attached };
         let interface = Interface {
             zone: Some("a".into()),
             attachment: Some(attachment),
@@ -155,6 +174,7 @@ pub(super) fn interface(vpc: &str, owner: Owner) -> Interface {
         vpc: vpc.parse().ok(),
         zone: None,
         ipv6_only: false,
+        has_ipv6: false,
         requester: None,
         tags: Vec::new(),
         attachment: None,
@@ -196,12 +216,12 @@ pub(super) fn load_balancer(id: &str, account: &str) -> Target {
     Target {
         id: id.parse().unwrap(),
         account: account.parse().unwrap(),
-        endpoint: Endpoint::NetworkLoadBalancer,
+        endpoint: Endpoint::NetworkLoadBalancer("net/sensors/0".into()),
         location: Location::default(),
         capacity: Capacity::Unlimited,
         state: TargetState::Ready,
+        draining: false,
         interfaces: Vec::new(),
-        default_packet_length: Some(PacketLength::MAX_REQUESTED),
     }
 }
 
@@ -211,15 +231,41 @@ pub(super) fn sensor(id: &str, interface: &str, zone: &str) -> Target {
     Target {
         endpoint: Endpoint::Interface(interface.clone()),
         location: Location { vpc: None, zones: vec![zone.into()] },
-        capacity: interface_capacity(Some("m5.large")),
+        capacity: interface_capacity("m5.large"),
         interfaces: vec![interface],
-        default_packet_length: None,
         ..load_balancer(id, US)
     }
 }
 
+/// A filter that accepts everything.
 pub(super) fn filter(id: &str) -> Filter {
-    Filter { id: id.parse().unwrap(), accepts: true, managed_by: None }
+    let v4 = Addresses::V4(0..=u32::MAX, 0..=u32::MAX);
+    let v6 = Addresses::V6(0..=u128::MAX, 0..=u128::MAX);
+    let rules = [
+        (Direction::Ingress, &v4),
+        (Direction::Egress, &v4),
+        (Direction::Ingress, &v6),
+        (Direction::Egress, &v6),
+    ];
+    let rules = rules.into_iter().zip(1..).map(|((direction, addresses), number)| FilterRule {
+        direction,
+        number,
+        accepts: true,
+        packets: Some(Packets {
+            protocols: 0..=255,
+            source_ports: 0..=65_535,
+            destination_ports: 0..=65_535,
+            addresses: addresses.clone(),
+        }),
+    });
+    Filter { id: id.parse().unwrap(), managed_by: None, rules: rules.collect(), amazon_dns: false }
+}
+
+/// A filter without the rules of one direction.
+pub(super) fn one_way_filter(id: &str, missing: Direction) -> Filter {
+    let mut filter = filter(id);
+    filter.rules.retain(|rule| rule.direction != missing);
+    filter
 }
 
 /// `count` sessions of other sources that fill a target.

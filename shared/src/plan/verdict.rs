@@ -1,6 +1,8 @@
 //! What a step means in AWS Config's three compliance types. The match has no `_` arm, so the compiler
 //! asks for the verdict of a new action.
 
+use std::collections::BTreeSet;
+
 use crate::plan::{
     reason::Level,
     step::{Action, Step},
@@ -17,28 +19,25 @@ pub enum Verdict {
     NonCompliant,
 }
 
-/// The verdict on an interface that EC2 cannot mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unsupported {
-    /// Nobody can do better.
-    NotApplicable,
-    /// Such instances should not be used where they should be mirrored.
-    NonCompliant,
+/// What the operator counts against compliance.
+#[derive(Clone, Copy, Debug)]
+pub struct Criteria<'a> {
+    /// The verdict on an interface that EC2 cannot mirror.
+    pub unsupported: Verdict,
+    /// Codes of reasons that do not count.
+    pub accepted: &'a BTreeSet<String>,
 }
 
 /// The verdict of a step on its source. An instance gets the worst of its sources' verdicts.
 #[must_use]
-pub const fn verdict(step: &Step, unsupported: Unsupported) -> Verdict {
-    match (&step.action, unsupported) {
-        (Action::Block, Unsupported::NotApplicable)
-            if matches!(step.reason.level(), Level::Unsupported) =>
-        {
-            Verdict::NotApplicable
-        }
-        (Action::Create(_) | Action::Modify(..) | Action::Delete(_) | Action::Block, _) => {
+pub fn verdict(step: &Step, criteria: Criteria<'_>) -> Verdict {
+    match &step.action {
+        Action::Block if criteria.accepted.contains(step.reason.code()) => Verdict::NotApplicable,
+        Action::Block if step.reason.level() == Level::Unsupported => criteria.unsupported,
+        Action::Create(_) | Action::Modify(..) | Action::Delete(_) | Action::Block => {
             Verdict::NonCompliant
         }
-        (Action::Keep(_), _) => Verdict::Compliant,
-        (Action::Ignore, _) => Verdict::NotApplicable,
+        Action::Keep(_) => Verdict::Compliant,
+        Action::Ignore => Verdict::NotApplicable,
     }
 }

@@ -29,13 +29,14 @@ pub(crate) const MAX_TAG_KEY: usize = 128;
 pub(crate) const MAX_TAG_VALUE: usize = 256;
 
 /// The name of every setting.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 20] = [
     "MIRROR_TAG_KEY",
     "MIRROR_TAG_VALUE",
     "MIRROR_SCOPE",
     "MIRROR_VPC_IDS",
     "MIRROR_TARGET_IDS",
     "MIRROR_TARGET_OWNERS",
+    "MIRROR_TRUSTED_TARGETS",
     "MIRROR_FILTER_ID",
     "MIRROR_INTERFACES",
     "MIRROR_PACKET_LENGTH",
@@ -47,6 +48,8 @@ pub const NAMES: [&str; 17] = [
     "MIRROR_OWNER",
     "MIRROR_SUPPORTED_TYPES",
     "MIRROR_UNSUPPORTED_TYPES",
+    "MIRROR_SESSION_TAGS",
+    "MIRROR_ACCEPTED_REASONS",
 ];
 
 /// A variable that begins with `MIRROR_` and is no setting, such as a typing error.
@@ -139,20 +142,30 @@ impl<F: Fn(&str) -> Option<String>> Settings<F> {
         Err(SettingError { name, value, accepted })
     }
 
-    pub(crate) fn tag_text(
+    /// The key of a tag to look for. EC2 itself sets tags whose keys start with `aws:`.
+    pub(crate) fn tag_key(
         &self,
         name: &'static str,
         default: &str,
-        max_chars: usize,
     ) -> Result<String, SettingError> {
         let value = self.value(name).unwrap_or_else(|| default.to_owned());
-        // EC2 reserves this prefix: nobody could set such a tag.
-        let reserved = value.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"));
-        if reserved || value.chars().count() > max_chars || value.chars().any(char::is_control) {
-            let accepted = format!("at most {max_chars} characters that do not start with `aws:`");
-            return Err(SettingError { name, value, accepted });
+        if is_tag_text(&value, MAX_TAG_KEY) {
+            return Ok(value);
         }
-        Ok(value)
+        Err(SettingError { name, value, accepted: format!("at most {MAX_TAG_KEY} characters") })
+    }
+
+    pub(crate) fn tag_value(
+        &self,
+        name: &'static str,
+        default: &str,
+    ) -> Result<String, SettingError> {
+        let value = self.value(name).unwrap_or_else(|| default.to_owned());
+        if is_tag_text(&value, MAX_TAG_VALUE) && !is_reserved(&value) {
+            return Ok(value);
+        }
+        let accepted = format!("at most {MAX_TAG_VALUE} characters that do not start with `aws:`");
+        Err(SettingError { name, value, accepted })
     }
 
     pub(crate) fn instance_types(
@@ -162,6 +175,15 @@ impl<F: Fn(&str) -> Option<String>> Settings<F> {
         let types: BTreeSet<InstanceType> = self.list(name)?;
         Ok(types.into_iter().map(|InstanceType(text)| text).collect())
     }
+}
+
+pub(crate) fn is_tag_text(text: &str, max_chars: usize) -> bool {
+    text.chars().count() <= max_chars && !text.chars().any(char::is_control)
+}
+
+/// EC2 reserves this prefix: nobody can set such a tag.
+pub(crate) fn is_reserved(text: &str) -> bool {
+    text.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]

@@ -8,10 +8,19 @@ pub const FILTER_TAG: &str = "Mirror-Filter";
 /// The tag that says which interfaces of an instance are mirrored.
 pub const INTERFACES_TAG: &str = "Mirror-Interfaces";
 
+/// The tag on a target that takes its sessions away: `Mirror-Drain=True`.
+pub const DRAIN_TAG: &str = "Mirror-Drain";
+
 /// Whether a value of the selecting tag opts an instance out.
 #[must_use]
 pub fn is_false(value: &str) -> bool {
     value.eq_ignore_ascii_case("false")
+}
+
+/// Whether a value of [`DRAIN_TAG`] asks for what the tag says.
+#[must_use]
+pub fn is_true(value: &str) -> bool {
+    value.trim().eq_ignore_ascii_case("true")
 }
 
 /// Equal without regard to case, in all of Unicode.

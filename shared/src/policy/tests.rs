@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use setting::MAX_TAG_KEY;
 
 fn parse(settings: &[(&str, &str)]) -> Result<Policy, String> {
     let lookup = |name: &str| {
@@ -20,7 +21,8 @@ fn nothing_set_gives_the_documented_defaults() {
         scope: Scope::Tagged,
         vpcs: BTreeSet::new(),
         targets: BTreeSet::new(),
-        target_owners: BTreeSet::new(),
+        target_owners: TargetOwners { own: true, others: BTreeSet::new() },
+        trusted_targets: BTreeSet::new(),
         filter: None,
         interfaces: Interfaces::All,
         packet_length: None,
@@ -30,6 +32,7 @@ fn nothing_set_gives_the_documented_defaults() {
         owner: "automirror".to_owned(),
         supported_types: BTreeSet::new(),
         unsupported_types: BTreeSet::new(),
+        accepted_reasons: BTreeSet::new(),
     };
     assert_eq!(policy, expected);
 }
@@ -67,6 +70,7 @@ fn every_setting_is_read() {
         ("MIRROR_VPC_IDS", "vpc-1, vpc-2"),
         ("MIRROR_TARGET_IDS", "tmt-1,tmt-2,"),
         ("MIRROR_TARGET_OWNERS", "123456789012"),
+        ("MIRROR_TRUSTED_TARGETS", "tmt-7"),
         ("MIRROR_FILTER_ID", " tmf-1 "),
         ("MIRROR_INTERFACES", "primary"),
         ("MIRROR_PACKET_LENGTH", "8500"),
@@ -76,6 +80,7 @@ fn every_setting_is_read() {
         ("MIRROR_OWNER", "team-blue"),
         ("MIRROR_SUPPORTED_TYPES", "M8g,m7i.metal-24xl"),
         ("MIRROR_UNSUPPORTED_TYPES", "t3"),
+        ("MIRROR_ACCEPTED_REASONS", "Filter-Partial, instance-type"),
     ])
     .unwrap();
     let expected = Policy {
@@ -84,7 +89,11 @@ fn every_setting_is_read() {
         scope: Scope::All,
         vpcs: ["vpc-1", "vpc-2"].map(|id| id.parse().unwrap()).into(),
         targets: ["tmt-1", "tmt-2"].map(|id| id.parse().unwrap()).into(),
-        target_owners: ["123456789012".parse().unwrap()].into(),
+        target_owners: TargetOwners {
+            own: false,
+            others: ["123456789012".parse().unwrap()].into(),
+        },
+        trusted_targets: ["tmt-7".parse().unwrap()].into(),
         filter: "tmf-1".parse().ok(),
         interfaces: Interfaces::Primary,
         packet_length: Some(PacketLength::MAX_REQUESTED),
@@ -94,6 +103,7 @@ fn every_setting_is_read() {
         owner: "team-blue".to_owned(),
         supported_types: ["m7i.metal-24xl", "m8g"].map(str::to_owned).into(),
         unsupported_types: ["t3".to_owned()].into(),
+        accepted_reasons: ["filter-partial", "instance-type"].map(str::to_owned).into(),
     };
     assert_eq!(policy, expected);
 }
@@ -103,7 +113,8 @@ fn a_bad_value_is_named_with_what_is_accepted() {
     let long = "x".repeat(129);
     let cases = [
         ("MIRROR_TAG_KEY", long.as_str(), "at most 128 characters"),
-        ("MIRROR_TAG_KEY", "aws:x", "do not start with `aws:`"),
+        ("MIRROR_TAG_VALUE", "aws:x", "do not start with `aws:`"),
+        ("MIRROR_OWNER", "AWS:x", "do not start with `aws:`"),
         ("MIRROR_TAG_KEY", "mirror-target", "any key but Mirror-Target, Mirror-Filter"),
         ("MIRROR_TAG_VALUE", "false", "any value but False"),
         ("MIRROR_SCOPE", "some", "`tagged` or `all`"),
@@ -111,7 +122,11 @@ fn a_bad_value_is_named_with_what_is_accepted() {
         ("MIRROR_TARGET_IDS", "tmf-1", "starts with `tmt-`"),
         ("MIRROR_TARGET_IDS", " , ", "a list, separated by commas, each not empty"),
         ("MIRROR_VPC_IDS", ",", "a list, separated by commas, each not empty"),
-        ("MIRROR_TARGET_OWNERS", "12", "twelve digits"),
+        ("MIRROR_TARGET_OWNERS", "12", "twelve digits, or `self`"),
+        ("MIRROR_TRUSTED_TARGETS", "sensor", "starts with `tmt-`"),
+        ("MIRROR_ACCEPTED_REASONS", "shadowed", "one of filter-partial, instance-type"),
+        ("MIRROR_ACCEPTED_REASONS", "target-gone", "one of filter-partial"),
+        ("MIRROR_ACCEPTED_REASONS", ",", "not empty"),
         ("MIRROR_FILTER_ID", "tmt-1", "starts with `tmf-`"),
         ("MIRROR_INTERFACES", "eth0", "`all` or `primary`"),
         ("MIRROR_PACKET_LENGTH", "8501", "from 1 to 8500"),
@@ -143,16 +158,46 @@ fn listed_targets_are_allowed_whoever_owns_them_and_no_others() {
 }
 
 #[test]
-fn without_a_list_own_targets_and_those_of_listed_owners_are_allowed() {
-    let policy = parse(&[("MIRROR_TARGET_OWNERS", "222222222222")]).unwrap();
+fn without_a_list_the_targets_of_the_named_owners_are_allowed_or_else_ones_own() {
     let us = "111111111111".parse().unwrap();
     let target = "tmt-1".parse().unwrap();
-    for (owner, allowed) in
-        [("111111111111", true), ("222222222222", true), ("333333333333", false)]
-    {
-        assert_eq!(policy.allows(&target, owner.parse().ok().as_ref(), &us), allowed);
+    for (owners, allowed) in [
+        ("", [true, false, false]),
+        ("222222222222", [false, true, false]),
+        ("222222222222,self", [true, true, false]),
+        ("SELF", [true, false, false]),
+        ("111111111111", [true, false, false]),
+    ] {
+        let policy = parse(&[("MIRROR_TARGET_OWNERS", owners)]).unwrap();
+        let of = ["111111111111", "222222222222", "333333333333"];
+        let found = of.map(|owner| policy.allows(&target, owner.parse().ok().as_ref(), &us));
+        assert_eq!(found, allowed, "{owners}");
+        assert!(!policy.allows(&target, None, &us));
     }
-    assert!(!policy.allows(&target, None, &us));
+}
+
+#[test]
+fn a_trusted_target_may_receive_and_is_not_allowed() {
+    let policy = parse(&[("MIRROR_TRUSTED_TARGETS", "tmt-1")]).unwrap();
+    let (us, them) = ("111111111111".parse().unwrap(), "222222222222".parse().unwrap());
+    let (trusted, other) = ("tmt-1".parse().unwrap(), "tmt-2".parse().unwrap());
+    assert!(policy.trusts(&trusted, Some(&them), &us) && policy.trusts(&trusted, None, &us));
+    assert!(!policy.allows(&trusted, Some(&them), &us));
+    assert!(!policy.trusts(&other, Some(&them), &us) && policy.trusts(&other, Some(&us), &us));
+}
+
+#[test]
+fn instances_can_be_selected_by_a_tag_that_aws_sets() {
+    let policy = parse(&[("MIRROR_TAG_KEY", "aws:autoscaling:groupName")]).unwrap();
+    assert!(policy.reads_tag("aws:autoscaling:groupName"));
+}
+
+#[test]
+fn a_packet_length_that_cuts_off_ports_is_warned_about() {
+    let warnings = |length| parse(&[("MIRROR_PACKET_LENGTH", length)]).unwrap().warnings();
+    assert_eq!(warnings("54").len(), 1);
+    assert!(warnings("54")[0].starts_with("MIRROR_PACKET_LENGTH is 54: "));
+    assert_eq!((warnings("55").len(), warnings("").len()), (0, 0));
 }
 
 #[test]
