@@ -1,12 +1,16 @@
-//! Targets and filters: every decision needs them and they seldom change, so an execution environment
-//! keeps them from one invocation to the next.
+//! What an execution environment keeps from one invocation to the next: targets and filters, which every
+//! decision needs and which seldom change, and what EC2 has shown about instance types.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
-use shared::observed::Target;
+use shared::{
+    observed::{KnownTypes, Observed, Target},
+    plan::eligibility::proven,
+};
 
 use crate::resources::MirrorResources;
 
@@ -14,10 +18,21 @@ use crate::resources::MirrorResources;
 /// whose sessions are worth reading early.
 pub const TIME_TO_LIVE: Duration = Duration::from_mins(1);
 
-/// The targets and filters of one account and region, from one invocation to the next.
+/// How long a refusal of an instance type holds: AWS adds types now and then.
+pub const REFUSAL: Duration = Duration::from_hours(24);
+
+/// What is kept of one account and region.
 #[derive(Debug, Default)]
 pub struct Cache {
     entry: Mutex<Option<(MirrorResources, SystemTime)>>,
+    types: Mutex<Types>,
+}
+
+#[derive(Debug, Default)]
+struct Types {
+    known: KnownTypes,
+    /// When EC2 refused each refused type last.
+    refused_at: BTreeMap<Arc<str>, SystemTime>,
 }
 
 impl Cache {
@@ -46,6 +61,31 @@ impl Cache {
         self.entry().as_ref().map(|(known, _)| known.targets.clone()).unwrap_or_default()
     }
 
+    /// Notes that EC2 refused this instance type as a source.
+    pub fn note_refused(&self, instance_type: &Arc<str>, now: SystemTime) {
+        let mut types = self.lock_types();
+        types.refused_at.insert(instance_type.clone(), now);
+        types.known.refused.insert(instance_type.clone());
+    }
+
+    /// Notes what the sessions that are there prove.
+    pub(crate) fn note_proven(&self, observed: &Observed) {
+        self.lock_types().known.proven.extend(proven(observed));
+    }
+
+    /// What EC2 has shown about instance types.
+    pub(crate) fn types(&self, now: SystemTime) -> KnownTypes {
+        let mut types = self.lock_types();
+        let Types { known, refused_at } = &mut *types;
+        refused_at.retain(|_, at| now.duration_since(*at).is_ok_and(|age| age < REFUSAL));
+        known.refused.retain(|kind| refused_at.contains_key(kind));
+        known.clone()
+    }
+
+    fn lock_types(&self) -> MutexGuard<'_, Types> {
+        self.types.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn entry(&self) -> MutexGuard<'_, Option<(MirrorResources, SystemTime)>> {
         self.entry.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -63,12 +103,12 @@ mod tests {
         let target = Target {
             id: "tmt-1".parse().unwrap(),
             account: "111111111111".parse().unwrap(),
-            endpoint: Endpoint::NetworkLoadBalancer,
+            endpoint: Endpoint::NetworkLoadBalancer("net/sensors/0".into()),
             location: Location::default(),
             capacity: Capacity::Unlimited,
             state: TargetState::Ready,
+            draining: false,
             interfaces: Vec::new(),
-            default_packet_length: None,
         };
         let cache = Cache::default();
         let read = READ + Duration::from_hours(1);
@@ -90,6 +130,17 @@ mod tests {
         assert!(!is_fresh(&cache, 60) && !is_fresh(&cache, 86_400));
         assert!(!is_fresh(&cache, -1), "the clock was put back");
         assert_eq!(cache.last_targets().len(), 1);
+    }
+
+    #[test]
+    fn a_refused_instance_type_is_remembered_for_a_day() {
+        let cache = Cache::default();
+        cache.note_refused(&"m12x.large".into(), READ);
+        let refused = |hours| cache.types(READ + Duration::from_hours(hours)).refused;
+        assert_eq!(refused(23).len(), 1);
+        assert_eq!(refused(24).len(), 0);
+        cache.note_refused(&"m12x.large".into(), READ);
+        assert_eq!(refused(1).len(), 1);
     }
 
     #[test]

@@ -1,24 +1,24 @@
 //! The calls that read EC2: each list is read to its end, and one request asks for many ids.
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use aws_sdk_ec2::{
-    Client,
-    error::{ProvideErrorMetadata, SdkError},
-    types as ec2,
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
-use aws_smithy_async::future::pagination_stream::PaginationStream;
+
+use aws_sdk_ec2::{Client, types as ec2};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use shared::{
-    id::{AccountId, InterfaceId},
-    observed::{DescribedInstance, Filter, Session, Source, Target},
+    id::{AccountId, FilterId, InstanceId, InterfaceId, SessionId, TargetId},
+    observed::{DescribedInstance, Filter, Location, Session, Source, Tag, Target},
     policy::Policy,
 };
 
 use crate::{
+    by_id::{ById, by_id},
     convert::{self, Interner, convert_or_skip},
     described::Described,
     error::ObserveError,
+    pages::collect,
     targets,
 };
 
@@ -32,6 +32,39 @@ const MAX_CONCURRENT: usize = 4;
 /// The filter by which instances are found by their interfaces.
 pub(crate) const BY_INTERFACE: &str = "network-interface.network-interface-id";
 
+/// What one request asks for.
+#[derive(Clone, Debug)]
+enum Ask {
+    All,
+    Matching(Vec<ec2::Filter>),
+    /// By the parameter for ids: the request fails as a whole where one does not exist.
+    Ids(Vec<String>),
+}
+
+impl Ask {
+    fn filters(&self) -> Option<Vec<ec2::Filter>> {
+        match self {
+            Self::Matching(filters) => Some(filters.clone()),
+            Self::All | Self::Ids(_) => None,
+        }
+    }
+
+    fn ids(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Ids(ids) => Some(ids.clone()),
+            Self::All | Self::Matching(_) => None,
+        }
+    }
+
+    /// EC2 takes no page size with ids.
+    fn page_size(&self) -> Option<i32> {
+        match self {
+            Self::Ids(_) => None,
+            Self::All | Self::Matching(_) => Some(PAGE_SIZE),
+        }
+    }
+}
+
 /// The instances that the query asks for and that are relevant.
 pub(crate) async fn instances(
     client: &Client,
@@ -39,26 +72,7 @@ pub(crate) async fn instances(
     query: &Query,
     is_relevant: impl Fn(&DescribedInstance) -> bool,
 ) -> Result<Described, ObserveError> {
-    let convert = |item: &ec2::Instance, interner: &mut Interner| {
-        let reads = |key: &str| policy.reads_tag(key);
-        let convert = |item: &_| convert::instance(item, reads, interner);
-        convert_or_skip("instance", item.instance_id(), item, convert).filter(&is_relevant)
-    };
-    let parts = query
-        .read(|filter| {
-            let request = client
-                .describe_instances()
-                // Without it EC2 may hide instances that a service manages for the account.
-                .include_managed_resources(true)
-                .set_filters(filter);
-            let pages = request.into_paginator().page_size(PAGE_SIZE).items().send();
-            let mut interner = Interner::default();
-            collect("describe instances", pages, move |reservation| {
-                let items = reservation.instances().iter();
-                items.filter_map(|item| convert(item, &mut interner)).collect::<Vec<_>>()
-            })
-        })
-        .await?;
+    let parts = query.read(|ask| ask_instances(client, policy, ask, &is_relevant)).await?;
     let mut described = Described::default();
     for part in parts {
         described.append(part);
@@ -66,33 +80,141 @@ pub(crate) async fn instances(
     Ok(described)
 }
 
-pub(crate) async fn sessions(client: &Client, query: &Query) -> Result<Vec<Session>, ObserveError> {
-    let parts: Vec<Vec<_>> = query
-        .read(|filter| {
-            let request = client.describe_traffic_mirror_sessions().set_filters(filter);
-            let pages = request.into_paginator().page_size(PAGE_SIZE).items().send();
-            collect("describe traffic mirror sessions", pages, |item| {
-                convert_or_skip("session", item.traffic_mirror_session_id(), item, convert::session)
-            })
+/// What EC2 says about these instances.
+pub(crate) async fn instances_by_id(
+    client: &Client,
+    policy: &Policy,
+    ids: &[InstanceId],
+) -> Result<(Described, BTreeSet<InstanceId>), ObserveError> {
+    let read = async |ids| {
+        let described = ask_instances(client, policy, Ask::Ids(ids), &|_| true).await?;
+        Ok(vec![described])
+    };
+    let ById { found, not_found } = by_id(ids, read).await?;
+    let mut described = Described::default();
+    for part in found {
+        described.append(part);
+    }
+    Ok((described, not_found))
+}
+
+async fn ask_instances(
+    client: &Client,
+    policy: &Policy,
+    ask: Ask,
+    is_relevant: &impl Fn(&DescribedInstance) -> bool,
+) -> Result<Described, ObserveError> {
+    let request = client
+        .describe_instances()
+        // Without it EC2 may hide instances that a service manages for the account.
+        .include_managed_resources(true)
+        .set_filters(ask.filters())
+        .set_instance_ids(ask.ids())
+        .set_max_results(ask.page_size());
+    let pages = request.into_paginator().stop_on_duplicate_token(false).send();
+    let mut interner = Interner::default();
+    let mut convert = |item: &ec2::Instance| {
+        let reads = |key: &str| policy.reads_tag(key);
+        let convert = |item: &_| convert::instance(item, reads, &mut interner);
+        convert_or_skip("instance", item.instance_id(), item, convert).filter(is_relevant)
+    };
+    collect(pages, |reservation| {
+        reservation.instances().iter().filter_map(&mut convert).collect::<Vec<_>>()
+    })
+    .await
+}
+
+/// The tags of these instances that the decision reads, as a second witness.
+pub(crate) async fn tags(
+    client: &Client,
+    policy: &Policy,
+    ids: impl IntoIterator<Item = &InstanceId>,
+) -> Result<Vec<(InstanceId, Tag)>, ObserveError> {
+    let query = Query::by("resource-id", ids.into_iter().map(InstanceId::as_str));
+    let read = async |ask: Ask| {
+        let request = client.describe_tags().set_filters(ask.filters());
+        let request = request.set_max_results(ask.page_size());
+        let pages = request.into_paginator().stop_on_duplicate_token(false).send();
+        let reads = |item: &ec2::TagDescription| item.key().is_some_and(|it| policy.reads_tag(it));
+        collect::<_, _, _, _, Vec<_>>(pages, |item| {
+            let is_read = reads(item);
+            let convert = |item: &_| {
+                convert_or_skip("tag of", item.resource_id(), item, convert::instance_tag)
+            };
+            Some(item).filter(|_| is_read).and_then(convert)
         })
-        .await?;
+        .await
+    };
+    Ok(query.read(read).await?.into_iter().flatten().collect())
+}
+
+pub(crate) async fn sessions(client: &Client, query: &Query) -> Result<Vec<Session>, ObserveError> {
+    let parts: Vec<Vec<_>> = query.read(|ask| ask_sessions(client, ask)).await?;
     Ok(parts.into_iter().flatten().collect())
 }
 
+/// What EC2 says about these sessions.
+pub(crate) async fn sessions_by_id(
+    client: &Client,
+    ids: &[SessionId],
+) -> Result<ById<Session, SessionId>, ObserveError> {
+    by_id(ids, |ids| ask_sessions(client, Ask::Ids(ids))).await
+}
+
+async fn ask_sessions(client: &Client, ask: Ask) -> Result<Vec<Session>, ObserveError> {
+    let request = client
+        .describe_traffic_mirror_sessions()
+        .set_filters(ask.filters())
+        .set_traffic_mirror_session_ids(ask.ids())
+        .set_max_results(ask.page_size());
+    collect(request.into_paginator().stop_on_duplicate_token(false).send(), |item| {
+        convert_or_skip("session", item.traffic_mirror_session_id(), item, convert::session)
+    })
+    .await
+}
+
 pub(crate) async fn targets(client: &Client) -> Result<Vec<Target>, ObserveError> {
-    let request = client.describe_traffic_mirror_targets();
-    let pages = request.into_paginator().page_size(PAGE_SIZE).items().send();
-    collect("describe traffic mirror targets", pages, |item| {
+    ask_targets(client, Ask::All).await
+}
+
+/// What EC2 says about these targets.
+pub(crate) async fn targets_by_id(
+    client: &Client,
+    ids: &[TargetId],
+) -> Result<ById<Target, TargetId>, ObserveError> {
+    by_id(ids, |ids| ask_targets(client, Ask::Ids(ids))).await
+}
+
+async fn ask_targets(client: &Client, ask: Ask) -> Result<Vec<Target>, ObserveError> {
+    let request = client
+        .describe_traffic_mirror_targets()
+        .set_traffic_mirror_target_ids(ask.ids())
+        .set_max_results(ask.page_size());
+    collect(request.into_paginator().stop_on_duplicate_token(false).send(), |item| {
         convert_or_skip("target", item.traffic_mirror_target_id(), item, targets::target)
     })
     .await
 }
 
 pub(crate) async fn filters(client: &Client) -> Result<Vec<Filter>, ObserveError> {
-    let request = client.describe_traffic_mirror_filters();
-    let pages = request.into_paginator().page_size(PAGE_SIZE).items().send();
-    collect("describe traffic mirror filters", pages, |item| {
-        convert_or_skip("filter", item.traffic_mirror_filter_id(), item, convert::filter)
+    ask_filters(client, Ask::All).await
+}
+
+/// What EC2 says about these filters.
+pub(crate) async fn filters_by_id(
+    client: &Client,
+    ids: &[FilterId],
+) -> Result<ById<Filter, FilterId>, ObserveError> {
+    by_id(ids, |ids| ask_filters(client, Ask::Ids(ids))).await
+}
+
+async fn ask_filters(client: &Client, ask: Ask) -> Result<Vec<Filter>, ObserveError> {
+    let request = client
+        .describe_traffic_mirror_filters()
+        .set_traffic_mirror_filter_ids(ask.ids())
+        .set_max_results(ask.page_size());
+    collect(request.into_paginator().stop_on_duplicate_token(false).send(), |item| {
+        convert_or_skip("filter", item.traffic_mirror_filter_id(), item, crate::filter::filter)
     })
     .await
 }
@@ -104,9 +226,19 @@ pub(crate) async fn unattached(
     query: &Query,
 ) -> Result<Vec<Source>, ObserveError> {
     let convert = |item: &_| convert::unattached(item, |key| policy.reads_tag(key));
-    let read = |filter: Option<_>| network_interfaces(client, filter.unwrap_or_default(), convert);
+    let read = |ask| network_interfaces(client, ask, convert);
     let parts: Vec<Vec<_>> = query.read(read).await?;
     Ok(parts.into_iter().flatten().collect())
+}
+
+/// What EC2 says about these interfaces.
+pub(crate) async fn interfaces_by_id(
+    client: &Client,
+    policy: &Policy,
+    ids: &[InterfaceId],
+) -> Result<ById<Source, InterfaceId>, ObserveError> {
+    let convert = |item: &_| convert::unattached(item, |key| policy.reads_tag(key));
+    by_id(ids, |ids| network_interfaces(client, Ask::Ids(ids), convert)).await
 }
 
 /// The interfaces on instances of the account that a service manages, with that service.
@@ -114,25 +246,38 @@ pub(crate) async fn requesters(
     client: &Client,
     account: &AccountId,
 ) -> Result<BTreeMap<InterfaceId, Arc<str>>, ObserveError> {
-    let filters = vec![
+    let ask = Ask::Matching(vec![
         filter("requester-managed", ["true"]),
         filter("attachment.instance-owner-id", [account.as_str()]),
-    ];
-    let interfaces = network_interfaces(client, filters, convert::requester).await?;
+    ]);
+    let interfaces = network_interfaces(client, ask, convert::requester).await?;
     Ok(interfaces.into_iter().collect())
+}
+
+/// The interfaces of AWS's own with one of these descriptions, and where each is.
+pub(crate) async fn balancer_interfaces(
+    client: &Client,
+    descriptions: impl IntoIterator<Item = &str>,
+) -> Result<Vec<(Arc<str>, Location)>, ObserveError> {
+    let query = Query::by("description", descriptions);
+    let read = |ask| network_interfaces(client, ask, targets::balancer_interface);
+    // What is no balancer's interface is left out on purpose, so without a word.
+    let parts: Vec<Vec<Option<_>>> = query.read(read).await?;
+    Ok(parts.into_iter().flatten().flatten().collect())
 }
 
 async fn network_interfaces<U>(
     client: &Client,
-    filters: Vec<ec2::Filter>,
+    ask: Ask,
     convert: impl Fn(&ec2::NetworkInterface) -> Option<U>,
 ) -> Result<Vec<U>, ObserveError> {
     let request = client
         .describe_network_interfaces()
         .include_managed_resources(true)
-        .set_filters(Some(filters));
-    let pages = request.into_paginator().page_size(PAGE_SIZE).items().send();
-    collect("describe network interfaces", pages, |item| {
+        .set_filters(ask.filters())
+        .set_network_interface_ids(ask.ids())
+        .set_max_results(ask.page_size());
+    collect(request.into_paginator().stop_on_duplicate_token(false).send(), |item| {
         convert_or_skip("network interface", item.network_interface_id(), item, &convert)
     })
     .await
@@ -153,18 +298,15 @@ impl Query {
 
     /// Reads all of it in as few requests as possible; without values, in none. One part for each
     /// request.
-    async fn read<C, F>(
-        &self,
-        read: impl Fn(Option<Vec<ec2::Filter>>) -> F,
-    ) -> Result<Vec<C>, ObserveError>
+    async fn read<C, F>(&self, read: impl Fn(Ask) -> F) -> Result<Vec<C>, ObserveError>
     where
         F: Future<Output = Result<C, ObserveError>>,
     {
         match self {
-            Self::All => Ok(vec![read(None).await?]),
+            Self::All => Ok(vec![read(Ask::All).await?]),
             Self::Filtered(name, values) => {
                 let requests = values.chunks(MAX_FILTER_VALUES).map(|values| {
-                    read(Some(vec![filter(name, values.iter().map(String::as_str))]))
+                    read(Ask::Matching(vec![filter(name, values.iter().map(String::as_str))]))
                 });
                 stream::iter(requests).buffered(MAX_CONCURRENT).try_collect().await
             }
@@ -175,23 +317,4 @@ impl Query {
 fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> ec2::Filter {
     let values = values.into_iter().map(str::to_owned).collect();
     ec2::Filter::builder().name(name).set_values(Some(values)).build()
-}
-
-/// Reads a list to its end, and converts page by page, so that only our small types stay in memory.
-async fn collect<T, E, U, I, C>(
-    operation: &'static str,
-    mut items: PaginationStream<Result<T, SdkError<E>>>,
-    mut read: impl FnMut(&T) -> I,
-) -> Result<C, ObserveError>
-where
-    I: IntoIterator<Item = U>,
-    C: Default + Extend<U>,
-    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-{
-    let mut found = C::default();
-    while let Some(item) = items.next().await {
-        let item = item.map_err(|error| ObserveError::new(operation, error))?;
-        found.extend(read(&item));
-    }
-    Ok(found)
 }

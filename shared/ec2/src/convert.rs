@@ -5,16 +5,13 @@
 
 use std::{collections::BTreeSet, str::FromStr, sync::Arc};
 
-use aws_sdk_ec2::types::{
-    self as ec2, AttachmentStatus, InstanceStateName, NetworkInterfaceStatus,
-    TrafficMirrorNetworkService, TrafficMirrorRuleAction,
-};
+use aws_sdk_ec2::types::{self as ec2, InstanceStateName, NetworkInterfaceStatus};
 use shared::{
-    id::{InterfaceId, VpcId},
+    id::{InstanceId, InterfaceId, VpcId},
     number::{PacketLength, Vni},
     observed::{
-        Attachment, DescribedInstance, Filter, Instance, InstanceState, Interface, Owner, Session,
-        Shown, Source, Tag,
+        Attachment, AttachmentStatus, DescribedInstance, Instance, InstanceState, Interface, Owner,
+        Session, Shown, Source, Tag,
     },
 };
 
@@ -75,6 +72,7 @@ pub(crate) fn instance(
         state: state(item.state()?.name()?)?,
         instance_type: interner.text(item.instance_type()?.as_str()),
         tags: tags(item.tags(), reads, interner),
+        tags_confirmed: false,
     });
     let zone = item.placement().and_then(ec2::Placement::availability_zone);
     let sources = item
@@ -132,15 +130,17 @@ fn source_on_instance(
         vpc: interner.vpc(item.vpc_id()),
         zone: zone.map(|zone| interner.text(zone)),
         ipv6_only: item.private_ip_address().is_none() && !item.ipv6_addresses().is_empty(),
+        has_ipv6: !item.ipv6_addresses().is_empty() || !item.ipv6_prefixes().is_empty(),
         // DescribeInstances shows neither requester nor tags of an interface.
         requester: None,
         tags: Vec::new(),
         attachment: Some(Attachment {
             primary: device == Some(0) && card.unwrap_or(0) == 0,
-            detaching: matches!(
-                status,
-                Some(AttachmentStatus::Detaching | AttachmentStatus::Detached)
-            ),
+            status: match status {
+                Some(ec2::AttachmentStatus::Detaching) => AttachmentStatus::Detaching,
+                Some(ec2::AttachmentStatus::Detached) => AttachmentStatus::Detached,
+                _ => AttachmentStatus::Attached,
+            },
         }),
         owner,
     };
@@ -153,6 +153,12 @@ pub(crate) fn requester(interface: &ec2::NetworkInterface) -> Option<(InterfaceI
     Some((parsed(interface.network_interface_id())?, requester.into()))
 }
 
+/// A tag of an instance, with that instance.
+pub(crate) fn instance_tag(item: &ec2::TagDescription) -> Option<(InstanceId, Tag)> {
+    let (key, value) = (item.key()?.into(), item.value().unwrap_or_default().into());
+    Some((parsed(item.resource_id())?, Tag { key, value }))
+}
+
 /// An interface that belongs to no instance that was read.
 pub(crate) fn unattached(
     item: &ec2::NetworkInterface,
@@ -163,7 +169,11 @@ pub(crate) fn unattached(
     let owner = match (is_available, is_managed) {
         (true, _) => Owner::Nobody,
         (false, true) => Owner::Service,
-        (false, false) => Owner::NotVisible,
+        (false, false) => {
+            let attachment = item.attachment();
+            let instance = attachment.and_then(ec2::NetworkInterfaceAttachment::instance_id);
+            Owner::NotVisible(parsed(instance))
+        }
     };
     let kind = item.interface_type().map_or("interface", ec2::NetworkInterfaceType::as_str);
     let interface = Interface {
@@ -171,6 +181,7 @@ pub(crate) fn unattached(
         vpc: parsed(item.vpc_id()),
         zone: item.availability_zone().map(Into::into),
         ipv6_only: item.private_ip_address().is_none() && !item.ipv6_addresses().is_empty(),
+        has_ipv6: !item.ipv6_addresses().is_empty() || !item.ipv6_prefixes().is_empty(),
         requester: item.requester_id().filter(|_| is_managed).map(Into::into),
         tags: tags(item.tag_set(), reads, &mut Interner::default()),
         attachment: (!is_available).then(Attachment::default),
@@ -195,18 +206,8 @@ pub(crate) fn session(session: &ec2::TrafficMirrorSession) -> Option<Session> {
     })
 }
 
-pub(crate) fn filter(filter: &ec2::TrafficMirrorFilter) -> Option<Filter> {
-    let mut rules = filter.ingress_filter_rules().iter().chain(filter.egress_filter_rules());
-    let accepts = rules.any(|rule| rule.rule_action() == Some(&TrafficMirrorRuleAction::Accept))
-        || filter.network_services().contains(&TrafficMirrorNetworkService::AmazonDns);
-    Some(Filter {
-        id: parsed(filter.traffic_mirror_filter_id())?,
-        accepts,
-        managed_by: owner(filter.tags()),
-    })
-}
-
-fn owner(tags: &[ec2::Tag]) -> Option<Arc<str>> {
+/// The owner that the tags of a session or filter name.
+pub(crate) fn owner(tags: &[ec2::Tag]) -> Option<Arc<str>> {
     let tag = tags.iter().find(|tag| tag.key() == Some(OWNER_TAG))?;
     Some(tag.value().unwrap_or_default().into())
 }
@@ -233,7 +234,7 @@ mod tests {
                 .attachment(attachment)
                 .build();
             let source =
-                source_on_instance(&item, Owner::NotVisible, None, &mut Interner::default());
+                source_on_instance(&item, Owner::NotVisible(None), None, &mut Interner::default());
             let interface = source.unwrap().interface.yes().unwrap();
             assert_eq!(interface.attachment.unwrap().primary, primary, "{device} {card:?}");
         }

@@ -81,6 +81,7 @@ mod tests {
             state: InstanceState::Running,
             instance_type: instance_type.into(),
             tags: Vec::new(),
+            tags_confirmed: false,
         });
         let sources = interfaces.iter().map(|id| {
             let interface = Interface {
@@ -88,6 +89,7 @@ mod tests {
                 vpc: None,
                 zone: None,
                 ipv6_only: false,
+                has_ipv6: false,
                 requester: None,
                 tags: Vec::new(),
                 attachment: Some(Attachment::default()),

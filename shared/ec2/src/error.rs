@@ -12,6 +12,15 @@ pub struct ObserveError {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
+/// The pages of a list do not end as they should, so the list may lack anything.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EndlessList {
+    #[error("EC2 gave the same page token twice, so the list is incomplete")]
+    RepeatedToken,
+    #[error("EC2 gave more than {0} pages, which no account fills")]
+    TooManyPages(usize),
+}
+
 impl ObserveError {
     pub(crate) fn new<E>(operation: &'static str, error: SdkError<E>) -> Self
     where
@@ -19,5 +28,14 @@ impl ObserveError {
     {
         let code = error.code().map(str::to_owned);
         Self { operation, code, source: Box::new(error) }
+    }
+
+    pub(crate) fn endless(operation: &'static str, why: EndlessList) -> Self {
+        Self { operation, code: None, source: Box::new(why) }
+    }
+
+    /// EC2 says that something which was asked for by its id does not exist.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| code.ends_with(".NotFound"))
     }
 }

@@ -10,14 +10,17 @@
 
 #![deny(missing_docs)]
 
+mod by_id;
 pub mod cache;
 mod call;
 pub mod client;
 mod convert;
 mod described;
 mod error;
+mod filter;
 mod named;
 pub mod observe;
+mod pages;
 pub mod reader;
 mod resources;
 pub mod selector;
@@ -26,5 +29,6 @@ mod target_usage;
 mod targets;
 mod unique;
 pub mod warm_up;
+mod witness;
 
 pub use error::ObserveError;

@@ -38,12 +38,15 @@ impl<'a> Named<'a> {
         let mut named = Self::default();
         for selector in selectors {
             match selector {
-                Selector::Instance(id) => {
+                Selector::Instance(id) | Selector::Tagged(id) => {
                     named.instances.insert(id);
                 }
                 Selector::Started(id) => {
                     named.instances.insert(id);
-                    if !selectors.contains(&Selector::Instance(id.clone())) {
+                    let is_named = |it: Selector| selectors.contains(&it);
+                    let also_named = is_named(Selector::Instance(id.clone()))
+                        || is_named(Selector::Tagged(id.clone()));
+                    if !also_named {
                         named.only_started.insert(id);
                     }
                 }
@@ -146,7 +149,7 @@ fn interfaces_to_search(
     named.interfaces.iter().chain(unattached).chain(on_instances).cloned().collect()
 }
 
-async fn read_sessions_on(
+pub(crate) async fn read_sessions_on(
     reader: &Reader<'_>,
     interfaces: &BTreeSet<InterfaceId>,
 ) -> Result<Vec<Session>, ObserveError> {

@@ -9,33 +9,43 @@
 //! sessions on their interfaces      | always, but for an instance that starts and is not selected
 //! targets and filters               | a sweep, an instance is selected, or a session was named, and they are
 //!                                   | not in the cache, or the plan made with them needs fresh ones
+//! interfaces of balancers           | with the targets, where there is more than one
 //! interfaces managed by a service   | a sweep, or a selected instance has more than its primary interface
 //! sessions on the allowed targets   | a target must be chosen, and there is a choice or a limit
-//! instances behind the targets      | the same, and a target is a network interface
+//! instances behind the targets      | the same, a sweep or a verdict, and a target is a network interface
+//! an interface behind a target      | no instance is shown with it
 //! interfaces on no instance         | an owned session is on one, or they are named
+//! tags                              | a change or a verdict rests on a tag that is absent
+//! targets, filters, interfaces, by  | something leads to or names one that no list shows
+//!   id                              |
+//! sessions once more                | a list of all sessions, or a verdict, shows that one is missing
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{
-    id::InterfaceId,
-    observed::{Observed, Shown, Source},
+    id::{InstanceId, InterfaceId},
+    observed::{NotFound, Observed, Shown, Source},
     plan::{
+        desired::{has_key, lacks_tag},
         plan,
+        question::Question,
         reason::Reason,
         step::{Action, Plan},
     },
+    policy::Scope,
 };
 
 use crate::{
     call::{self, Query},
     error::ObserveError,
-    named::read_named,
+    named::{read_named, read_sessions_on},
     reader::{PartialRead, Reader},
     selector::Selector,
     sweep::read_sweep,
-    target_usage::TargetUsage,
+    target_usage::{TargetUsage, candidates},
     unique::unique,
+    witness::{adopt_instances, answer},
 };
 
 /// Reads everything that the decision about `selectors` depends on.
@@ -46,7 +56,8 @@ pub async fn observe(
     reader: &Reader<'_>,
     selectors: &BTreeSet<Selector>,
 ) -> Result<Observed, ObserveError> {
-    let mut read = if selectors.contains(&Selector::Sweep) {
+    let is_sweep = selectors.contains(&Selector::Sweep);
+    let mut read = if is_sweep {
         read_sweep(reader, selectors).await?
     } else {
         read_named(reader, selectors).await?
@@ -55,11 +66,20 @@ pub async fn observe(
     let mut observed = whole(reader, read);
     let unattached = read_unattached(reader, &observed).await?;
     observed.sources.extend(unattached);
-    if is_cached && needs_fresh_resources(&plan(reader.policy, &observed)) {
-        let resources = reader.read_resources().await?;
-        (observed.targets, observed.filters) = (resources.targets, resources.filters);
+    adopt_instances(reader, &mut observed).await?;
+    let mut completion = Completion {
+        reader,
+        selectors,
+        is_sweep,
+        is_cached,
+        usage: Some(usage),
+        asked: BTreeSet::new(),
+        sought: BTreeSet::new(),
+    };
+    while completion.adds_to(&mut observed).await? {}
+    if let Some((cache, _)) = reader.cache {
+        cache.note_proven(&observed);
     }
-    add_usage(reader, &mut observed, usage).await?;
     Ok(observed)
 }
 
@@ -72,18 +92,25 @@ fn whole(reader: &Reader<'_>, read: PartialRead) -> Observed {
         sessions: unique(read.sessions, |session| &session.id),
         targets: read.resources.targets,
         filters: read.resources.filters,
+        not_found: NotFound::default(),
+        types: reader.cache.map(|(cache, now)| cache.types(now)).unwrap_or_default(),
     };
     observed.sources.extend(read.unattached);
     observed
 }
 
-/// The interfaces of owned sessions that are on no instance that was read.
+/// The interfaces of sessions that are on no instance that was read: of owned sessions, and for verdicts of
+/// all sessions of the account.
 async fn read_unattached(
     reader: &Reader<'_>,
     observed: &Observed,
 ) -> Result<Vec<Source>, ObserveError> {
     let known: BTreeSet<_> = observed.sources.iter().map(|source| &source.id).collect();
     let mut missing = reader.mirrored(&observed.sessions);
+    if reader.judges {
+        let own = observed.sessions.iter().filter(|session| session.account == *reader.account);
+        missing.extend(own.map(|session| &session.interface));
+    }
     missing.retain(|id| !known.contains(id));
     let query = Query::by("network-interface-id", missing.iter().map(|id| id.as_str()));
     let found = call::unattached(&reader.ec2.client, reader.policy, &query).await?;
@@ -96,18 +123,99 @@ async fn read_unattached(
     Ok(missing.into_iter().map(source).collect())
 }
 
-/// Adds how full the targets are and where they are, if the plan has to choose one.
-async fn add_usage(
-    reader: &Reader<'_>,
-    observed: &mut Observed,
-    mut usage: TargetUsage,
-) -> Result<(), ObserveError> {
-    if chooses_target(&plan(reader.policy, observed)) {
-        reader.read_usage(&observed.targets, observed.sources.iter(), &mut usage).await?;
+/// What is still to be read, as the plan made of the rest shows. Each thing is read once, so this ends.
+struct Completion<'a> {
+    reader: &'a Reader<'a>,
+    selectors: &'a BTreeSet<Selector>,
+    is_sweep: bool,
+    is_cached: bool,
+    /// None once it is part of what was observed.
+    usage: Option<TargetUsage>,
+    asked: BTreeSet<Question>,
+    /// The interfaces whose sessions were read once more.
+    sought: BTreeSet<InterfaceId>,
+}
+
+impl Completion<'_> {
+    /// Reads the next thing that is missing, and says whether there was one.
+    async fn adds_to(&mut self, observed: &mut Observed) -> Result<bool, ObserveError> {
+        let plan = plan(self.reader.policy, observed);
+        if std::mem::take(&mut self.is_cached) && needs_fresh_resources(&plan) {
+            let resources = self.reader.read_resources().await?;
+            (observed.targets, observed.filters) = (resources.targets, resources.filters);
+            return Ok(true);
+        }
+        if self.needs_usage(&plan)
+            && let Some(usage) = self.usage.take()
+        {
+            self.add_usage(observed, usage).await?;
+            return Ok(true);
+        }
+        let unseen: BTreeSet<_> = self.unseen_sessions(&plan);
+        if !unseen.is_empty() {
+            let again = read_sessions_on(self.reader, &unseen).await?;
+            observed.sessions.extend(again);
+            observed.sessions =
+                unique(std::mem::take(&mut observed.sessions), |session| &session.id);
+            self.sought.extend(unseen);
+            return Ok(true);
+        }
+        let mut open = plan.questions;
+        open.extend(self.questions_about_tags(observed));
+        open.retain(|question| !self.asked.contains(question));
+        if open.is_empty() {
+            return Ok(false);
+        }
+        answer(self.reader, observed, open.iter().cloned()).await?;
+        self.asked.extend(open);
+        Ok(true)
     }
-    usage.add_to(observed);
-    observed.sessions = unique(std::mem::take(&mut observed.sessions), |session| &session.id);
-    Ok(())
+
+    fn needs_usage(&self, plan: &Plan) -> bool {
+        self.is_sweep || self.reader.judges || chooses_target(plan)
+    }
+
+    /// Adds how full the targets are, where they are and whether they receive.
+    async fn add_usage(
+        &self,
+        observed: &mut Observed,
+        mut usage: TargetUsage,
+    ) -> Result<(), ObserveError> {
+        let Reader { policy, account, .. } = *self.reader;
+        let allowed = candidates(policy, account, &observed.targets, Some(observed));
+        self.reader.read_usage(&allowed, observed.sources.iter(), &mut usage).await?;
+        usage.add_to(observed);
+        observed.sessions = unique(std::mem::take(&mut observed.sessions), |session| &session.id);
+        Ok(())
+    }
+
+    /// The interfaces on which a session seems to be missing, where that was read only in a list of all
+    /// sessions, or a verdict follows from it.
+    fn unseen_sessions(&self, plan: &Plan) -> BTreeSet<InterfaceId> {
+        if !self.is_sweep && !self.reader.judges {
+            return BTreeSet::new();
+        }
+        let created = plan.steps.iter().filter(|step| matches!(step.action, Action::Create(_)));
+        let sources = created.map(|step| &step.source);
+        sources.filter(|source| !self.sought.contains(*source)).cloned().collect()
+    }
+
+    /// The instances that seem to lack the tag, where the plan does nothing about that and it still must be
+    /// certain.
+    fn questions_about_tags(&self, observed: &Observed) -> Vec<Question> {
+        let Reader { policy, judges, .. } = *self.reader;
+        let is_contradicted =
+            |id: &InstanceId| self.selectors.contains(&Selector::Tagged(id.clone()));
+        let found_by_tag = self.is_sweep && policy.scope == Scope::Tagged;
+        let doubtful = observed.instances.iter().filter(|instance| {
+            !instance.tags_confirmed
+                && lacks_tag(policy, instance)
+                && (judges
+                    || is_contradicted(&instance.id)
+                    || (found_by_tag && !has_key(policy, instance)))
+        });
+        doubtful.map(|instance| Question::Tags(instance.id.clone())).collect()
+    }
 }
 
 /// Whether the plan has a step that cached targets and filters do not justify. A creation may use them:

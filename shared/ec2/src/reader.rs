@@ -14,7 +14,7 @@ use crate::{
     described::Described,
     error::ObserveError,
     resources::MirrorResources,
-    target_usage::{self, TargetUsage},
+    target_usage::{TargetUsage, candidates, matters},
 };
 
 /// Reads EC2 for one account and region.
@@ -28,6 +28,9 @@ pub struct Reader<'a> {
     pub account: &'a AccountId,
     /// What the execution environment keeps of it, and the present time; none reads everything anew.
     pub cache: Option<(&'a Cache, SystemTime)>,
+    /// Verdicts are made of what is read. Then also what nothing is done about must be certain: that an
+    /// instance lacks the tag, that a session is missing, that a target receives.
+    pub judges: bool,
 }
 
 /// What was read for the selectors, before it is complete.
@@ -73,23 +76,22 @@ impl Reader<'_> {
     ) -> Result<TargetUsage, ObserveError> {
         let last = self.cache.map(|(cache, _)| cache.last_targets()).unwrap_or_default();
         let mut usage = TargetUsage::default();
-        self.read_usage(&last, described.sources.iter(), &mut usage).await?;
+        let allowed = candidates(self.policy, self.account, &last, None);
+        self.read_usage(&allowed, described.sources.iter(), &mut usage).await?;
         Ok(usage)
     }
 
     pub(crate) async fn read_usage(
         &self,
-        targets: &[Target],
+        allowed: &[&Target],
         known: impl Iterator<Item = &Source>,
         usage: &mut TargetUsage,
     ) -> Result<(), ObserveError> {
         let Self { ec2, policy, account, .. } = *self;
-        let allows = |it: &&Target| policy.allows(&it.id, Some(&it.account), account);
-        let allowed: Vec<_> = targets.iter().filter(allows).collect();
-        if target_usage::matters(&allowed) {
+        if matters(allowed) {
             let on_instances = known.filter(|source| source.instance().is_some());
             let known = on_instances.map(|source| &source.id).collect();
-            usage.read(ec2, policy, &allowed, &known).await?;
+            usage.read(ec2, policy, account, allowed, &known).await?;
         }
         Ok(())
     }

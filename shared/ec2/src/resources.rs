@@ -3,7 +3,11 @@
 use aws_sdk_ec2::Client;
 use shared::observed::{Filter, Target};
 
-use crate::{call, error::ObserveError};
+use crate::{
+    call,
+    error::ObserveError,
+    targets::{description, locate_balancers},
+};
 
 /// The targets and filters that an account can see.
 #[derive(Clone, Debug, Default)]
@@ -16,14 +20,33 @@ impl MirrorResources {
     /// Both lists at the same time.
     pub(crate) async fn read(client: &Client) -> Result<Self, ObserveError> {
         let (targets, filters) =
-            futures_util::try_join!(call::targets(client), call::filters(client))?;
+            futures_util::try_join!(located_targets(client), call::filters(client))?;
         Ok(Self { targets, filters })
     }
 
     /// One list after the other, so on one connection.
     pub(crate) async fn read_in_turn(client: &Client) -> Result<Self, ObserveError> {
-        let targets = call::targets(client).await?;
+        let targets = located_targets(client).await?;
         let filters = call::filters(client).await?;
         Ok(Self { targets, filters })
     }
+}
+
+/// At most this many balancers and endpoints are located, which takes one request: whoever may create
+/// targets must not be able to make every read expensive.
+const MAX_LOCATED: usize = 200;
+
+/// Every target; where there is a choice, with the place of the balancers and endpoints among them.
+async fn located_targets(client: &Client) -> Result<Vec<Target>, ObserveError> {
+    let mut targets = call::targets(client).await?;
+    if targets.len() > 1 {
+        let mut descriptions: Vec<_> =
+            targets.iter().filter_map(|target| description(&target.endpoint)).collect();
+        descriptions.sort();
+        descriptions.truncate(MAX_LOCATED);
+        let descriptions = descriptions.iter().map(String::as_str);
+        let interfaces = call::balancer_interfaces(client, descriptions).await?;
+        locate_balancers(&mut targets, &interfaces);
+    }
+    Ok(targets)
 }

@@ -12,6 +12,9 @@ pub enum Selector {
     /// An instance that has just started, with its interfaces. If it should not be mirrored, nobody
     /// looks for owned sessions on it: the event that removed its tag was the one to do so.
     Started(InstanceId),
+    /// An instance whose tags, as an event shows them, select it. If EC2 shows it without those tags, a
+    /// second read decides.
+    Tagged(InstanceId),
     /// An interface, and the instance it is on.
     Interface(InterfaceId),
     /// A session, its interface, and the instance that the interface is on.
@@ -25,7 +28,7 @@ impl Selector {
     #[must_use]
     pub fn instance(&self) -> Option<&InstanceId> {
         match self {
-            Self::Instance(id) | Self::Started(id) => Some(id),
+            Self::Instance(id) | Self::Started(id) | Self::Tagged(id) => Some(id),
             Self::Sweep | Self::Interface(_) | Self::Session(_) | Self::Unattached => None,
         }
     }

@@ -6,7 +6,7 @@ use futures_util::try_join;
 use shared::{
     id::{InstanceId, InterfaceId},
     observed::DescribedInstance,
-    plan::desired::selected,
+    plan::desired::{has_key, selected},
     policy::{Scope, key_pattern::key_patterns},
 };
 
@@ -33,6 +33,8 @@ pub(crate) async fn read_sweep(
     let is_relevant = |it: &DescribedInstance| {
         selected(policy, &it.instance).is_ok()
             || it.sources.iter().any(|source| mirrored.contains(&source.id))
+            // EC2 found it by the tag that it shows it without.
+            || (policy.scope == Scope::Tagged && !has_key(policy, &it.instance))
     };
     let query = sweep_query(reader);
     let (mut described, resources, requesters) = try_join!(

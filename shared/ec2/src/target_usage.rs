@@ -1,30 +1,36 @@
-//! How full targets are, read where a target has to be chosen.
+//! How full targets are and whether they can receive, read where a target has to be chosen or judged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::try_join;
 use shared::{
-    id::{InterfaceId, TargetId},
-    observed::{Observed, Session, Source, Target},
+    id::{AccountId, InterfaceId, TargetId},
+    observed::{Observed, Session, Shown, Source, Target},
+    plan::desired::named_targets,
     policy::Policy,
 };
 
 use crate::{
+    by_id::ById,
     call::{self, BY_INTERFACE, Query},
     client::Ec2,
     error::ObserveError,
     targets::locate,
 };
 
-/// How full targets are.
+/// At most this many targets are looked at beside those that have sessions or are named, which takes one
+/// request of each kind: whoever may create targets must not be able to make every read expensive.
+const MAX_CANDIDATES: usize = 200;
+
+/// How full targets are, and what is behind them.
 #[derive(Default)]
 pub(crate) struct TargetUsage {
     /// The targets of which every session was read.
     counted: BTreeSet<TargetId>,
     /// Sessions on these targets.
     sessions: Vec<Session>,
-    /// The interfaces of the instances behind them.
-    sources: Vec<Source>,
+    /// The interfaces of the instances behind them, and other interfaces behind them.
+    sources: BTreeMap<InterfaceId, Source>,
 }
 
 impl TargetUsage {
@@ -34,42 +40,88 @@ impl TargetUsage {
         Self { counted, ..Self::default() }
     }
 
-    /// Reads how full these targets are, as far as that is not known yet. `known` are the interfaces
-    /// whose instances were read before.
+    /// Reads how full these targets are and what is behind them, as far as that is not known yet. `known`
+    /// are the interfaces whose instances were read before.
     pub(crate) async fn read(
         &mut self,
         ec2: &Ec2,
         policy: &Policy,
+        account: &AccountId,
         targets: &[&Target],
         known: &BTreeSet<&InterfaceId>,
     ) -> Result<(), ObserveError> {
         let ids = targets.iter().map(|target| &target.id);
         let uncounted: BTreeSet<TargetId> =
             ids.filter(|id| !self.counted.contains(*id)).cloned().collect();
-        let located: BTreeSet<&InterfaceId> = self.sources.iter().map(|it| &it.id).collect();
-        let behind = targets.iter().flat_map(|target| &target.interfaces);
-        let behind = behind.filter(|id| !known.contains(id) && !located.contains(id));
-        let behind = Query::by(BY_INTERFACE, behind.map(InterfaceId::as_str));
+        // What another account owns cannot be seen.
+        let own = targets.iter().filter(|target| target.account == *account);
+        let behind = own.flat_map(|target| &target.interfaces);
+        let unread: BTreeSet<&InterfaceId> =
+            behind.filter(|id| !known.contains(id) && !self.sources.contains_key(*id)).collect();
+        let on_instances = Query::by(BY_INTERFACE, unread.iter().map(|id| id.as_str()));
         let on_targets =
             Query::by("traffic-mirror-target-id", uncounted.iter().map(TargetId::as_str));
         let (sessions, described) = try_join!(
             call::sessions(&ec2.client, &on_targets),
-            call::instances(&ec2.client, policy, &behind, |_| true),
+            call::instances(&ec2.client, policy, &on_instances, |_| true),
         )?;
         self.sessions.extend(sessions);
-        self.sources.extend(described.sources);
+        self.sources.extend(described.sources.into_iter().map(|it| (it.id.clone(), it)));
         self.counted.extend(uncounted);
+        let missing: Vec<InterfaceId> =
+            unread.into_iter().filter(|id| !self.sources.contains_key(*id)).cloned().collect();
+        self.ask_about(ec2, policy, &missing).await
+    }
+
+    /// Asks about interfaces that are on no instance that EC2 shows.
+    async fn ask_about(
+        &mut self,
+        ec2: &Ec2,
+        policy: &Policy,
+        interfaces: &[InterfaceId],
+    ) -> Result<(), ObserveError> {
+        let ById { found, not_found } =
+            call::interfaces_by_id(&ec2.client, policy, interfaces).await?;
+        let gone = not_found.into_iter().map(|id| Source { id, interface: Shown::NotFound });
+        self.sources.extend(found.into_iter().chain(gone).map(|it| (it.id.clone(), it)));
         Ok(())
     }
 
     /// Adds what was read to what was observed.
-    pub(crate) fn add_to(self, observed: &mut Observed) {
-        locate(&mut observed.targets, observed.sources.iter().chain(&self.sources));
-        observed.sessions.extend(self.sessions);
+    pub(crate) fn add_to(&self, observed: &mut Observed) {
+        let behind: BTreeSet<_> =
+            observed.targets.iter().flat_map(|target| &target.interfaces).cloned().collect();
+        let sources = observed.sources.iter().chain(self.sources.values());
+        let sources = sources.filter(|source| behind.contains(&source.id));
+        let sources: BTreeMap<_, _> = sources.map(|source| (&source.id, source)).collect();
+        locate(&mut observed.targets, &observed.account, &sources);
+        observed.sessions.extend(self.sessions.iter().cloned());
     }
 }
 
-/// Whether it matters how full these targets are.
+/// The allowed targets to look at: those that sessions lead to, those that instances name, and others by
+/// id up to a limit.
+pub(crate) fn candidates<'t>(
+    policy: &Policy,
+    account: &AccountId,
+    targets: &'t [Target],
+    observed: Option<&Observed>,
+) -> Vec<&'t Target> {
+    let allows = |it: &&Target| policy.allows(&it.id, Some(&it.account), account);
+    let allowed: BTreeMap<_, _> = targets.iter().filter(allows).map(|it| (&it.id, it)).collect();
+    let mut chosen: BTreeMap<&TargetId, &Target> =
+        allowed.values().take(MAX_CANDIDATES).map(|it| (&it.id, *it)).collect();
+    if let Some(observed) = observed.filter(|_| allowed.len() > MAX_CANDIDATES) {
+        let led_to = observed.sessions.iter().map(|session| session.target.clone());
+        let named = observed.instances.iter().flat_map(|instance| named_targets(instance));
+        for id in led_to.chain(named) {
+            chosen.extend(allowed.get_key_value(&id).map(|(id, target)| (*id, *target)));
+        }
+    }
+    chosen.into_values().collect()
+}
+
+/// Whether it matters how full these targets are and what is behind them.
 pub(crate) fn matters(allowed: &[&Target]) -> bool {
-    allowed.len() > 1 || allowed.iter().any(|target| target.capacity.limit().is_some())
+    allowed.len() > 1 || allowed.iter().any(|target| !target.interfaces.is_empty())
 }

@@ -1,17 +1,19 @@
 //! Facts about targets. A new kind of target is one variant of [`Endpoint`] and an arm in each match
 //! here.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use aws_sdk_ec2::types::{TrafficMirrorTarget, TrafficMirrorTargetType};
+use aws_sdk_ec2::types::{
+    NetworkInterface, NetworkInterfaceType, TrafficMirrorTarget, TrafficMirrorTargetType,
+};
 use shared::{
-    id::{InterfaceId, TargetId},
-    number::PacketLength,
-    observed::{Capacity, Endpoint, Location, Source, Target, TargetState},
+    id::{AccountId, InterfaceId, TargetId},
+    observed::{
+        AttachmentStatus, Capacity, Endpoint, InstanceState, Interface, Location, Owner, Shown,
+        Source, Target, TargetState,
+    },
     plan::eligibility::interface_capacity,
+    policy::tag::{DRAIN_TAG, eq_ignore_case, is_true},
 };
 
 use crate::convert::parsed;
@@ -21,98 +23,131 @@ pub(crate) fn target(item: &TrafficMirrorTarget) -> Option<Target> {
         TrafficMirrorTargetType::NetworkInterface => {
             Endpoint::Interface(parsed(item.network_interface_id())?)
         }
-        TrafficMirrorTargetType::NetworkLoadBalancer => Endpoint::NetworkLoadBalancer,
+        TrafficMirrorTargetType::NetworkLoadBalancer => {
+            let arn = item.network_load_balancer_arn().unwrap_or_default();
+            let name = arn.split_once(":loadbalancer/").map_or(arn, |(_, name)| name);
+            Endpoint::NetworkLoadBalancer(name.into())
+        }
         TrafficMirrorTargetType::GatewayLoadBalancerEndpoint => {
-            Endpoint::GatewayLoadBalancerEndpoint
+            let id = item.gateway_load_balancer_endpoint_id().unwrap_or_default();
+            Endpoint::GatewayLoadBalancerEndpoint(id.into())
         }
         // A session to it stays where it is, so such a target must not look as if it were gone.
         other => Endpoint::Other(other.as_str().into()),
     };
+    let mut tags = item.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?)));
     let id: TargetId = parsed(item.traffic_mirror_target_id())?;
+    let (capacity, state, interfaces) = facts(&endpoint);
     Some(Target {
         account: parsed(item.owner_id())?,
         location: Location::default(),
-        capacity: capacity(&endpoint),
-        state: TargetState::Ready,
-        interfaces: interface(&endpoint).into_iter().cloned().collect(),
-        default_packet_length: default_packet_length(&endpoint),
+        capacity,
+        state,
+        draining: tags.any(|(key, value)| eq_ignore_case(key, DRAIN_TAG) && is_true(value)),
+        interfaces,
         id,
         endpoint,
     })
 }
 
-fn capacity(endpoint: &Endpoint) -> Capacity {
+/// What is known of a kind of target before anybody has looked at what is behind it.
+fn facts(endpoint: &Endpoint) -> (Capacity, TargetState, Vec<InterfaceId>) {
     match endpoint {
-        Endpoint::Interface(_) => interface_capacity(None),
-        Endpoint::NetworkLoadBalancer | Endpoint::GatewayLoadBalancerEndpoint => {
-            Capacity::Unlimited
+        Endpoint::Interface(id) => (Capacity::Unknown, TargetState::Unread, vec![id.clone()]),
+        Endpoint::NetworkLoadBalancer(_) | Endpoint::GatewayLoadBalancerEndpoint(_) => {
+            (Capacity::Unlimited, TargetState::Ready, Vec::new())
         }
-        Endpoint::Other(_) => Capacity::Unknown,
+        Endpoint::Other(_) => (Capacity::Unknown, TargetState::Ready, Vec::new()),
     }
 }
 
-fn interface(endpoint: &Endpoint) -> Option<&InterfaceId> {
+/// The description of the interfaces that AWS creates for a balancer or endpoint.
+pub(crate) fn description(endpoint: &Endpoint) -> Option<String> {
     match endpoint {
-        Endpoint::Interface(id) => Some(id),
-        Endpoint::NetworkLoadBalancer
-        | Endpoint::GatewayLoadBalancerEndpoint
-        | Endpoint::Other(_) => None,
+        Endpoint::NetworkLoadBalancer(name) => Some(format!("ELB {name}")),
+        Endpoint::GatewayLoadBalancerEndpoint(id) => Some(format!("VPC Endpoint Interface {id}")),
+        Endpoint::Interface(_) | Endpoint::Other(_) => None,
     }
 }
 
-/// EC2 shows the largest length where none was given for a load balancer (EC2 API,
-/// `CreateTrafficMirrorSession`).
-fn default_packet_length(endpoint: &Endpoint) -> Option<PacketLength> {
-    match endpoint {
-        Endpoint::Interface(_) => None,
-        Endpoint::NetworkLoadBalancer
-        | Endpoint::GatewayLoadBalancerEndpoint
-        | Endpoint::Other(_) => Some(PacketLength::MAX_REQUESTED),
-    }
+/// The description and place of an interface that AWS created for a balancer or endpoint. Anybody can
+/// write such a description on an interface of their own, so only the types count that AWS alone creates.
+pub(crate) fn balancer_interface(item: &NetworkInterface) -> Option<Option<(Arc<str>, Location)>> {
+    let is_aws_own = item.requester_managed() == Some(true)
+        && matches!(
+            item.interface_type(),
+            Some(
+                NetworkInterfaceType::NetworkLoadBalancer
+                    | NetworkInterfaceType::GatewayLoadBalancerEndpoint
+            )
+        );
+    let zones = item.availability_zone().map(Into::into).into_iter().collect();
+    let location = Location { vpc: parsed(item.vpc_id()), zones };
+    Some(is_aws_own.then(|| (item.description().unwrap_or_default().into(), location)))
 }
 
-/// Adds what the interfaces behind the targets tell: where a target is, and how many sources it takes.
-pub(crate) fn locate<'a>(targets: &mut [Target], sources: impl Iterator<Item = &'a Source>) {
-    let behind: BTreeSet<_> =
-        targets.iter().flat_map(|target| &target.interfaces).cloned().collect();
-    let sources = sources.filter(|it| it.instance().is_some() && behind.contains(&it.id));
-    let sources: BTreeMap<_, _> = sources.map(|source| (&source.id, source)).collect();
+/// Adds where balancers and endpoints are: the VPC of their interfaces, and all zones.
+pub(crate) fn locate_balancers(targets: &mut [Target], interfaces: &[(Arc<str>, Location)]) {
+    let mut places: BTreeMap<&str, Location> = BTreeMap::new();
+    for (description, location) in interfaces {
+        let place = places.entry(description).or_default();
+        place.vpc = place.vpc.take().or_else(|| location.vpc.clone());
+        place.zones.extend(location.zones.iter().cloned());
+        place.zones.sort();
+        place.zones.dedup();
+    }
     for target in targets {
-        let Some(source) = target.interfaces.first().and_then(|id| sources.get(id)) else {
+        let place = description(&target.endpoint).and_then(|it| places.get(it.as_str()));
+        if let Some(place) = place {
+            target.location = place.clone();
+        }
+    }
+}
+
+/// Adds what the interface behind a target tells: where the target is, how many sources it takes, and
+/// whether it can receive. Another account's interface cannot be seen and counts as alive.
+pub(crate) fn locate(
+    targets: &mut [Target],
+    account: &AccountId,
+    sources: &BTreeMap<&InterfaceId, &Source>,
+) {
+    for target in targets {
+        let Some(interface) = target.interfaces.first() else { continue };
+        if target.account != *account {
+            target.state = TargetState::Ready;
             continue;
-        };
+        }
+        let Some(source) = sources.get(interface) else { continue };
         if let Some(instance) = source.instance() {
-            target.capacity = interface_capacity(Some(&instance.instance_type));
+            target.capacity = interface_capacity(&instance.instance_type);
         }
         if let Some(interface) = source.interface.as_ref().yes() {
             let zones: Vec<Arc<str>> = interface.zone.clone().into_iter().collect();
             target.location = Location { vpc: interface.vpc.clone(), zones };
         }
+        target.state = match (&source.interface, target.state) {
+            // EC2 knows better than its lists.
+            (_, TargetState::Full) => TargetState::Full,
+            (Shown::Yes(interface), _) => state(interface),
+            (Shown::NotInList, state) => state,
+            (Shown::NotFound, _) => TargetState::Gone,
+        };
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_kind_of_target_that_is_not_known_is_carried() {
-        let item = |kind: &str| {
-            TrafficMirrorTarget::builder()
-                .traffic_mirror_target_id("tmt-1")
-                .owner_id("111111111111")
-                .r#type(kind.into())
-                .network_interface_id("eni-1")
-                .build()
-        };
-        let new = target(&item("quantum-link")).unwrap();
-        assert_eq!(new.endpoint, Endpoint::Other("quantum-link".into()));
-        assert_eq!((new.capacity, new.interfaces), (Capacity::Unknown, Vec::new()));
-
-        let sensor = target(&item("network-interface")).unwrap();
-        assert_eq!(sensor.interfaces, ["eni-1".parse().unwrap()]);
-        assert_eq!(sensor.capacity, Capacity::Sources(10));
-        let balancer = target(&item("network-load-balancer")).unwrap();
-        assert_eq!((balancer.capacity, balancer.interfaces), (Capacity::Unlimited, Vec::new()));
+/// Whether packets sent to this interface are received.
+fn state(interface: &Interface) -> TargetState {
+    let status = interface.attachment.unwrap_or_default().status;
+    match &interface.owner {
+        Owner::Nobody => TargetState::Gone,
+        Owner::Instance(_) if status == AttachmentStatus::Detached => TargetState::Gone,
+        Owner::Instance(instance) => match instance.state {
+            InstanceState::Pending | InstanceState::Running => TargetState::Ready,
+            InstanceState::Stopping | InstanceState::Stopped | InstanceState::ShuttingDown => {
+                TargetState::Stopped
+            }
+            InstanceState::Terminated => TargetState::Gone,
+        },
+        Owner::Service | Owner::NotVisible(_) => TargetState::Ready,
     }
 }

@@ -8,7 +8,7 @@ use std::{fmt::Display, str::FromStr};
 use super::{index::Index, reason::Reason};
 use crate::{
     id::{FilterId, TargetId},
-    observed::{Instance, InstanceState, Shown},
+    observed::{Instance, InstanceState, Shown, Tag},
     policy::{
         Interfaces, Policy, Scope,
         tag::{FILTER_TAG, INTERFACES_TAG, TARGET_TAG, eq_ignore_case, is_false},
@@ -87,6 +87,25 @@ pub(super) fn selected_by_tags(policy: &Policy, instance: &Instance) -> Result<(
 pub fn is_tagged(policy: &Policy, instance: &Instance) -> bool {
     let mut values = tag_values(instance, &policy.tag_key);
     values.any(|value| eq_ignore_case(value, &policy.tag_value))
+}
+
+/// Whether these tags select their instance.
+#[must_use]
+pub fn are_selecting(policy: &Policy, tags: &[Tag]) -> bool {
+    let values = || values_of(tags, &policy.tag_key);
+    values().any(|value| eq_ignore_case(value, &policy.tag_value)) && !values().any(is_false)
+}
+
+/// Whether one of the instance's tags has the selecting key, in any spelling.
+#[must_use]
+pub fn has_key(policy: &Policy, instance: &Instance) -> bool {
+    instance.tags.iter().any(|tag| eq_ignore_case(&tag.key, &policy.tag_key))
+}
+
+/// The targets that the instance names, as far as its tag can be read.
+#[must_use]
+pub fn named_targets(instance: &Instance) -> Vec<TargetId> {
+    tag_list(instance, TARGET_TAG).unwrap_or_default()
 }
 
 /// Whether the selecting tag leaves the instance out, where nothing but its absence says so.
@@ -237,6 +256,10 @@ where
 
 /// The values of a tag in all spellings of its key; an empty value counts as no tag.
 fn tag_values<'a>(instance: &'a Instance, key: &str) -> impl Iterator<Item = &'a str> {
-    let tags = instance.tags.iter().filter(move |tag| eq_ignore_case(&tag.key, key));
+    values_of(&instance.tags, key)
+}
+
+fn values_of<'a>(tags: &'a [Tag], key: &str) -> impl Iterator<Item = &'a str> {
+    let tags = tags.iter().filter(move |tag| eq_ignore_case(&tag.key, key));
     tags.map(|tag| tag.value.trim()).filter(|value| !value.is_empty())
 }

@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use super::reason::Reason;
 use crate::{
-    observed::{Capacity, Interface},
+    observed::{Capacity, Interface, Observed},
     policy::Policy,
 };
 
@@ -171,6 +171,22 @@ pub fn kind(instance_type: &str) -> Cow<'_, str> {
         (family, true) => Cow::Owned(format!("{family}.metal")),
         (family, false) => Cow::Borrowed(family),
     }
+}
+
+/// The kinds of instance that the sessions which are there prove to be sources.
+#[must_use]
+pub fn proven(observed: &Observed) -> BTreeSet<Arc<str>> {
+    let with_session: BTreeSet<_> =
+        observed.sessions.iter().map(|session| &session.interface).collect();
+    let mirrored = observed.sources.iter().filter(|source| with_session.contains(&source.id));
+    let mut proven: BTreeSet<Arc<str>> = BTreeSet::new();
+    for instance in mirrored.filter_map(|source| source.instance()) {
+        let kind = kind(&instance.instance_type);
+        if !proven.contains(&*kind) {
+            proven.insert(Arc::from(kind));
+        }
+    }
+    proven
 }
 
 /// The family, and whether the size is a bare-metal one.

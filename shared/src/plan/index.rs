@@ -1,11 +1,8 @@
 //! What was observed, by id: look-ups only, made once for a plan.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::eligibility::kind;
+use super::eligibility::proven;
 use crate::{
     id::{AccountId, FilterId, InstanceId, InterfaceId, TargetId},
     observed::{Filter, KnownTypes, Observed, Session, Shown, Target},
@@ -39,6 +36,8 @@ impl<'a> Index<'a> {
             }
         }
         let filters = observed.filters.iter();
+        let mut types = observed.types.clone();
+        types.proven.extend(proven(observed));
         let mut index = Self {
             observed,
             sessions: sessions_by_interface(observed),
@@ -46,7 +45,7 @@ impl<'a> Index<'a> {
             targets_at,
             filters: filters.map(|filter| (&filter.id, filter)).collect(),
             default_filter: default_filter(policy, observed),
-            types: known_types(observed),
+            types,
             behind: BTreeMap::new(),
             used: observed.sessions.iter().map(|session| &session.target).collect(),
         };
@@ -168,21 +167,6 @@ fn default_filter<'a>(policy: &Policy, observed: &'a Observed) -> Option<&'a Fil
 fn only<T>(items: impl IntoIterator<Item = T>) -> Option<T> {
     let mut items = items.into_iter();
     items.next().filter(|_| items.next().is_none())
-}
-
-/// What was known before, and what the sessions that are there prove.
-fn known_types(observed: &Observed) -> KnownTypes {
-    let with_session: BTreeSet<_> =
-        observed.sessions.iter().map(|session| &session.interface).collect();
-    let mut types = observed.types.clone();
-    let mirrored = observed.sources.iter().filter(|source| with_session.contains(&source.id));
-    for instance in mirrored.filter_map(|source| source.instance()) {
-        let kind = kind(&instance.instance_type);
-        if !types.proven.contains(&*kind) {
-            types.proven.insert(Arc::from(kind));
-        }
-    }
-    types
 }
 
 fn allowed_behind<'a>(

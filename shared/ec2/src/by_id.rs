@@ -1,0 +1,87 @@
+//! Asking EC2 about ids: only its own word about an id says that something does not exist.
+
+use std::collections::BTreeSet;
+
+use crate::error::ObserveError;
+
+/// Ids in one request.
+const MAX_IDS: usize = 100;
+
+/// What EC2 says about some ids. One that is in neither was described in a way that cannot be read.
+pub(crate) struct ById<T, Id> {
+    pub(crate) found: Vec<T>,
+    pub(crate) not_found: BTreeSet<Id>,
+}
+
+/// Asks about these ids with `read`, which fails as a whole where one of them does not exist: then they are
+/// asked about by halves, until each that does not exist stands alone.
+pub(crate) async fn by_id<T, Id, F>(
+    ids: &[Id],
+    read: impl Fn(Vec<String>) -> F,
+) -> Result<ById<T, Id>, ObserveError>
+where
+    Id: Clone + Ord + ToString,
+    F: Future<Output = Result<Vec<T>, ObserveError>>,
+{
+    let mut answer = ById { found: Vec::new(), not_found: BTreeSet::new() };
+    let mut open: Vec<&[Id]> = ids.chunks(MAX_IDS).collect();
+    while let Some(part) = open.pop() {
+        match (read(part.iter().map(ToString::to_string).collect()).await, part) {
+            (Ok(found), _) => answer.found.extend(found),
+            (Err(error), [only]) if error.is_not_found() => {
+                answer.not_found.insert(only.clone());
+            }
+            (Err(error), _) if error.is_not_found() => {
+                let (first, second) = part.split_at(part.len() / 2);
+                open.extend([first, second].into_iter().filter(|half| !half.is_empty()));
+            }
+            (Err(error), _) => return Err(error),
+        }
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_sdk_ec2::{
+        error::{ErrorMetadata, SdkError},
+        operation::describe_instances::DescribeInstancesError,
+    };
+
+    use super::*;
+
+    fn error(code: &str) -> ObserveError {
+        let error = DescribeInstancesError::generic(ErrorMetadata::builder().code(code).build());
+        let error: SdkError<_> = SdkError::service_error(error, ());
+        ObserveError::new("describe instances", error)
+    }
+
+    #[tokio::test]
+    async fn each_id_gets_its_own_answer_in_few_requests() {
+        let ids: Vec<u32> = (0..250).collect();
+        let requests = AtomicUsize::new(0);
+        let read = |ids: Vec<String>| {
+            requests.fetch_add(1, Ordering::Relaxed);
+            let is_gone = |id: &String| ["7", "200"].contains(&id.as_str());
+            let answer = if ids.iter().any(is_gone) {
+                Err(error("InvalidInstanceID.NotFound"))
+            } else {
+                Ok(ids)
+            };
+            std::future::ready(answer)
+        };
+        let answer = by_id(&ids, read).await.unwrap();
+        assert_eq!(answer.not_found, [7, 200].into());
+        assert_eq!(answer.found.len(), 248);
+        assert!(requests.into_inner() < 35);
+    }
+
+    #[tokio::test]
+    async fn another_error_says_nothing_about_any_id() {
+        let read =
+            |_: Vec<String>| std::future::ready(Err::<Vec<()>, _>(error("RequestLimitExceeded")));
+        assert!(by_id(&[1], read).await.is_err());
+    }
+}
