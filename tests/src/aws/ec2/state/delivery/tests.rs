@@ -1,5 +1,5 @@
 use super::super::stage::Stage;
-use super::super::{Caller, CreateInterface, CreateRule, CreateSession, Tags};
+use super::super::{Caller, CreateInterface, CreateRule, CreateSession, ModifySession, Tags};
 use super::*;
 
 const NONE: Versions = Versions { ipv4: false, ipv6: false };
@@ -66,6 +66,17 @@ fn a_filter_without_rules_delivers_nothing_and_one_with_amazon_dns_that_only() {
     let found = one(&stage);
     assert_eq!(found.accepts, Flow { amazon_dns: true, ..Flow::default() });
     assert!(found.is_real());
+    // The one with the lower number, though it came later, leaves none of it.
+    let target = stage.balancer();
+    let session = &stage.world.delivers(&stage.source)[0].session;
+    let change =
+        ModifySession { session: session.clone(), number: Some(2), ..ModifySession::default() };
+    stage.world.modify_session(&alice, &change).unwrap();
+    stage.create(&CreateSession { target, ..stage.request() });
+    let found = stage.world.delivers(&stage.source);
+    assert_eq!([found[0].number, found[1].number], [1, 2]);
+    assert_eq!([found[0].is_real(), found[1].is_real()], [true, false]);
+    assert_eq!(found[0].accepts, found[1].accepts);
 }
 
 #[test]
