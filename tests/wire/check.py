@@ -206,14 +206,52 @@ def check_tags(ec2, instance):
     refused(
         ec2.create_tags, "InvalidInstanceID.NotFound", Resources=["i-gone"], Tags=tags({"a": ""})
     )
+    many = {f"key {number}": "é" for number in range(6)}
+    ec2.create_tags(Resources=[instance], Tags=tags(many))
+    pages = ec2.get_paginator("describe_tags").paginate(
+        Filters=[{"Name": "resource-id", "Values": [instance]}], PaginationConfig={"PageSize": 5}
+    )
+    pages = list(pages)
+    check([len(page["Tags"]) for page in pages], [5, 3], "pages of tags")
+    wanted = [
+        {"Key": key, "Value": value, "ResourceId": instance, "ResourceType": "instance"}
+        for key, value in sorted({"Mirror": "False", "Team": "net", **many}.items())
+    ]
+    check([tag for page in pages for tag in page["Tags"]], wanted, "tags as a list")
+    ec2.delete_tags(Resources=[instance], Tags=[{"Key": key} for key in many])
+    for name, value, count in [
+        ("key", "Te?m", 1),
+        ("value", "net", 1),
+        ("resource-type", "instance", 2),
+        ("tag:Mirror", "False", 1),
+        ("tag:Mirror", "net", 0),
+    ]:
+        found = ec2.describe_tags(Filters=[{"Name": name, "Values": [value]}])["Tags"]
+        check(len(found), count, f"tags by {name}")
+    for code, values in [("InvalidParameterValue", ["a"]), ("FilterLimitExceeded", range(201))]:
+        name = "tag-key" if code == "InvalidParameterValue" else "resource-id"
+        filters = [{"Name": name, "Values": [str(value) for value in values]}]
+        refused(ec2.describe_tags, code, Filters=filters)
 
 
 def check_interfaces(ec2, source):
     instance, zone = source["InstanceId"], source["Placement"]["AvailabilityZone"]
     made = ec2.create_network_interface(
         SubnetId=source["SubnetId"],
+        Description="a <spare> one",
         TagSpecifications=specification("network-interface", {"Name": "spare"}),
     )["NetworkInterface"]
+    check(made["Description"], "a <spare> one", "description of an interface")
+    found = ec2.describe_network_interfaces(
+        Filters=[{"Name": "description", "Values": ["a <*> one"]}]
+    )["NetworkInterfaces"]
+    check(found, [made], "interfaces by their description")
+    refused(
+        ec2.create_network_interface,
+        "InvalidParameterValue",
+        SubnetId=source["SubnetId"],
+        InterfaceType="network_load_balancer",
+    )
     check(made["Status"], "available", "status of a new interface")
     check(made["TagSet"], tags({"Name": "spare"}), "tags of an interface")
     check(made["AvailabilityZone"], zone, "zone of an interface")
@@ -398,6 +436,7 @@ def check_sessions(ec2, source, target, balancer, mirror_filter):
     ]:
         found = describe(Filters=[{"Name": name, "Values": [value]}])["TrafficMirrorSessions"]
         check(len(found), count, f"sessions by {name}")
+    check_ids(ec2, source, target, mirror_filter, identifier)
     refused(describe, "InvalidParameterValue", Filters=[{"Name": "tag:a", "Values": ["b"]}])
     refused(describe, "DryRunOperation", 412, DryRun=True)
     full = ec2.get_paginator("describe_traffic_mirror_sessions").paginate(
@@ -427,6 +466,41 @@ def check_sessions(ec2, source, target, balancer, mirror_filter):
         "InvalidTrafficMirrorSessionId.NotFound",
         TrafficMirrorSessionIds=[identifier],
     )
+
+
+def check_ids(ec2, source, target, mirror_filter, session):
+    """Of each kind that is asked for by id, the known one alone and with an unknown one."""
+    interface = source["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    for call, name, known, code in [
+        (ec2.describe_instances, "InstanceIds", source["InstanceId"], "InvalidInstanceID"),
+        (
+            ec2.describe_network_interfaces,
+            "NetworkInterfaceIds",
+            interface,
+            "InvalidNetworkInterfaceID",
+        ),
+        (
+            ec2.describe_traffic_mirror_sessions,
+            "TrafficMirrorSessionIds",
+            session,
+            "InvalidTrafficMirrorSessionId",
+        ),
+        (
+            ec2.describe_traffic_mirror_targets,
+            "TrafficMirrorTargetIds",
+            target,
+            "InvalidTrafficMirrorTargetId",
+        ),
+        (
+            ec2.describe_traffic_mirror_filters,
+            "TrafficMirrorFilterIds",
+            mirror_filter,
+            "InvalidTrafficMirrorFilterId",
+        ),
+    ]:
+        check(known in json.dumps(call(**{name: [known]}), default=str), True, f"{name}, known")
+        unknown = known.split("-")[0] + "-0ffffffffffffffff"
+        refused(call, f"{code}.NotFound", **{name: [known, unknown]})
 
 
 def check_callers(endpoint, ec2):

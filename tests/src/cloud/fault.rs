@@ -1,11 +1,18 @@
 //! Faults on demand: EC2 and AWS Config throttle, fail, hang or lie. The same seed and calls give the same faults.
 
+mod kind;
+
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::aws::ec2::{Caller, Refusal};
-use crate::cloud::Service;
+use crate::aws::ec2::Caller;
+
+pub use kind::Kind;
+
+/// The parameters of a call.
+type Parameters = BTreeMap<String, String>;
 
 /// Something that goes wrong with some of the calls.
 #[derive(Clone, Debug)]
@@ -34,76 +41,12 @@ impl Fault {
         Self { hits: Some(1), ..Self::new(action, kind) }
     }
 
-    fn concerns(&self, action: &str, caller: &Caller) -> bool {
+    fn concerns(&self, action: &str, caller: &Caller, parameters: &Parameters) -> bool {
         let fits = self.action == "*" || self.action == action;
         let caller = self.caller.as_ref().is_none_or(|prefix| {
             caller.access_key.starts_with(prefix) || caller.principal.starts_with(prefix)
         });
-        fits && caller && self.kind.can_strike(action)
-    }
-}
-
-/// What happens to a call that is struck.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// EC2: 503 `RequestLimitExceeded`; Config: 400 `ThrottlingException`.
-    Throttle,
-    /// EC2: 500 `InternalError`; Config: 500 `InternalFailure`.
-    ServerError,
-    /// EC2: 503 `Unavailable`; Config: 503 `ServiceUnavailable`.
-    Unavailable,
-    /// An error of your choice.
-    Refuse { code: String, message: String, status: u16 },
-    /// Never answered, and nothing done.
-    HangBefore,
-    /// Done, but never answered.
-    HangAfter,
-    /// The connection is reset, and nothing done.
-    ResetBefore,
-    /// Done, but the connection is reset instead of an answer.
-    ResetAfter,
-    /// A describe call answers from the world as it was frozen
-    /// ([`World::freeze`](crate::aws::ec2::World::freeze)); other actions are not struck by it.
-    StaleRead,
-    /// Done, but the answer is a 200 that is neither XML nor JSON.
-    Garbage,
-    /// Of the evaluations in a `PutEvaluations`, the first so many fail; other actions are not
-    /// struck by it.
-    FailEvaluations(usize),
-    /// Waits for [`Faults::release`] before it is done.
-    Hold,
-}
-
-impl Kind {
-    /// The error it answers with, and its HTTP status, if that is all it does.
-    pub(crate) fn refusal(&self, service: Service) -> Option<(u16, Refusal)> {
-        let (code, message) = match (self, service) {
-            (Self::Throttle, Service::Ec2) => ("RequestLimitExceeded", "Request limit exceeded."),
-            (Self::Throttle, Service::Config) => ("ThrottlingException", "Rate exceeded"),
-            (Self::ServerError, Service::Ec2) => {
-                ("InternalError", "An internal error has occurred")
-            }
-            (Self::ServerError, Service::Config) => ("InternalFailure", "Internal failure"),
-            (Self::Unavailable, Service::Ec2) => {
-                ("Unavailable", "The server is overloaded and can't handle the request.")
-            }
-            (Self::Unavailable, Service::Config) => ("ServiceUnavailable", "Service unavailable"),
-            (Self::Refuse { code, message, status }, _) => {
-                return Some((*status, Refusal::new(code, message)));
-            }
-            _ => return None,
-        };
-        let refusal = Refusal::new(code, message);
-        Some((refusal.status(), refusal))
-    }
-
-    /// Whether it can befall such a call at all.
-    fn can_strike(&self, action: &str) -> bool {
-        match self {
-            Self::StaleRead => action.starts_with("Describe"),
-            Self::FailEvaluations(_) => action == "PutEvaluations",
-            _ => true,
-        }
+        fits && caller && self.kind.can_strike(action, parameters)
     }
 }
 
@@ -165,8 +108,18 @@ impl Faults {
     }
 
     /// What happens to this call, if anything.
-    pub(crate) fn strike(&self, action: &str, caller: &Caller) -> Option<Kind> {
-        self.with_state(|state| state.strike(action, caller))
+    pub(crate) fn strike(
+        &self,
+        action: &str,
+        caller: &Caller,
+        parameters: &Parameters,
+    ) -> Option<Kind> {
+        self.with_state(|state| state.strike(action, caller, parameters))
+    }
+
+    /// For chances within one answer.
+    pub(crate) fn seed(&self) -> u64 {
+        self.with_state(|state| state.random.u64(..))
     }
 
     fn with_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -175,9 +128,9 @@ impl Faults {
 }
 
 impl State {
-    fn strike(&mut self, action: &str, caller: &Caller) -> Option<Kind> {
+    fn strike(&mut self, action: &str, caller: &Caller, parameters: &Parameters) -> Option<Kind> {
         for fault in &mut self.faults {
-            if !fault.concerns(action, caller) || fault.hits == Some(0) {
+            if !fault.concerns(action, caller, parameters) || fault.hits == Some(0) {
                 continue;
             }
             if fault.skip > 0 {
@@ -198,25 +151,15 @@ impl State {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_service_has_its_own_codes_for_the_same_faults() {
-        for (kind, ec2, config) in [
-            (Kind::Throttle, (503, "RequestLimitExceeded"), (400, "ThrottlingException")),
-            (Kind::ServerError, (500, "InternalError"), (500, "InternalFailure")),
-            (Kind::Unavailable, (503, "Unavailable"), (503, "ServiceUnavailable")),
-        ] {
-            for (service, (status, code)) in [(Service::Ec2, ec2), (Service::Config, config)] {
-                let (found, refusal) = kind.refusal(service).unwrap();
-                assert_eq!((found, refusal.code.as_str()), (status, code));
-            }
-        }
+    fn strike(faults: &Faults, action: &str, caller: &Caller) -> Option<Kind> {
+        faults.strike(action, caller, &Parameters::new())
     }
 
     #[test]
     fn a_fault_passes_skips_strikes_its_hits_and_is_spent() {
         let faults = Faults::new(0);
         faults.add(Fault { skip: 1, hits: Some(2), ..Fault::new("RunInstances", Kind::Throttle) });
-        let strike = || faults.strike("RunInstances", &Caller::default());
+        let strike = || strike(&faults, "RunInstances", &Caller::default());
         assert_eq!(
             [strike(), strike(), strike(), strike()],
             [None, Some(Kind::Throttle), Some(Kind::Throttle), None]
@@ -229,8 +172,8 @@ mod tests {
         let caller = Some("assumed-role/automirror".to_owned());
         faults.add(Fault { caller, ..Fault::new("*", Kind::ServerError) });
         let function = Caller::role("111122223333", "automirror", "worker");
-        assert_eq!(faults.strike("DescribeInstances", &Caller::default()), None);
-        assert_eq!(faults.strike("DescribeInstances", &function), Some(Kind::ServerError));
+        assert_eq!(strike(&faults, "DescribeInstances", &Caller::default()), None);
+        assert_eq!(strike(&faults, "DescribeInstances", &function), Some(Kind::ServerError));
     }
 
     #[test]
@@ -238,7 +181,7 @@ mod tests {
         let strikes = |seed| {
             let faults = Faults::new(seed);
             faults.add(Fault { per_mille: 300, ..Fault::new("*", Kind::Throttle) });
-            let strike = |_| faults.strike("RunInstances", &Caller::default()).is_some();
+            let strike = |_| strike(&faults, "RunInstances", &Caller::default()).is_some();
             (0..1000).map(strike).collect::<Vec<_>>()
         };
         assert_eq!(strikes(7), strikes(7));
@@ -250,7 +193,7 @@ mod tests {
     fn a_stale_read_leaves_writes_alone() {
         let faults = Faults::new(0);
         faults.add(Fault::once("*", Kind::StaleRead));
-        assert_eq!(faults.strike("CreateTags", &Caller::default()), None);
-        assert!(faults.strike("DescribeInstances", &Caller::default()).is_some());
+        assert_eq!(strike(&faults, "CreateTags", &Caller::default()), None);
+        assert!(strike(&faults, "DescribeInstances", &Caller::default()).is_some());
     }
 }

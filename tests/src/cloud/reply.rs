@@ -32,7 +32,7 @@ pub(super) async fn reply(shared: &Shared, uri: &Uri, headers: &HeaderMap, body:
     };
     let action = &request.action;
     let too_many = (!shared.takes(action)).then_some(Kind::Throttle);
-    let fault = too_many.or_else(|| shared.faults.strike(action, &caller));
+    let fault = too_many.or_else(|| shared.faults.strike(action, &caller, &request.parameters));
     if fault == Some(Kind::Hold) {
         shared.faults.wait().await;
     }
@@ -60,14 +60,12 @@ pub(super) async fn reply(shared: &Shared, uri: &Uri, headers: &HeaderMap, body:
     }
 }
 
-/// What the record says; held and stale calls are answered like any other.
+/// What the record says; calls that are held, or lied to, are answered like any other.
 fn outcome(fault: Option<&Kind>, answer: &Result<String, Refusal>) -> Outcome {
-    match (fault, answer) {
-        (None | Some(Kind::Hold | Kind::StaleRead), Ok(_)) => Outcome::Done,
-        (None | Some(Kind::Hold | Kind::StaleRead), Err(refusal)) => {
-            Outcome::Refused(refusal.code.clone())
-        }
+    match (fault.filter(|kind| !kind.is_unseen()), answer) {
         (Some(kind), _) => Outcome::Fault(kind.clone()),
+        (None, Ok(_)) => Outcome::Done,
+        (None, Err(refusal)) => Outcome::Refused(refusal.code.clone()),
     }
 }
 

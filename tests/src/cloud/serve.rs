@@ -50,7 +50,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::{Cloud, Options};
-    use crate::aws::ec2::{Caller, Instance, Query};
+    use crate::aws::ec2::{Caller, Instance, Query, RunInstances};
     use crate::cloud::call::Outcome;
     use crate::cloud::fault::{Fault, Kind};
 
@@ -134,5 +134,38 @@ mod tests {
         cloud.faults().release();
         assert!(held.join().unwrap().unwrap().starts_with("HTTP/1.1 200"));
         assert_eq!(instances(&cloud), 2);
+    }
+
+    /// The answer is like any other, and so is its record.
+    #[test]
+    fn a_list_is_flawed_while_the_same_ids_are_answered_truly() {
+        let cloud = start();
+        let instance = {
+            let mut world = cloud.world();
+            let tags = [("Mirror".to_owned(), "True".to_owned())].into();
+            let request = RunInstances { tags, ..RunInstances::default() };
+            world.run_instances(&Caller::default(), &request).unwrap().remove(0)
+        };
+        let by_id = format!("DescribeInstances&InstanceId.1={instance}");
+        let by_filter = "DescribeInstances&Filter.1.Name=instance-id&Filter.1.Value.1=i-*";
+        let by_tag = "DescribeInstances&Filter.1.Name=tag-key&Filter.1.Value.1=Mirror";
+        for (kind, whole, flawed) in [
+            (Kind::OmitTags, by_tag, by_filter),
+            (Kind::OmitTags, "DescribeTags", "DescribeInstances"),
+            (Kind::OmitTag("Mirror".to_owned()), "DescribeTags", by_tag),
+            (Kind::OmitRows { per_mille: 1000 }, &by_id, by_filter),
+            (Kind::Unreadable { per_mille: 1000 }, &by_id, by_filter),
+        ] {
+            cloud.faults().clear();
+            cloud.faults().add(Fault::new("*", kind.clone()));
+            let shows = |request: &str| {
+                let answer = send(&cloud.endpoint(), request).unwrap();
+                assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+                answer.contains(&format!(">{instance}<")) && answer.contains(">Mirror<")
+            };
+            assert!(shows(&by_id) && shows(whole), "{kind:?}");
+            assert!(!shows(flawed), "{kind:?}");
+        }
+        assert!(cloud.calls().iter().all(|call| call.outcome == Outcome::Done));
     }
 }

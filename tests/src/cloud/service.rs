@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Shared;
 use crate::aws::config;
+use crate::aws::ec2::wire::flaw::Flaw;
 use crate::aws::ec2::{self, Caller, Refusal, World};
 use crate::aws::iam::{self, Asked, Authorization, Decision};
 use crate::cloud::fault::Kind;
@@ -56,8 +57,9 @@ impl Request {
         self.authorize(shared, &world, caller, region)?;
         match self.service {
             Service::Ec2 => {
-                let is_stale = fault == Some(&Kind::StaleRead);
-                ec2::wire::answer(&mut world, caller, &self.parameters, is_stale)
+                let flaw = fault.map(|kind| kind.flaw(|| shared.faults.seed()));
+                let flaw = flaw.unwrap_or(Flaw::None);
+                ec2::wire::answer(&mut world, caller, &self.parameters, &flaw)
             }
             Service::Config => {
                 let failing = match fault {

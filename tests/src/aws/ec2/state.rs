@@ -5,10 +5,12 @@
 //! events it caused in an outbox (`World::take_events`).
 
 mod attachment;
+mod balancer;
 mod caller;
 mod client_token;
 mod cloudtrail;
 mod create_session;
+mod delivery;
 mod describe;
 mod event;
 mod filter;
@@ -17,6 +19,7 @@ mod instance_types;
 mod interface;
 mod lifecycle;
 mod modify_session;
+mod packets;
 mod query;
 mod refusal;
 mod session;
@@ -25,6 +28,7 @@ mod source;
 mod stage;
 mod subnet;
 mod tag;
+mod tag_list;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -33,6 +37,7 @@ use serde_json::Value;
 
 pub use caller::{Caller, DEFAULT_ACCOUNT};
 pub use create_session::CreateSession;
+pub use delivery::{Delivery, Flow, Versions};
 pub use describe::{Column, Resource};
 pub(crate) use event::timestamp;
 pub use filter::{CreateRule, Direction, Filter, PortRange, Rule};
@@ -45,6 +50,7 @@ pub use refusal::Refusal;
 pub use session::Session;
 pub use subnet::{IPV6_ONLY, SECOND_VPC, Subnet, ZONE_A, ZONE_B, ZONE_C};
 pub use tag::Tags;
+pub use tag_list::{TagPage, TagRow};
 pub use target::{Endpoint, Target};
 
 use client_token::Replays;
@@ -85,6 +91,8 @@ pub struct World {
     targets_on: HashMap<String, BTreeSet<String>>,
     filters: BTreeMap<String, Filter>,
     rules: BTreeMap<String, Rule>,
+    /// The balancers and endpoints that are no more: nothing tells a target.
+    gone_endpoints: BTreeSet<String>,
     replays: Replays,
     events: Vec<Value>,
     made: u64,
@@ -113,6 +121,7 @@ impl Default for World {
             targets_on: HashMap::new(),
             filters: BTreeMap::new(),
             rules: BTreeMap::new(),
+            gone_endpoints: BTreeSet::new(),
             replays: Replays::default(),
             events: Vec::new(),
             made: 0,

@@ -1,12 +1,15 @@
 //! EC2's Query protocol: parameters in, XML out. All rules are the world's; this only translates.
 
 mod filter;
+pub(crate) mod flaw;
 mod instance;
 mod interface;
 pub(crate) mod parameters;
 mod session;
 mod tag;
 mod target;
+#[cfg(test)]
+mod tests;
 mod usual;
 mod xml;
 
@@ -14,16 +17,17 @@ use std::collections::BTreeMap;
 
 use crate::aws::ec2::{Caller, Refusal, World};
 
+use flaw::Flaw;
 use parameters::Parameters;
 
 const VERSION: &str = "2016-11-15";
 
-/// Does what a request asks for; the answer is the XML of the response.
+/// Does what a request asks for; the answer is the XML of the response. A list has the flaw.
 pub(crate) fn answer(
     world: &mut World,
     caller: &Caller,
     request: &BTreeMap<String, String>,
-    stale: bool,
+    flaw: &Flaw,
 ) -> Result<String, Refusal> {
     let parameters = Parameters::new(request);
     let action = parameters.text("Action").unwrap_or_default();
@@ -34,9 +38,9 @@ pub(crate) fn answer(
         return Err(Refusal::new("NoSuchVersion", message));
     }
     let dry_run = parameters.flag("DryRun")?;
-    let frozen = if stale { world.frozen() } else { None };
+    let frozen = if *flaw == Flaw::Stale { world.frozen() } else { None };
     let seen = frozen.unwrap_or(world);
-    let answer = match read(seen, caller, action, &parameters) {
+    let answer = match read(seen, caller, action, &parameters, flaw) {
         Some(answer) => answer,
         // A dry run is the real thing on a copy that is thrown away: the checks cannot differ.
         None if dry_run => write(&mut world.copy(), caller, action, &parameters),
@@ -61,17 +65,19 @@ fn read(
     caller: &Caller,
     action: &str,
     parameters: &Parameters<'_>,
+    flaw: &Flaw,
 ) -> Option<Result<String, Refusal>> {
     let describe = match action {
         "DescribeInstances" => instance::describe,
         "DescribeNetworkInterfaces" => interface::describe,
+        "DescribeTags" => tag::describe,
         "DescribeTrafficMirrorFilterRules" => filter::describe_rules,
         "DescribeTrafficMirrorFilters" => filter::describe,
         "DescribeTrafficMirrorSessions" => session::describe,
         "DescribeTrafficMirrorTargets" => target::describe,
         _ => return None,
     };
-    Some(describe(world, caller, parameters))
+    Some(describe(world, caller, parameters, flaw))
 }
 
 fn write(

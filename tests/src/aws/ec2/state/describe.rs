@@ -12,6 +12,8 @@ pub type Column<T> = (&'static str, fn(&World, &T) -> Vec<String>);
 
 /// A kind of resource that can be described.
 pub trait Resource: Sized + 'static {
+    /// What AWS calls the type, in ARNs and where tags are concerned.
+    const TYPE: &'static str;
     /// The code for an id that is unknown, and what the id is of.
     const MISSING: (&'static str, &'static str);
     /// The documented filters; the first is the id.
@@ -69,6 +71,7 @@ macro_rules! fields {
 }
 
 impl Resource for Instance {
+    const TYPE: &'static str = "instance";
     const MISSING: (&'static str, &'static str) = ("InvalidInstanceID.NotFound", "instance");
     const COLUMNS: &'static [Column<Self>] = &[
         ("instance-id", |_, i| vec![i.id.clone()]),
@@ -114,6 +117,7 @@ fn attached<'a>(world: &'a World, instance: &'a Instance) -> impl Iterator<Item 
 }
 
 impl Resource for Interface {
+    const TYPE: &'static str = "network-interface";
     const MISSING: (&'static str, &'static str) =
         ("InvalidNetworkInterfaceID.NotFound", "networkInterface");
     const COLUMNS: &'static [Column<Self>] = &[
@@ -130,6 +134,7 @@ impl Resource for Interface {
         ("vpc-id", |_, i| vec![i.vpc.clone()]),
         ("subnet-id", |_, i| vec![i.subnet.clone()]),
         ("interface-type", |_, i| vec![i.interface_type.clone()]),
+        ("description", |_, i| vec![i.description.clone()]),
     ];
     const TAG_FILTERS: bool = true;
     const PAGED_WITH_IDS: bool = false;
@@ -153,6 +158,7 @@ impl Resource for Interface {
 }
 
 impl Resource for Session {
+    const TYPE: &'static str = "traffic-mirror-session";
     const MISSING: (&'static str, &'static str) =
         ("InvalidTrafficMirrorSessionId.NotFound", "traffic mirror session");
     const COLUMNS: &'static [Column<Self>] = &[
@@ -192,6 +198,7 @@ impl Resource for Session {
 }
 
 impl Resource for Target {
+    const TYPE: &'static str = "traffic-mirror-target";
     const MISSING: (&'static str, &'static str) =
         ("InvalidTrafficMirrorTargetId.NotFound", "traffic mirror target");
     const COLUMNS: &'static [Column<Self>] = &[
@@ -220,6 +227,7 @@ impl Resource for Target {
 }
 
 impl Resource for Filter {
+    const TYPE: &'static str = "traffic-mirror-filter";
     const MISSING: (&'static str, &'static str) =
         ("InvalidTrafficMirrorFilterId.NotFound", "traffic mirror filter");
     const COLUMNS: &'static [Column<Self>] = &[
@@ -235,6 +243,7 @@ impl Resource for Filter {
 }
 
 impl Resource for Rule {
+    const TYPE: &'static str = "traffic-mirror-filter-rule";
     const MISSING: (&'static str, &'static str) =
         ("InvalidTrafficMirrorFilterRuleId.NotFound", "traffic mirror filter rule");
     const COLUMNS: &'static [Column<Self>] = &[

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::packets;
 use super::session::Key;
 use super::{Caller, Refusal, Resource, Tags, World, tag};
 
@@ -198,8 +199,11 @@ impl World {
             let message = format!("Value ({}) for parameter RuleAction is invalid.", spec.action);
             return Err(Refusal::value(message));
         }
-        let is_ipv6 = |cidr: &str| cidr.contains(':');
-        if is_ipv6(&spec.source_cidr) != is_ipv6(&spec.destination_cidr) {
+        let version = |cidr: &str| match packets::addresses(cidr) {
+            Some((version, _)) => Ok(version),
+            None => Err(Refusal::value(format!("Value ({cidr}) is not a CIDR block."))),
+        };
+        if version(&spec.source_cidr)? != version(&spec.destination_cidr)? {
             return Err(Refusal::value("Source and destination must be of the same IP family"));
         }
         let has_ports = spec.source_ports.is_some() || spec.destination_ports.is_some();
@@ -218,5 +222,37 @@ impl World {
             return Err(Refusal::new("TrafficMirrorFilterRuleLimitExceeded", message));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stage::Stage;
+    use super::*;
+
+    #[test]
+    fn a_rule_is_about_two_cidr_blocks_of_one_version() {
+        let mut stage = Stage::new();
+        for (number, (source, destination, is_possible)) in [
+            ("10.0.0.0/8", "0.0.0.0/0", true),
+            ("::/0", "2600:1f18::/32", true),
+            ("10.0.0.0/8", "::/0", false),
+            ("10.0.0.0/33", "0.0.0.0/0", false),
+            ("0.0.0.0/0", "10.0.0.0", false),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let rule = CreateRule {
+                number: i64::try_from(number).unwrap(),
+                source_cidr: source.to_owned(),
+                destination_cidr: destination.to_owned(),
+                ..CreateRule::accept_all(&stage.filter, Direction::Ingress, 0)
+            };
+            let code = stage.world.create_rule(&stage.alice, rule, Tags::new());
+            let code = code.map_err(|refusal| refusal.code).err();
+            let expected = (!is_possible).then(|| "InvalidParameterValue".to_owned());
+            assert_eq!(code, expected, "{source} {destination}");
+        }
     }
 }

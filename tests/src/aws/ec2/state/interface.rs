@@ -4,6 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Caller, Refusal, Resource, Subnet, Tags, World, ZONE_A, tag};
 
+/// The types that users may create.
+const FOR_USERS: [&str; 5] = ["interface", "efa", "efa-only", "branch", "trunk"];
+
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
@@ -14,6 +17,8 @@ pub struct Interface {
     pub vpc: String,
     pub subnet: String,
     pub availability_zone: String,
+    /// Whatever its creator says of it.
+    pub description: String,
     pub ipv4: Option<Ipv4Addr>,
     pub ipv6: Vec<Ipv6Addr>,
     /// The service that created it; such an interface is requester-managed.
@@ -42,6 +47,7 @@ pub struct Attachment {
 pub struct CreateInterface {
     pub subnet: String,
     pub interface_type: String,
+    pub description: String,
     /// A service that creates it (`amazon-rds`), which also attaches it to a machine of its own.
     pub requester: Option<String>,
     pub operator: Option<String>,
@@ -53,6 +59,7 @@ impl Default for CreateInterface {
         Self {
             subnet: ZONE_A.to_owned(),
             interface_type: "interface".to_owned(),
+            description: String::new(),
             requester: None,
             operator: None,
             tags: Tags::new(),
@@ -82,6 +89,11 @@ impl World {
         request: &CreateInterface,
     ) -> Result<String, Refusal> {
         tag::check(&request.tags)?;
+        // The other types are those of AWS's services: whoever sees one may believe its description.
+        if request.requester.is_none() && !FOR_USERS.contains(&request.interface_type.as_str()) {
+            let message = format!("Invalid value '{}' for InterfaceType", request.interface_type);
+            return Err(Refusal::value(message));
+        }
         let subnet = self.subnet(&request.subnet)?.clone();
         let id = self.new_id("eni");
         // One block of addresses for all subnets: nothing here routes, and 100,000 instances must
@@ -106,6 +118,7 @@ impl World {
             vpc: subnet.vpc,
             subnet: subnet.id,
             availability_zone: subnet.availability_zone,
+            description: request.description.clone(),
             ipv4,
             ipv6: subnet.ipv6_only.then_some(ipv6).into_iter().collect(),
             requester: request.requester.clone(),
@@ -164,5 +177,35 @@ impl World {
             let message = format!("The subnet ID '{id}' does not exist");
             Refusal::new("InvalidSubnetID.NotFound", message)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Query;
+    use super::*;
+
+    #[test]
+    fn users_describe_their_interfaces_as_they_like_but_cannot_make_those_of_services() {
+        let (mut world, alice) = (World::default(), Caller::default());
+        let request = |interface_type: &str| CreateInterface {
+            interface_type: interface_type.to_owned(),
+            description: "ELB net/forged/0123456789abcdef".to_owned(),
+            ..CreateInterface::default()
+        };
+        for possible in FOR_USERS {
+            world.create_interface(&alice, &request(possible)).unwrap();
+        }
+        for impossible in
+            ["network_load_balancer", "gateway_load_balancer_endpoint", "vpc_endpoint", "lambda"]
+        {
+            let refusal = world.create_interface(&alice, &request(impossible)).unwrap_err();
+            assert_eq!(refusal.code, "InvalidParameterValue", "{impossible}");
+        }
+        let found = |pattern: &str| {
+            let query = Query::default().with("description", &[pattern]);
+            world.describe::<Interface>(&alice, &query).unwrap().rows.len()
+        };
+        assert_eq!([found("ELB net/forged/*"), found("ELB net/*/?"), found("ELB")], [5, 0, 0]);
     }
 }

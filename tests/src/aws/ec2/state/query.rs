@@ -50,12 +50,16 @@ impl Query {
     }
 
     fn check<T: Resource>(&self) -> Result<(), Refusal> {
-        for condition in &self.conditions {
-            let name = condition.name.as_str();
+        self.check_conditions(|name| {
             let of_tags = T::TAG_FILTERS && (name == "tag-key" || name.starts_with("tag:"));
-            if !of_tags && !T::COLUMNS.iter().any(|(column, _)| *column == name) {
-                return Err(Refusal::value(format!("The filter '{name}' is invalid")));
-            }
+            of_tags || T::COLUMNS.iter().any(|(column, _)| *column == name)
+        })?;
+        self.check_page(T::PAGED_WITH_IDS)
+    }
+
+    pub(super) fn check_conditions(&self, is_filter: impl Fn(&str) -> bool) -> Result<(), Refusal> {
+        if let Some(other) = self.conditions.iter().find(|c| !is_filter(&c.name)) {
+            return Err(Refusal::value(format!("The filter '{}' is invalid", other.name)));
         }
         if self.conditions.iter().map(|c| c.values.len()).sum::<usize>() > VALUES_PER_REQUEST {
             return Err(Refusal::new(
@@ -63,13 +67,17 @@ impl Query {
                 format!("The maximum number of filter values is {VALUES_PER_REQUEST}"),
             ));
         }
+        Ok(())
+    }
+
+    pub(super) fn check_page(&self, paged_with_ids: bool) -> Result<(), Refusal> {
         let Some(max) = self.max_results else { return Ok(()) };
         if !(5..=1000).contains(&max) {
             return Err(Refusal::value(format!(
                 "Value ( {max} ) for parameter maxResults is invalid. Expecting a value from 5 to 1000."
             )));
         }
-        if !self.ids.is_empty() && !T::PAGED_WITH_IDS {
+        if !self.ids.is_empty() && !paged_with_ids {
             let message = "The parameter maxResults cannot be used with ids in the same request";
             return Err(Refusal::new("InvalidParameterCombination", message));
         }
@@ -77,16 +85,16 @@ impl Query {
     }
 
     /// A token is good for the query it was given for, in any page size.
-    fn fingerprint<T: Resource>(&self, caller: &Caller) -> String {
+    pub(super) fn fingerprint(&self, kind: &str, caller: &Caller) -> String {
         let mut hasher = DefaultHasher::new();
-        (T::MISSING.0, &caller.account, &self.ids, &self.conditions).hash(&mut hasher);
+        (kind, &caller.account, &self.ids, &self.conditions).hash(&mut hasher);
         format!("{:016x}", hasher.finish())
     }
 
     /// The id after which to go on.
-    fn resume<T: Resource>(&self, caller: &Caller) -> Result<Option<String>, Refusal> {
+    pub(super) fn resume(&self, kind: &str, caller: &Caller) -> Result<Option<String>, Refusal> {
         let Some(token) = &self.next_token else { return Ok(None) };
-        let id = token.strip_prefix(&self.fingerprint::<T>(caller)).map(str::to_owned);
+        let id = token.strip_prefix(&self.fingerprint(kind, caller)).map(str::to_owned);
         let refusal = || Refusal::new("InvalidNextToken", "The specified NextToken is not valid.");
         id.map(Some).ok_or_else(refusal)
     }
@@ -100,7 +108,7 @@ impl World {
         query: &Query,
     ) -> Result<Page<'_, T>, Refusal> {
         query.check::<T>()?;
-        let after = query.resume::<T>(caller)?;
+        let after = query.resume(T::TYPE, caller)?;
         let rows = T::rows(self);
         let visible = |row: &T| row.is_visible(self, caller) && self.shows(row, query);
         for id in &query.ids {
@@ -132,7 +140,7 @@ impl World {
         if found.len() > limit {
             found.truncate(limit);
             let last = found.last().map_or("", |row| row.id());
-            next_token = Some(query.fingerprint::<T>(caller) + last);
+            next_token = Some(query.fingerprint(T::TYPE, caller) + last);
         }
         Ok(Page { rows: found, next_token })
     }
@@ -146,6 +154,11 @@ impl World {
         if !query.ids.is_empty() && !T::PAGED_WITH_IDS {
             return usize::MAX;
         }
+        self.rows_of_page(query)
+    }
+
+    /// How many rows fit on a page, whatever they are.
+    pub(super) fn rows_of_page(&self, query: &Query) -> usize {
         let asked = query.max_results.and_then(|max| usize::try_from(max).ok()).unwrap_or(PAGE);
         self.max_page.map_or(asked, |max| max.min(asked))
     }
@@ -156,11 +169,9 @@ impl World {
             return Some(query.ids.iter().map(String::as_str).collect());
         }
         query.conditions.iter().find_map(|condition| {
-            if condition.values.iter().any(|value| value.contains(['*', '?'])) {
-                return None;
-            }
+            let exact = condition.exact()?;
             if condition.name == T::COLUMNS[0].0 {
-                return Some(condition.values.iter().map(String::as_str).collect());
+                return Some(exact);
             }
             let mut ids = BTreeSet::new();
             for value in &condition.values {
@@ -172,14 +183,23 @@ impl World {
 }
 
 impl Condition {
+    /// The only values that fit, if there are no wildcards in it.
+    pub(super) fn exact(&self) -> Option<BTreeSet<&str>> {
+        let has_wildcards = self.values.iter().any(|value| value.contains(['*', '?']));
+        (!has_wildcards).then(|| self.values.iter().map(String::as_str).collect())
+    }
+
+    pub(super) fn fits(&self, found: &str) -> bool {
+        self.values.iter().any(|value| matches(value, found))
+    }
+
     fn holds<T: Resource>(&self, world: &World, row: &T) -> bool {
-        let fits = |found: &str| self.values.iter().any(|value| matches(value, found));
         if let Some((_, column)) = T::COLUMNS.iter().find(|(name, _)| *name == self.name) {
-            return column(world, row).iter().any(|found| fits(found));
+            return column(world, row).iter().any(|found| self.fits(found));
         }
         match self.name.strip_prefix("tag:") {
-            Some(key) => row.tags().get(key).is_some_and(|value| fits(value)),
-            None => row.tags().keys().any(|key| fits(key)),
+            Some(key) => row.tags().get(key).is_some_and(|value| self.fits(value)),
+            None => row.tags().keys().any(|key| self.fits(key)),
         }
     }
 }

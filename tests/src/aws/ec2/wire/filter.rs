@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::flaw::Flaw;
 use super::parameters::Parameters;
 use super::xml::{Set, Tag, respond, tag_set};
 use crate::aws::ec2::{
@@ -11,7 +12,8 @@ use crate::aws::ec2::{
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FilterXml<'a> {
-    traffic_mirror_filter_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traffic_mirror_filter_id: Option<&'a str>,
     ingress_filter_rule_set: Set<RuleXml<'a>>,
     egress_filter_rule_set: Set<RuleXml<'a>>,
     network_service_set: Set<&'a str>,
@@ -23,7 +25,8 @@ struct FilterXml<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RuleXml<'a> {
-    traffic_mirror_filter_rule_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traffic_mirror_filter_rule_id: Option<&'a str>,
     traffic_mirror_filter_id: &'a str,
     traffic_direction: &'static str,
     rule_number: i64,
@@ -97,7 +100,7 @@ impl<'a> FilterXml<'a> {
         let rules =
             |direction| world.rules_of(row, direction).into_iter().map(RuleXml::from).collect();
         Self {
-            traffic_mirror_filter_id: &row.id,
+            traffic_mirror_filter_id: Some(&row.id),
             ingress_filter_rule_set: rules(Direction::Ingress),
             egress_filter_rule_set: rules(Direction::Egress),
             network_service_set: row.network_services.iter().map(String::as_str).collect(),
@@ -112,7 +115,7 @@ impl<'a> From<&'a Rule> for RuleXml<'a> {
         let spec = &row.spec;
         let ports = |range: PortRange| PortsXml { from_port: range.from, to_port: range.to };
         Self {
-            traffic_mirror_filter_rule_id: &row.id,
+            traffic_mirror_filter_rule_id: Some(&row.id),
             traffic_mirror_filter_id: &spec.filter,
             traffic_direction: spec.direction.name(),
             rule_number: spec.number,
@@ -132,11 +135,19 @@ pub(super) fn describe(
     world: &World,
     caller: &Caller,
     parameters: &Parameters<'_>,
+    flaw: &Flaw,
 ) -> Result<String, Refusal> {
     let query = parameters.query("TrafficMirrorFilterId")?;
-    let page = world.describe::<Filter>(caller, &query)?;
-    let traffic_mirror_filter_set =
-        page.rows.into_iter().map(|row| FilterXml::of(world, row)).collect();
+    let mut page = world.describe::<Filter>(caller, &query)?;
+    flaw.spoil(&query, &mut page.rows, &mut page.next_token);
+    let traffic_mirror_filter_set = page
+        .rows
+        .into_iter()
+        .map(|row| FilterXml {
+            traffic_mirror_filter_id: flaw.id(row),
+            ..FilterXml::of(world, row)
+        })
+        .collect();
     let body = DescribeBody { traffic_mirror_filter_set, next_token: page.next_token };
     Ok(respond("DescribeTrafficMirrorFilters", body))
 }
@@ -145,14 +156,20 @@ pub(super) fn describe_rules(
     world: &World,
     caller: &Caller,
     parameters: &Parameters<'_>,
+    flaw: &Flaw,
 ) -> Result<String, Refusal> {
     let mut query = parameters.query("TrafficMirrorFilterRuleId")?;
     if let Some(filter) = parameters.owned("TrafficMirrorFilterId") {
         let name = "traffic-mirror-filter-id".to_owned();
         query.conditions.push(Condition { name, values: vec![filter] });
     }
-    let page = world.describe::<Rule>(caller, &query)?;
-    let traffic_mirror_filter_rule_set = page.rows.into_iter().map(RuleXml::from).collect();
+    let mut page = world.describe::<Rule>(caller, &query)?;
+    flaw.spoil(&query, &mut page.rows, &mut page.next_token);
+    let traffic_mirror_filter_rule_set = page
+        .rows
+        .into_iter()
+        .map(|row| RuleXml { traffic_mirror_filter_rule_id: flaw.id(row), ..row.into() })
+        .collect();
     let body = DescribeRulesBody { traffic_mirror_filter_rule_set, next_token: page.next_token };
     Ok(respond("DescribeTrafficMirrorFilterRules", body))
 }

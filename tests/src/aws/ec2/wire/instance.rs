@@ -3,10 +3,11 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::flaw::Flaw;
 use super::interface::{AttachedXml, OperatorXml};
 use super::parameters::Parameters;
 use super::usual;
-use super::xml::{Set, Tag, done, respond, tag_set};
+use super::xml::{Set, Tag, done, respond, shown_tags};
 use crate::aws::ec2::{
     Caller, Instance, LaunchInterface, Query, Refusal, RunInstances, State, StateChange, World,
     timestamp,
@@ -35,7 +36,8 @@ struct ReservationXml<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct InstanceXml<'a> {
-    instance_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance_id: Option<&'a str>,
     image_id: &'static str,
     instance_state: StateXml,
     instance_type: &'a str,
@@ -91,12 +93,14 @@ pub(super) fn describe(
     world: &World,
     caller: &Caller,
     parameters: &Parameters<'_>,
+    flaw: &Flaw,
 ) -> Result<String, Refusal> {
     let query = parameters.query("InstanceId")?;
-    let page = world.describe::<Instance>(caller, &query)?;
+    let mut page = world.describe::<Instance>(caller, &query)?;
+    flaw.spoil(&query, &mut page.rows, &mut page.next_token);
     // Instances that were launched together follow each other by id.
     let reservations = page.rows.chunk_by(|a, b| a.reservation == b.reservation);
-    let reservation_set = reservations.map(|rows| reservation(world, &query, rows)).collect();
+    let reservation_set = reservations.map(|rows| reservation(world, &query, rows, flaw)).collect();
     Ok(respond("DescribeInstances", DescribeBody { reservation_set, next_token: page.next_token }))
 }
 
@@ -125,7 +129,7 @@ pub(super) fn run(
     };
     let ids = world.run_instances(caller, &request)?;
     let rows: Vec<_> = ids.iter().filter_map(|id| world.instance(id)).collect();
-    Ok(respond("RunInstances", reservation(world, &Query::default(), &rows)))
+    Ok(respond("RunInstances", reservation(world, &Query::default(), &rows, &Flaw::None)))
 }
 
 fn launch_interface(parameters: &Parameters<'_>) -> Result<LaunchInterface, Refusal> {
@@ -178,24 +182,34 @@ pub(super) fn modify(
     Ok(done("ModifyInstanceAttribute"))
 }
 
-fn reservation<'a>(world: &'a World, query: &Query, rows: &[&'a Instance]) -> ReservationXml<'a> {
+fn reservation<'a>(
+    world: &'a World,
+    query: &Query,
+    rows: &[&'a Instance],
+    flaw: &Flaw,
+) -> ReservationXml<'a> {
     let first = rows.first();
     ReservationXml {
         reservation_id: first.map_or("", |row| &row.reservation),
         owner_id: first.map_or("", |row| &row.owner),
         group_set: Set::from_iter([]),
-        instances_set: rows.iter().map(|row| instance(world, query, row)).collect(),
+        instances_set: rows.iter().map(|row| instance(world, query, row, flaw)).collect(),
     }
 }
 
-fn instance<'a>(world: &'a World, query: &Query, row: &'a Instance) -> InstanceXml<'a> {
+fn instance<'a>(
+    world: &'a World,
+    query: &Query,
+    row: &'a Instance,
+    flaw: &Flaw,
+) -> InstanceXml<'a> {
     let attached: Vec<_> = (row.interfaces.iter())
         .filter_map(|id| world.interface(id))
         .filter(|interface| world.shows(*interface, query))
         .collect();
     let address = attached.first().and_then(|primary| primary.ipv4);
     InstanceXml {
-        instance_id: &row.id,
+        instance_id: flaw.id(row),
         image_id: "ami-00000000000000000",
         instance_state: row.state.into(),
         instance_type: &row.instance_type,
@@ -204,7 +218,7 @@ fn instance<'a>(world: &'a World, query: &Query, row: &'a Instance) -> InstanceX
         subnet_id: row.subnet.as_deref(),
         vpc_id: row.vpc.as_deref(),
         private_ip_address: address.map(|address| address.to_string()),
-        tag_set: tag_set(&row.tags),
+        tag_set: shown_tags(&row.tags, |key| flaw.shows_tag(key)),
         network_interface_set: attached.into_iter().map(AttachedXml::from).collect(),
         operator: OperatorXml::of(row.operator.as_deref()),
         usual: &usual::OF_INSTANCE,

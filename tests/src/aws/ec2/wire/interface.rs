@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::flaw::Flaw;
 use super::parameters::Parameters;
 use super::usual;
 use super::xml::{Set, Tag, done, respond, tag_set};
@@ -15,6 +16,7 @@ pub(super) struct AttachedXml<'a> {
     network_interface_id: &'a str,
     subnet_id: &'a str,
     vpc_id: &'a str,
+    description: &'a str,
     owner_id: &'a str,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,10 +36,12 @@ pub(super) struct AttachedXml<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct InterfaceXml<'a> {
-    network_interface_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_interface_id: Option<&'a str>,
     subnet_id: &'a str,
     vpc_id: &'a str,
     availability_zone: &'a str,
+    description: &'a str,
     owner_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     requester_id: Option<&'a str>,
@@ -128,6 +132,7 @@ impl<'a> From<&'a Interface> for AttachedXml<'a> {
             network_interface_id: &row.id,
             subnet_id: &row.subnet,
             vpc_id: &row.vpc,
+            description: &row.description,
             owner_id: &row.owner,
             status: row.status(),
             private_ip_address: row.ipv4.map(|address| address.to_string()),
@@ -145,10 +150,11 @@ impl<'a> From<&'a Interface> for AttachedXml<'a> {
 impl<'a> From<&'a Interface> for InterfaceXml<'a> {
     fn from(row: &'a Interface) -> Self {
         Self {
-            network_interface_id: &row.id,
+            network_interface_id: Some(&row.id),
             subnet_id: &row.subnet,
             vpc_id: &row.vpc,
             availability_zone: &row.availability_zone,
+            description: &row.description,
             owner_id: &row.owner,
             requester_id: row.requester.as_deref(),
             requester_managed: row.requester.is_some(),
@@ -193,10 +199,16 @@ pub(super) fn describe(
     world: &World,
     caller: &Caller,
     parameters: &Parameters<'_>,
+    flaw: &Flaw,
 ) -> Result<String, Refusal> {
     let query = parameters.query("NetworkInterfaceId")?;
-    let page = world.describe::<Interface>(caller, &query)?;
-    let network_interface_set = page.rows.into_iter().map(InterfaceXml::from).collect();
+    let mut page = world.describe::<Interface>(caller, &query)?;
+    flaw.spoil(&query, &mut page.rows, &mut page.next_token);
+    let network_interface_set = page
+        .rows
+        .into_iter()
+        .map(|row| InterfaceXml { network_interface_id: flaw.id(row), ..row.into() })
+        .collect();
     let body = DescribeBody { network_interface_set, next_token: page.next_token };
     Ok(respond("DescribeNetworkInterfaces", body))
 }
@@ -210,6 +222,7 @@ pub(super) fn create(
     let request = CreateInterface {
         subnet: parameters.required("SubnetId")?.to_owned(),
         interface_type: parameters.owned("InterfaceType").unwrap_or(defaults.interface_type),
+        description: parameters.owned("Description").unwrap_or_default(),
         tags: parameters.new_tags("network-interface", &[])?,
         ..CreateInterface::default()
     };

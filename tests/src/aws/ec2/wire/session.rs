@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::flaw::Flaw;
 use super::parameters::Parameters;
 use super::xml::{Set, Tag, respond, tag_set};
 use crate::aws::ec2::{Caller, CreateSession, Field, ModifySession, Refusal, Session, World};
@@ -9,7 +10,8 @@ use crate::aws::ec2::{Caller, CreateSession, Field, ModifySession, Refusal, Sess
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SessionXml<'a> {
-    traffic_mirror_session_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traffic_mirror_session_id: Option<&'a str>,
     traffic_mirror_target_id: &'a str,
     traffic_mirror_filter_id: &'a str,
     network_interface_id: &'a str,
@@ -48,7 +50,7 @@ struct DeleteBody<'a> {
 impl<'a> From<&'a Session> for SessionXml<'a> {
     fn from(row: &'a Session) -> Self {
         Self {
-            traffic_mirror_session_id: &row.id,
+            traffic_mirror_session_id: Some(&row.id),
             traffic_mirror_target_id: &row.target,
             traffic_mirror_filter_id: &row.filter,
             network_interface_id: &row.interface,
@@ -66,10 +68,16 @@ pub(super) fn describe(
     world: &World,
     caller: &Caller,
     parameters: &Parameters<'_>,
+    flaw: &Flaw,
 ) -> Result<String, Refusal> {
     let query = parameters.query("TrafficMirrorSessionId")?;
-    let page = world.describe::<Session>(caller, &query)?;
-    let traffic_mirror_session_set = page.rows.into_iter().map(SessionXml::from).collect();
+    let mut page = world.describe::<Session>(caller, &query)?;
+    flaw.spoil(&query, &mut page.rows, &mut page.next_token);
+    let traffic_mirror_session_set = page
+        .rows
+        .into_iter()
+        .map(|row| SessionXml { traffic_mirror_session_id: flaw.id(row), ..row.into() })
+        .collect();
     let body = DescribeBody { traffic_mirror_session_set, next_token: page.next_token };
     Ok(respond("DescribeTrafficMirrorSessions", body))
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::flaw::Flaw;
 use super::parameters::Parameters;
 use super::xml::{Set, Tag, respond, tag_set};
 use crate::aws::ec2::{Caller, Endpoint, Refusal, Target, World};
@@ -9,7 +10,8 @@ use crate::aws::ec2::{Caller, Endpoint, Refusal, Target, World};
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TargetXml<'a> {
-    traffic_mirror_target_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traffic_mirror_target_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     network_interface_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,7 +51,7 @@ struct DeleteBody<'a> {
 impl<'a> From<&'a Target> for TargetXml<'a> {
     fn from(row: &'a Target) -> Self {
         let mut xml = Self {
-            traffic_mirror_target_id: &row.id,
+            traffic_mirror_target_id: Some(&row.id),
             network_interface_id: None,
             network_load_balancer_arn: None,
             gateway_load_balancer_endpoint_id: None,
@@ -79,10 +81,16 @@ pub(super) fn describe(
     world: &World,
     caller: &Caller,
     parameters: &Parameters<'_>,
+    flaw: &Flaw,
 ) -> Result<String, Refusal> {
     let query = parameters.query("TrafficMirrorTargetId")?;
-    let page = world.describe::<Target>(caller, &query)?;
-    let traffic_mirror_target_set = page.rows.into_iter().map(TargetXml::from).collect();
+    let mut page = world.describe::<Target>(caller, &query)?;
+    flaw.spoil(&query, &mut page.rows, &mut page.next_token);
+    let traffic_mirror_target_set = page
+        .rows
+        .into_iter()
+        .map(|row| TargetXml { traffic_mirror_target_id: flaw.id(row), ..row.into() })
+        .collect();
     let body = DescribeBody { traffic_mirror_target_set, next_token: page.next_token };
     Ok(respond("DescribeTrafficMirrorTargets", body))
 }

@@ -26,7 +26,12 @@ pub(super) struct Tag<'a> {
 }
 
 pub(super) fn tag_set(tags: &Tags) -> Set<Tag<'_>> {
-    tags.iter().map(|(key, value)| Tag { key, value }).collect()
+    shown_tags(tags, |_| true)
+}
+
+pub(super) fn shown_tags(tags: &Tags, shows: impl Fn(&str) -> bool) -> Set<Tag<'_>> {
+    let tags = tags.iter().filter(|(key, _)| shows(key));
+    tags.map(|(key, value)| Tag { key, value }).collect()
 }
 
 /// The body of a response that says no more than that it was done.
