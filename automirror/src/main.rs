@@ -24,6 +24,9 @@ async fn run() -> anyhow::Result<()> {
     check_names(names())?;
     let policy = Policy::parse(setting)?;
     let settings = RunSettings::parse(setting)?;
+    for warning in policy.warnings() {
+        tracing::warn!("{warning}");
+    }
     let own = Identity {
         function_name: setting("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
         access_key: setting("AWS_ACCESS_KEY_ID").unwrap_or_default(),

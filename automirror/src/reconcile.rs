@@ -3,11 +3,12 @@
 use std::{collections::BTreeSet, time::SystemTime};
 
 use shared::{
-    id::{AccountId, InterfaceId, SessionId, TargetId},
+    id::{AccountId, InstanceId, InterfaceId, SessionId, TargetId},
     observed::{Observed, TargetState},
     plan::{
         apply::apply,
         plan,
+        reason::Reason,
         restrict::{Limits, Restricted, restrict},
         step::Step,
     },
@@ -69,8 +70,8 @@ impl Reconciler {
         now: fn() -> SystemTime,
     ) -> Self {
         let ec2 = Ec2::new(config);
-        let executor = Executor::new(config, now, settings.rate_share);
         let limits = Limits { mode: settings.mode };
+        let executor = Executor::new(config, now, settings);
         let (cache, step_log) = (Cache::default(), StepLog::default());
         Self { policy, limits, ec2, cache, now, executor, step_log }
     }
@@ -90,11 +91,28 @@ impl Reconciler {
             None => return BatchResult::failed("EC2 could not be read before the time was up"),
         };
         let inventory = Inventory::new(&observed, job.selectors);
+        let pending = inventory.pending.clone();
         let execution = self.execute_and_look_again(job, observed).await;
         if execution.executed.iter().any(|it| matches!(it.outcome, Outcome::Failed(_))) {
             self.cache.invalidate();
         }
+        self.note_refused_types(&pending, &execution);
         self.conclude(job, inventory, execution)
+    }
+
+    /// Remembers the instance types that no list has and EC2 has refused. A refusal while the instance is
+    /// pending says nothing about its type.
+    fn note_refused_types(&self, pending: &BTreeSet<InstanceId>, execution: &Execution) {
+        for Executed { step, outcome } in &execution.executed {
+            let is_pending = step.instance.as_ref().is_some_and(|it| pending.contains(it));
+            if let (Reason::InstanceTypeUnknown { instance_type }, Outcome::Failed(failure)) =
+                (&step.reason, outcome)
+                && failure.is_unsupported()
+                && !is_pending
+            {
+                self.cache.note_refused(&instance_type.as_str().into(), (self.now)());
+            }
+        }
     }
 
     async fn observe(
@@ -105,7 +123,7 @@ impl Reconciler {
     ) -> Result<Observed, ObserveError> {
         let Self { ec2, policy, cache, now, .. } = self;
         let cache = Some((cache, now()));
-        let reader = Reader { ec2, policy, account: job.account, cache };
+        let reader = Reader { ec2, policy, account: job.account, cache, judges: false };
         let mut observed = observe(&reader, selectors).await?;
         // EC2's answers may lag behind what it has done.
         observed.sessions.retain(|session| !deleted.contains(&session.id));
@@ -243,6 +261,7 @@ fn is_named(selectors: &BTreeSet<Selector>, step: &Step) -> bool {
     let is_instance_named = step.instance.as_ref().is_some_and(|instance| {
         selectors.contains(&Selector::Instance(instance.clone()))
             || selectors.contains(&Selector::Started(instance.clone()))
+            || selectors.contains(&Selector::Tagged(instance.clone()))
     });
     is_instance_named || selectors.contains(&Selector::Interface(step.source.clone()))
 }

@@ -1,8 +1,11 @@
 //! One invocation of the rule: read EC2, plan, evaluate, report.
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, SystemTime},
+};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use aws_sdk_config::primitives::DateTime;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
@@ -27,7 +30,10 @@ use crate::{
 /// The most characters of an error.
 const MAX_MESSAGE: usize = 1000;
 
-/// Instances read by id at once, so that they take no more memory than a page of a sweep.
+/// What is left of the time to log and answer.
+const RESERVE: Duration = Duration::from_secs(1);
+
+/// Resources read by id at once, so that they take no more memory than a page of a sweep.
 const MAX_READ_BY_ID: usize = 1000;
 
 /// The function.
@@ -50,7 +56,10 @@ impl Handler {
     /// Where something could not be read or stored: Lambda retries the event, and there is never a
     /// verdict from missing data.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
-        self.evaluate(event).await.map_err(|error| {
+        let left = time_left(event.context.deadline, (self.now)());
+        let evaluated = tokio::time::timeout(left, self.evaluate(event)).await;
+        let late = || Err(anyhow!("EC2 and AWS Config took longer than this function may run"));
+        evaluated.unwrap_or_else(|_| late()).map_err(|error| {
             let error_message = sanitize(&format!("{error:#}"), MAX_MESSAGE);
             error!("not everything was evaluated: {error_message}");
             Diagnostic { error_type: "EvaluationFailed".to_owned(), error_message }
@@ -87,19 +96,24 @@ impl Handler {
     ) -> anyhow::Result<Vec<Evaluation>> {
         let observed = self.observe(invocation, settings, [Selector::Sweep]).await?;
         let mut evaluations = instances(&observed, settings);
-        let own = observed.sessions.iter().filter(|it| it.account == observed.account);
-        evaluations.extend(own.map(|it| verdict::session(&settings.policy, &observed, it)));
+        evaluations.extend(sessions(&observed, settings));
         drop(observed);
         if invocation.token == TEST_TOKEN {
             return Ok(evaluations);
         }
         let recorded = report::recorded(&self.config, &invocation.rule).await?;
-        for ids in not_evaluated(&evaluations, &recorded).chunks(MAX_READ_BY_ID) {
-            let selectors = ids.iter().cloned().map(Selector::Instance);
+        let mut gone = BTreeSet::new();
+        for resources in not_evaluated(&evaluations, &recorded).chunks(MAX_READ_BY_ID) {
+            let selectors = resources.iter().filter_map(ResourceKey::selector);
             let observed = self.observe(invocation, settings, selectors).await?;
             evaluations.extend(instances(&observed, settings));
+            let named: BTreeSet<_> = resources.iter().collect();
+            let sessions = sessions(&observed, settings);
+            evaluations.extend(sessions.filter(|it| named.contains(&it.resource)));
+            gone.extend(observed.not_found.instances.iter().map(ResourceKey::instance));
+            gone.extend(observed.not_found.sessions.iter().map(ResourceKey::session));
         }
-        Ok(news(evaluations, recorded, self.now()))
+        Ok(news(evaluations, recorded, &gone, self.now()))
     }
 
     async fn changed(
@@ -116,8 +130,11 @@ impl Handler {
                 if !is_shown && age(invocation.time, self.now()) < MAX_LAG {
                     bail!("EC2 does not show {id} yet, or no network interface of it");
                 }
-                if observed.instances.is_empty() {
+                if observed.not_found.instances.contains(id) {
                     return Ok(vec![Evaluation::gone(ResourceKey::instance(id))]);
+                }
+                if observed.instances.is_empty() {
+                    bail!("EC2 shows {id} in a way that cannot be read");
                 }
                 Ok(instances(&observed, settings))
             }
@@ -167,15 +184,15 @@ impl Handler {
         let interface = interface.map(Selector::Interface);
         let selectors = [Selector::Session(id.clone())].into_iter().chain(interface);
         let observed = self.observe(invocation, settings, selectors).await?;
-        let session = observed.sessions.iter().find(|session| session.id == *id);
-        let own = match session {
-            Some(session) => verdict::session(&settings.policy, &observed, session),
-            None if age(invocation.time, self.now()) < MAX_LAG => {
-                bail!("EC2 does not show {id} yet")
-            }
-            None => Evaluation::gone(ResourceKey::session(id)),
-        };
-        Ok(std::iter::once(own).chain(instances(&observed, settings)).collect())
+        let is_young = age(invocation.time, self.now()) < MAX_LAG;
+        let is_shown = observed.sessions.iter().any(|session| session.id == *id);
+        if !is_shown && (is_young || !observed.not_found.sessions.contains(id)) {
+            bail!("EC2 does not show {id}");
+        }
+        let key = ResourceKey::session(id);
+        let own = sessions(&observed, settings).find(|it| it.resource == key);
+        let own = own.or_else(|| (!is_shown).then(|| Evaluation::gone(key)));
+        Ok(own.into_iter().chain(instances(&observed, settings)).collect())
     }
 
     fn now(&self) -> DateTime {
@@ -194,14 +211,33 @@ impl Handler {
             policy: &settings.policy,
             account: &invocation.account,
             cache: None,
+            judges: true,
         };
         Ok(observe(&reader, &selectors).await?)
     }
 }
 
+/// The time until shortly before Lambda ends the invocation at `deadline`, in milliseconds since 1970.
+fn time_left(deadline: u64, now: SystemTime) -> Duration {
+    let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Duration::from_millis(deadline).saturating_sub(since_1970).saturating_sub(RESERVE)
+}
+
 fn instances(observed: &Observed, settings: &RuleSettings) -> Vec<Evaluation> {
     let plan = plan(&settings.policy, observed);
-    verdict::instances(observed, &plan, settings.unsupported)
+    verdict::instances(observed, &plan, settings)
+}
+
+/// The verdicts on the account's own sessions.
+fn sessions<'a>(
+    observed: &'a Observed,
+    settings: &'a RuleSettings,
+) -> impl Iterator<Item = Evaluation> + 'a {
+    let sources: BTreeMap<_, _> = observed.sources.iter().map(|it| (&it.id, it)).collect();
+    let own = observed.sessions.iter().filter(|it| it.account == observed.account);
+    own.filter_map(move |it| {
+        verdict::session(&settings.policy, observed, it, sources.get(&it.interface).copied())
+    })
 }
 
 fn summary(rule: &str, evaluations: &[Evaluation]) -> Value {

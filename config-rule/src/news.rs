@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_config::primitives::DateTime;
-use shared::{id::InstanceId, plan::verdict::Verdict};
+use shared::plan::verdict::Verdict;
 
 use crate::{
-    resource::{INSTANCE, ResourceKey, SESSION},
+    resource::{ResourceKey, SESSION},
     verdict::Evaluation,
 };
 
@@ -23,25 +23,25 @@ pub(crate) struct Recorded {
     pub(crate) time: Option<DateTime>,
 }
 
-/// The instances that AWS Config holds a verdict on and `evaluations` has none for: a sweep leaves out
-/// those that should no longer be mirrored.
+/// The resources that AWS Config holds a verdict on and `evaluations` has none for: a sweep leaves out
+/// instances that should no longer be mirrored, and a list may leave out anything.
 pub(crate) fn not_evaluated(
     evaluations: &[Evaluation],
     recorded: &BTreeMap<ResourceKey, Recorded>,
-) -> Vec<InstanceId> {
+) -> Vec<ResourceKey> {
     let evaluated: BTreeSet<_> = evaluations.iter().map(|it| &it.resource).collect();
-    let held = recorded.keys().filter(|it| it.resource_type == INSTANCE && !evaluated.contains(it));
-    held.filter_map(|it| it.id.parse().ok()).collect()
+    recorded.keys().filter(|it| !evaluated.contains(it)).cloned().collect()
 }
 
 /// The evaluations that AWS Config does not hold yet, and `NOT_APPLICABLE` for each verdict that it holds
-/// on something that is gone.
+/// on something that is `gone`, by EC2's own word. What is neither evaluated nor gone keeps its verdict.
 ///
 /// `NOT_APPLICABLE` is only news where something else is held. So is a session that leads to an allowed
 /// target: it was evaluated when it was created, and there may be as many sessions as instances.
 pub(crate) fn news(
     evaluations: Vec<Evaluation>,
     mut recorded: BTreeMap<ResourceKey, Recorded>,
+    gone: &BTreeSet<ResourceKey>,
     now: DateTime,
 ) -> Vec<Evaluation> {
     let mut news = Vec::new();
@@ -59,10 +59,10 @@ pub(crate) fn news(
             news.push(evaluation);
         }
     }
-    // What was evaluated a moment ago is there, though EC2 may not show it yet.
+    // What was evaluated a moment ago is there, though EC2 may not know it everywhere yet.
     let is_old = |held: &Recorded| held.time.is_none_or(|time| age(time, now) >= MAX_LAG);
-    let old = recorded.into_iter().filter(|(_, held)| is_old(held));
-    news.extend(old.map(|(resource, _)| Evaluation::gone(resource)));
+    recorded.retain(|resource, held| gone.contains(resource) && is_old(held));
+    news.extend(recorded.into_keys().map(Evaluation::gone));
     news
 }
 

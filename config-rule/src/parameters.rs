@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{anyhow, bail};
 use serde_json::Value;
-use shared::{plan::verdict::Unsupported, policy::Policy};
+use shared::{plan::verdict::Verdict, policy::Policy};
 
 /// A parameter and the setting that it overrides.
 const PARAMETERS: [(&str, &str); 10] = [
@@ -27,8 +27,9 @@ const UNSUPPORTED: &str = "unsupported";
 pub struct RuleSettings {
     /// What the operator wants, with the rule's parameters.
     pub policy: Policy,
-    /// The verdict on interfaces that EC2 cannot mirror.
-    pub unsupported: Unsupported,
+    /// The verdict on interfaces that EC2 cannot mirror. None: `NON_COMPLIANT` where the instance's own tag
+    /// asks for mirroring and none of its interfaces can be mirrored, else `NOT_APPLICABLE`.
+    pub unsupported: Option<Verdict>,
 }
 
 impl RuleSettings {
@@ -58,8 +59,9 @@ impl RuleSettings {
             None => anyhow!(error),
         })?;
         let unsupported = match parameters.get(UNSUPPORTED).map(|value| value.trim()) {
-            None | Some("" | "NOT_APPLICABLE") => Unsupported::NotApplicable,
-            Some("NON_COMPLIANT") => Unsupported::NonCompliant,
+            None | Some("") => None,
+            Some("NOT_APPLICABLE") => Some(Verdict::NotApplicable),
+            Some("NON_COMPLIANT") => Some(Verdict::NonCompliant),
             Some(value) => bail!(
                 "rule parameter {UNSUPPORTED} is {value:?}: accepted is `NOT_APPLICABLE` or \
                  `NON_COMPLIANT`"
@@ -101,24 +103,28 @@ mod tests {
     fn a_parameter_overrides_its_setting_and_the_others_stay() {
         let settings = parse(
             r#"{"tagKey":"Watch","tagValue":"yes","scope":"tagged","vpcIds":"vpc-1",
-                "targetIds":"tmt-1","targetOwners":"123456789012","filterId":"tmf-1",
-                "interfaces":"primary","unsupported":"NON_COMPLIANT"}"#,
+                "targetIds":"tmt-1","targetOwners":"123456789012","trustedTargets":"tmt-2",
+                "filterId":"tmf-1","interfaces":"primary","acceptedReasons":"filter-partial",
+                "unsupported":"NON_COMPLIANT"}"#,
         )
         .unwrap();
         let policy = settings.policy;
         assert_eq!((policy.tag_key.as_str(), policy.tag_value.as_str()), ("Watch", "yes"));
         assert_eq!((policy.scope, policy.interfaces), (Scope::Tagged, Interfaces::Primary));
         assert_eq!(
-            (policy.vpcs.len(), policy.targets.len(), policy.target_owners.len()),
+            (policy.vpcs.len(), policy.targets.len(), policy.trusted_targets.len()),
             (1, 1, 1)
         );
+        assert_eq!((policy.target_owners.others.len(), policy.accepted_reasons.len()), (1, 1));
         assert_eq!(policy.filter, "tmf-1".parse().ok());
         assert_eq!(policy.owner, "blue");
-        assert_eq!(settings.unsupported, Unsupported::NonCompliant);
+        assert_eq!(settings.unsupported, Some(Verdict::NonCompliant));
 
         let settings = parse(r#"{"scope":""}"#).unwrap();
         assert_eq!(settings.policy.scope, Scope::All);
-        assert_eq!(settings.unsupported, Unsupported::NotApplicable);
+        assert_eq!(settings.unsupported, None);
+        let settings = parse(r#"{"unsupported":"NOT_APPLICABLE"}"#).unwrap();
+        assert_eq!(settings.unsupported, Some(Verdict::NotApplicable));
     }
 
     #[test]

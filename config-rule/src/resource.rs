@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use shared::id::{InstanceId, InterfaceId, SessionId};
+use shared_ec2::selector::Selector;
 
 /// AWS Config's name for instances.
 pub(crate) const INSTANCE: &str = "AWS::EC2::Instance";
@@ -40,6 +41,17 @@ impl ResourceKey {
 
     pub(crate) fn session(id: &SessionId) -> Self {
         Self { resource_type: SESSION.to_owned(), id: id.to_string() }
+    }
+}
+
+impl ResourceKey {
+    /// What to read to evaluate it.
+    pub(crate) fn selector(&self) -> Option<Selector> {
+        match self.resource_type.as_str() {
+            INSTANCE => self.id.parse().ok().map(Selector::Instance),
+            SESSION => self.id.parse().ok().map(Selector::Session),
+            _ => None,
+        }
     }
 }
 

@@ -1,35 +1,38 @@
 //! From the plan to evaluations: the verdict on each instance and each session, with the reasons.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{
-    id::InstanceId,
-    observed::{Observed, Session},
+    id::{InstanceId, InterfaceId},
+    observed::{Instance, Observed, Owner, Session, Source},
     plan::{
+        desired::is_tagged,
         reason::Reason,
         step::{Action, ActionOf, Plan, Step},
-        verdict::{Unsupported, Verdict, verdict},
+        verdict::{Criteria, Verdict, verdict},
     },
     policy::Policy,
 };
 
-use crate::resource::ResourceKey;
+use crate::{parameters::RuleSettings, resource::ResourceKey};
 
 /// A verdict on a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Evaluation {
     pub(crate) resource: ResourceKey,
     pub(crate) verdict: Verdict,
-    /// Why, at most 256 characters.
+    /// Why, at most 256 characters. It begins with a code in brackets.
     pub(crate) annotation: String,
 }
 
 /// The longest annotation AWS Config accepts, in characters (`PutEvaluations`).
 const MAX_ANNOTATION: usize = 256;
+/// An annotation names at most this many interfaces for one reason.
+const MAX_NAMED: usize = 3;
 
 impl Evaluation {
     pub(crate) fn gone(resource: ResourceKey) -> Self {
-        let annotation = "it no longer exists, or is out of the rule's scope".to_owned();
+        let annotation = "[gone] it no longer exists, or is out of the rule's scope".to_owned();
         Self { resource, verdict: Verdict::NotApplicable, annotation }
     }
 }
@@ -38,60 +41,132 @@ impl Evaluation {
 pub(crate) fn instances(
     observed: &Observed,
     plan: &Plan,
-    unsupported: Unsupported,
+    settings: &RuleSettings,
 ) -> Vec<Evaluation> {
     // A plan is in the order of instances.
     let steps = plan.steps.chunk_by(|one, next| one.instance == next.instance);
     let steps: BTreeMap<&InstanceId, &[Step]> =
         steps.filter_map(|steps| Some((steps.first()?.instance.as_ref()?, steps))).collect();
     let of = |id| steps.get(id).copied().unwrap_or_default();
-    observed.instances.iter().map(|it| instance(&it.id, of(&it.id), unsupported)).collect()
+    observed.instances.iter().map(|it| instance(it, of(&it.id), settings)).collect()
 }
 
-fn instance(id: &InstanceId, steps: &[Step], unsupported: Unsupported) -> Evaluation {
-    let resource = ResourceKey::instance(id);
-    let Some(worst) = steps.iter().map(|step| verdict(step, unsupported)).max() else {
-        let annotation = "the instance has no network interface".to_owned();
+fn instance(instance: &Instance, steps: &[Step], settings: &RuleSettings) -> Evaluation {
+    let resource = ResourceKey::instance(&instance.id);
+    let criteria = Criteria {
+        unsupported: settings
+            .unsupported
+            .unwrap_or_else(|| if_unsupported(&settings.policy, instance, steps)),
+        accepted: &settings.policy.accepted_reasons,
+    };
+    let Some(worst) = steps.iter().map(|step| verdict(step, criteria)).max() else {
+        let annotation = "[no-interface] the instance has no network interface".to_owned();
         return Evaluation { resource, verdict: Verdict::NotApplicable, annotation };
     };
-    let decisive = steps.iter().filter(|step| verdict(step, unsupported) == worst);
-    let reasons: Vec<_> = decisive.map(reason).collect();
-    Evaluation { resource, verdict: worst, annotation: cut(&reasons.join("; ")) }
+    let annotation = if worst == Verdict::Compliant {
+        mirrored(steps)
+    } else {
+        let decisive = steps.iter().filter(|step| verdict(step, criteria) == worst);
+        decisive.map(reason).collect::<Vec<_>>().join("; ")
+    };
+    Evaluation { resource, verdict: worst, annotation: cut(&annotation) }
+}
+
+/// The verdict on an interface that EC2 cannot mirror, where the rule does not say: somebody who asked for
+/// this instance by its tag and gets nothing must hear of it.
+fn if_unsupported(policy: &Policy, instance: &Instance, steps: &[Step]) -> Verdict {
+    let is_mirrored = steps.iter().any(|step| matches!(step.action, Action::Keep(_)));
+    if is_tagged(policy, instance) && !is_mirrored {
+        Verdict::NonCompliant
+    } else {
+        Verdict::NotApplicable
+    }
 }
 
 /// Which source, what is wrong, and what automirror is about to do.
 fn reason(step: &Step) -> String {
     let Step { source, action, reason, .. } = step;
+    let code = reason.code();
     match action {
         Action::Modify(..) | Action::Delete(_) => {
-            format!("{source}: {reason} ({})", ActionOf(step))
+            format!("[{code}] {source}: {reason} ({})", ActionOf(step))
         }
         Action::Create(_) | Action::Keep(_) | Action::Block | Action::Ignore => {
-            format!("{source}: {reason}")
+            format!("[{code}] {source}: {reason}")
         }
     }
 }
 
-/// The verdict on a session, whoever created it: does it lead to an allowed target?
-pub(crate) fn session(policy: &Policy, observed: &Observed, session: &Session) -> Evaluation {
+/// What is mirrored of a compliant instance, and what is not, with the code that says why.
+fn mirrored(steps: &[Step]) -> String {
+    let kept = steps.iter().filter(|step| matches!(step.action, Action::Keep(_)));
+    let code = kept.clone().next().map_or("as-wanted", |step| step.reason.code());
+    let kept: BTreeSet<_> = kept.map(|step| &step.source).collect();
+    let mut others: BTreeMap<&str, Vec<&InterfaceId>> = BTreeMap::new();
+    for step in steps.iter().filter(|step| !kept.contains(&step.source)) {
+        others.entry(step.reason.code()).or_default().push(&step.source);
+    }
+    let what = format!("[{code}] {}: mirrored as it should be", named(&Vec::from_iter(kept)));
+    let others =
+        others.iter().map(|(code, ids)| format!("; not mirrored [{code}]: {}", named(ids)));
+    std::iter::once(what).chain(others).collect()
+}
+
+/// Some interfaces by their ids.
+fn named(ids: &[&InterfaceId]) -> String {
+    let first: Vec<_> = ids.iter().take(MAX_NAMED).map(|id| id.as_str()).collect();
+    match ids.len().saturating_sub(first.len()) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// The verdict on a session, whoever created it: does it lead to a target where sessions may lead? None
+/// where the rule does not know whether it looks after the interface's VPC.
+pub(crate) fn session(
+    policy: &Policy,
+    observed: &Observed,
+    session: &Session,
+    source: Option<&Source>,
+) -> Option<Evaluation> {
+    let place = place(session, source);
+    let is_looked_after = if policy.vpcs.is_empty() {
+        true
+    } else {
+        policy.vpcs.contains(source.and_then(Source::vpc)?)
+    };
     let target = observed.targets.iter().find(|target| target.id == session.target);
     let owner = target.map(|target| &target.account);
-    let allowed = policy.allows(&session.target, owner, &observed.account);
-    let id = session.target.clone();
-    let (verdict, annotation) = match target {
-        _ if allowed => (Verdict::Compliant, format!("target {id} is allowed")),
-        None if policy.targets.is_empty() => {
-            (Verdict::NonCompliant, Reason::TargetUnknown { target: id }.to_string())
-        }
-        _ => {
-            let reason = Reason::TargetNotAllowed { target: id, owner: owner.cloned() };
-            (Verdict::NonCompliant, reason.to_string())
-        }
+    let id = &session.target;
+    let non_compliant =
+        |reason: Reason| (Verdict::NonCompliant, format!("[{}] {place}: {reason}", reason.code()));
+    let (verdict, annotation) = if !is_looked_after {
+        let reason = Reason::OtherVpc;
+        (Verdict::NotApplicable, format!("[{}] {place}: {reason}", reason.code()))
+    } else if policy.allows(id, owner, &observed.account) {
+        (Verdict::Compliant, format!("[target-allowed] {place}: target {id} is allowed"))
+    } else if policy.trusts(id, owner, &observed.account) {
+        (Verdict::Compliant, format!("[target-trusted] {place}: target {id} is trusted"))
+    } else if target.is_none() && policy.targets.is_empty() {
+        non_compliant(Reason::TargetUnknown { target: id.clone() })
+    } else {
+        non_compliant(Reason::TargetNotAllowed { target: id.clone(), owner: owner.cloned() })
     };
-    Evaluation {
-        resource: ResourceKey::session(&session.id),
-        verdict,
-        annotation: cut(&annotation),
+    let resource = ResourceKey::session(&session.id);
+    Some(Evaluation { resource, verdict, annotation: cut(&annotation) })
+}
+
+/// The interface and instance that a session is on.
+fn place(session: &Session, source: Option<&Source>) -> String {
+    let interface = source.and_then(|source| source.interface.as_ref().yes());
+    let instance = match interface.map(|interface| &interface.owner) {
+        Some(Owner::Instance(instance)) => Some(&instance.id),
+        Some(Owner::NotVisible(instance)) => instance.as_ref(),
+        Some(Owner::Service | Owner::Nobody) | None => None,
+    };
+    match instance {
+        Some(instance) => format!("{} of {instance}", session.interface),
+        None => session.interface.to_string(),
     }
 }
 

@@ -83,10 +83,16 @@ async fn check_reading(config: &SdkConfig, selectors: BTreeSet<Selector>, answer
     let policy = Policy::parse(|_| None).expect("the defaults are valid");
     let account = "111111111111".parse().unwrap();
     let ec2 = Ec2::new(config);
-    let reader = Reader { ec2: &ec2, policy: &policy, account: &account, cache: None };
-    if let Ok(observed) = observe(&reader, &selectors).await {
+    for judges in [false, true] {
+        let reader = Reader { ec2: &ec2, policy: &policy, account: &account, cache: None, judges };
+        check_read(&reader, &selectors, answers).await;
+    }
+}
+
+async fn check_read(reader: &Reader<'_>, selectors: &BTreeSet<Selector>, answers: &Answers) {
+    if let Ok(observed) = observe(reader, selectors).await {
         assert!(!answers.went_wrong(), "a call was not answered with success");
-        for step in plan(&policy, &observed).steps {
+        for step in plan(reader.policy, &observed).steps {
             crate::assert_fit(&step.to_string(), LONGEST);
         }
     }

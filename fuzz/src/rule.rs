@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use config_rule::{event::Invocation, parameters::RuleSettings};
 use serde_json::{Value, json};
-use shared::{plan::verdict::Unsupported, policy::Policy};
+use shared::{plan::verdict::Verdict, policy::Policy};
 
 /// The parameters that go over settings.
-const PARAMETERS: [(&str, &str); 8] = [
+const PARAMETERS: [(&str, &str); 10] = [
     ("tagKey", "MIRROR_TAG_KEY"),
     ("tagValue", "MIRROR_TAG_VALUE"),
     ("scope", "MIRROR_SCOPE"),
     ("vpcIds", "MIRROR_VPC_IDS"),
     ("targetIds", "MIRROR_TARGET_IDS"),
     ("targetOwners", "MIRROR_TARGET_OWNERS"),
+    ("trustedTargets", "MIRROR_TRUSTED_TARGETS"),
     ("filterId", "MIRROR_FILTER_ID"),
     ("interfaces", "MIRROR_INTERFACES"),
+    ("acceptedReasons", "MIRROR_ACCEPTED_REASONS"),
 ];
 
 /// Every event is read or refused with a reason, and parameters go over the settings of their names.
@@ -69,8 +71,9 @@ fn check_parameters(text: &str) {
         named.and_then(|(name, _)| parameter(name)).or_else(|| setting(name))
     });
     let unsupported = match parameter("unsupported").as_deref().map(str::trim) {
-        None | Some("NOT_APPLICABLE") => Some(Unsupported::NotApplicable),
-        Some("NON_COMPLIANT") => Some(Unsupported::NonCompliant),
+        None => Some(None),
+        Some("NOT_APPLICABLE") => Some(Some(Verdict::NotApplicable)),
+        Some("NON_COMPLIANT") => Some(Some(Verdict::NonCompliant)),
         Some(_) => None,
     };
     let is_known = |name: &str| {

@@ -4,7 +4,7 @@ use shared::{
     id::{AccountId, TargetId, VpcId},
     number::PacketLength,
     policy::{
-        Interfaces, Policy, Scope,
+        Interfaces, Policy, Scope, TargetOwners,
         run::{Mode, RunSettings},
         setting::{NAMES, SettingError, check_names},
     },
@@ -30,7 +30,7 @@ pub fn check(input: &[u8]) {
             assert_eq!(policy.vpcs.is_empty(), !is_set("MIRROR_VPC_IDS"));
             assert_eq!(policy.targets.is_empty(), !is_set("MIRROR_TARGET_IDS"));
             assert_eq!(policy.filter.is_none(), !is_set("MIRROR_FILTER_ID"));
-            let written = written(&policy, run);
+            let written = written(&policy, &run);
             let lookup = |name: &str| written.iter().find(|it| it.0 == name).map(|it| it.1.clone());
             assert_eq!(Policy::parse(lookup), Ok(policy), "written down and parsed again");
             assert_eq!(RunSettings::parse(lookup), Ok(run), "written down and parsed again");
@@ -50,6 +50,8 @@ fn check_ranges(policy: &Policy) {
     {
         assert!((1..=longest).contains(&text.chars().count()), "{text:?}");
         assert!(!text.chars().any(char::is_control), "{text:?}");
+    }
+    for text in [&policy.tag_value, &policy.owner] {
         assert!(!text.to_ascii_lowercase().starts_with("aws:"), "{text:?}");
     }
     for other in ["Mirror-Target", "Mirror-Filter", "Mirror-Interfaces"] {
@@ -63,13 +65,19 @@ fn check_ranges(policy: &Policy) {
     }
 }
 
-fn written(policy: &Policy, run: RunSettings) -> [(&'static str, String); 17] {
+fn written(policy: &Policy, run: &RunSettings) -> [(&'static str, String); 20] {
     let list = |items: Vec<&str>| items.join(",");
     let packet_length = policy.packet_length.map(|it| it.to_string());
     let vni = policy.vni.map(|it| it.to_string());
     let vpcs = policy.vpcs.iter().map(VpcId::as_str).collect();
     let targets = policy.targets.iter().map(TargetId::as_str).collect();
-    let owners = policy.target_owners.iter().map(AccountId::as_str).collect();
+    let TargetOwners { own, others } = &policy.target_owners;
+    let own = own.then_some("self");
+    let owners = own.into_iter().chain(others.iter().map(AccountId::as_str)).collect();
+    let trusted = policy.trusted_targets.iter().map(TargetId::as_str).collect();
+    let tags: Vec<_> =
+        run.session_tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let accepted = policy.accepted_reasons.iter().map(String::as_str).collect();
     let supported = policy.supported_types.iter().map(String::as_str).collect();
     let unsupported = policy.unsupported_types.iter().map(String::as_str).collect();
     let scope = if policy.scope == Scope::All { "all" } else { "tagged" };
@@ -82,6 +90,7 @@ fn written(policy: &Policy, run: RunSettings) -> [(&'static str, String); 17] {
         ("MIRROR_VPC_IDS", list(vpcs)),
         ("MIRROR_TARGET_IDS", list(targets)),
         ("MIRROR_TARGET_OWNERS", list(owners)),
+        ("MIRROR_TRUSTED_TARGETS", list(trusted)),
         ("MIRROR_FILTER_ID", policy.filter.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("MIRROR_INTERFACES", interfaces.to_owned()),
         ("MIRROR_PACKET_LENGTH", packet_length.unwrap_or_default()),
@@ -93,5 +102,7 @@ fn written(policy: &Policy, run: RunSettings) -> [(&'static str, String); 17] {
         ("MIRROR_OWNER", policy.owner.clone()),
         ("MIRROR_SUPPORTED_TYPES", list(supported)),
         ("MIRROR_UNSUPPORTED_TYPES", list(unsupported)),
+        ("MIRROR_SESSION_TAGS", tags.join(",")),
+        ("MIRROR_ACCEPTED_REASONS", list(accepted)),
     ]
 }

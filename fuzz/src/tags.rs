@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shared::{
-    number::{PacketLength, SessionNumber},
+    number::SessionNumber,
     observed::{
-        Attachment, Capacity, Endpoint, Filter, Instance, InstanceState, Interface, Location,
-        Observed, Owner, Session, Shown, Source, Tag, Target, TargetState,
+        Addresses, Attachment, Capacity, Direction, Endpoint, Filter, FilterRule, Instance,
+        InstanceState, Interface, KnownTypes, Location, NotFound, Observed, Owner, Packets,
+        Session, Shown, Source, Tag, Target, TargetState,
     },
     plan::{desired::selected, eligibility::interface_capacity, plan, step::Action},
     policy::{Policy, Scope, key_pattern::key_patterns},
@@ -90,8 +91,8 @@ fn cloud(policy: &Policy, tags: Vec<Tag>) -> Observed {
         state: InstanceState::Running,
         instance_type: "m5.large".into(),
         tags,
+        tags_confirmed: true,
     });
-    let filter = |id: &str, accepts| Filter { id: id.parse().unwrap(), accepts, managed_by: None };
     Observed {
         account: OWN_ACCOUNT.parse().unwrap(),
         sources: vec![source("eni-1", &instance, true), source("eni-2", &instance, false)],
@@ -99,7 +100,26 @@ fn cloud(policy: &Policy, tags: Vec<Tag>) -> Observed {
         sessions: sessions(policy),
         targets: targets(),
         filters: vec![filter("tmf-1", true), filter("tmf-2", true), filter("tmf-3", false)],
+        is_whole: false,
+        not_found: NotFound::default(),
+        types: KnownTypes::default(),
     }
+}
+
+fn filter(id: &str, accepts: bool) -> Filter {
+    let rule = |direction| FilterRule {
+        direction,
+        number: 1,
+        accepts,
+        packets: Some(Packets {
+            protocols: 0..=u8::MAX,
+            source_ports: 0..=u16::MAX,
+            destination_ports: 0..=u16::MAX,
+            addresses: Addresses::V4(0..=u32::MAX, 0..=u32::MAX),
+        }),
+    };
+    let rules = [Direction::Ingress, Direction::Egress].map(rule).into();
+    Filter { id: id.parse().unwrap(), managed_by: None, rules, amazon_dns: false }
 }
 
 fn source(id: &str, instance: &Arc<Instance>, primary: bool) -> Source {
@@ -108,9 +128,10 @@ fn source(id: &str, instance: &Arc<Instance>, primary: bool) -> Source {
         vpc: "vpc-1".parse().ok(),
         zone: Some("a".into()),
         ipv6_only: false,
+        has_ipv6: false,
         requester: None,
         tags: Vec::new(),
-        attachment: Some(Attachment { primary, detaching: false }),
+        attachment: Some(Attachment { primary, ..Attachment::default() }),
         owner: Owner::Instance(instance.clone()),
     };
     Source { id: id.parse().unwrap(), interface: Shown::Yes(interface) }
@@ -143,26 +164,25 @@ fn targets() -> Vec<Target> {
     let balancer = Target {
         id: "tmt-1".parse().unwrap(),
         account: OWN_ACCOUNT.parse().unwrap(),
-        endpoint: Endpoint::NetworkLoadBalancer,
+        endpoint: Endpoint::NetworkLoadBalancer("net/sensors/0".into()),
         location: Location::default(),
         capacity: Capacity::Unlimited,
         state: TargetState::Ready,
+        draining: false,
         interfaces: Vec::new(),
-        default_packet_length: Some(PacketLength::MAX_REQUESTED),
     };
     let sensor = Target {
         id: "tmt-2".parse().unwrap(),
         endpoint: Endpoint::Interface("eni-9".parse().unwrap()),
         location: Location { vpc: None, zones: vec!["a".into()] },
-        capacity: interface_capacity(None),
+        capacity: interface_capacity("m5.large"),
         interfaces: vec!["eni-9".parse().unwrap()],
-        default_packet_length: None,
         ..balancer.clone()
     };
     let endpoint = Target {
         id: "tmt-3".parse().unwrap(),
         account: OTHER_ACCOUNT.parse().unwrap(),
-        endpoint: Endpoint::GatewayLoadBalancerEndpoint,
+        endpoint: Endpoint::GatewayLoadBalancerEndpoint("vpce-0".into()),
         ..balancer.clone()
     };
     vec![balancer, sensor, endpoint]

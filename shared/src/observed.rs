@@ -16,7 +16,7 @@ pub use target::{Capacity, Endpoint, Location, Target, TargetState};
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::id::{AccountId, FilterId, InstanceId, TargetId};
+use crate::id::{AccountId, FilterId, InstanceId, SessionId, TargetId, VpcId};
 
 /// The part of one account and region that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Observed {
     pub sources: Vec<Source>,
     /// Every session on these sources, owned or foreign, and the sessions that fill the targets.
     pub sessions: Vec<Session>,
+    /// Every session of the account, and every instance that the tag selects, was read.
+    pub is_whole: bool,
     /// Every target this account can see.
     pub targets: Vec<Target>,
     /// Every filter of this account.
@@ -46,6 +48,13 @@ pub struct NotFound {
     pub targets: BTreeSet<TargetId>,
     /// Filters.
     pub filters: BTreeSet<FilterId>,
+    /// Instances.
+    pub instances: BTreeSet<InstanceId>,
+    /// Sessions.
+    pub sessions: BTreeSet<SessionId>,
+    /// VPCs: there is no network interface in them, so either they do not exist or there is nothing to
+    /// mirror.
+    pub vpcs: BTreeSet<VpcId>,
 }
 
 /// What EC2 has shown about instance types, now or earlier in this process.

@@ -16,6 +16,7 @@ use shared::{
     id::{InterfaceId, SessionId},
     number::Vni,
     plan::step::{Action, Change, NewPacketLength, NewSession, Plan, Step},
+    policy::run::RunSettings,
 };
 use shared_ec2::client::{SdkConfig, own_retries};
 
@@ -50,6 +51,8 @@ const INVOCATION_TAG: &str = "Invocation";
 pub(crate) struct Executor {
     ec2: Client,
     now: fn() -> SystemTime,
+    /// Further tags of new sessions.
+    session_tags: BTreeMap<String, String>,
     creations: RateLimiter,
     modifications: RateLimiter,
     deletions: RateLimiter,
@@ -83,15 +86,16 @@ const PHASES: [fn(&Action) -> bool; 3] = [
 ];
 
 impl Executor {
-    /// Changes the account and region of this configuration. `share` is the part of EC2's rate to use, in
-    /// percent.
-    pub(crate) fn new(config: &SdkConfig, now: fn() -> SystemTime, share: u8) -> Self {
+    /// Changes the account and region of this configuration.
+    pub(crate) fn new(config: &SdkConfig, now: fn() -> SystemTime, settings: RunSettings) -> Self {
         let config = aws_sdk_ec2::config::Builder::from(config)
             .retry_partition(own_retries("ec2-writes"))
             .build();
         let ec2 = Client::from_conf(config);
-        let [creations, modifications, deletions] = [share; 3].map(RateLimiter::new);
-        Self { ec2, now, creations, modifications, deletions, deleted: Mutex::default() }
+        let RunSettings { rate_share, session_tags, .. } = settings;
+        let [creations, modifications, deletions] = [rate_share; 3].map(RateLimiter::new);
+        let deleted = Mutex::default();
+        Self { ec2, now, session_tags, creations, modifications, deletions, deleted }
     }
 
     /// Carries out the changes of a plan, as far as time and the account's quota allow.
@@ -175,9 +179,10 @@ impl Executor {
         let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
         let name = step.instance.as_ref().map(|instance| tag("Name", instance.as_str()));
         let tags = [tag("ManagedBy", owner), tag(INVOCATION_TAG, id)];
+        let further = self.session_tags.iter().map(|(key, value)| tag(key, value));
         let tags = TagSpecification::builder()
             .resource_type(ResourceType::TrafficMirrorSession)
-            .set_tags(Some(tags.into_iter().chain(name).collect()))
+            .set_tags(Some(tags.into_iter().chain(name).chain(further).collect()))
             .build();
         let answer = self
             .ec2

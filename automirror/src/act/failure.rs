@@ -54,6 +54,9 @@ const TARGET_FULL: &[&str] =
 /// The code for an account that has reached its quota of sessions (EC2 API, "Error codes").
 const ACCOUNT_FULL: &str = "TrafficMirrorSessionLimitExceeded";
 
+/// The code for an interface that cannot be a source: it "must be attached to a supported instance".
+const UNSUPPORTED: &str = "NetworkInterfaceNotSupported";
+
 /// The most characters of a message. The longest that EC2 sends carry an encoded reason, which can
 /// only be decoded as a whole.
 const MAX_MESSAGE: usize = 4_000;
@@ -62,6 +65,11 @@ impl Failure {
     /// Whether EC2 throttled the call.
     pub(crate) fn is_throttled(&self) -> bool {
         self.code.as_ref().is_some_and(|code| THROTTLED.contains(&code.as_str()))
+    }
+
+    /// Whether EC2 cannot mirror the interface, such as for its instance's type.
+    pub(crate) fn is_unsupported(&self) -> bool {
+        self.code.as_deref() == Some(UNSUPPORTED)
     }
 
     /// Whether the account has reached its quota of sessions.

@@ -57,9 +57,9 @@ impl Inventory {
         match selector {
             Selector::Sweep => true,
             Selector::Unattached => step.instance.is_none(),
-            Selector::Instance(instance) | Selector::Started(instance) => {
-                step.instance.as_ref() == Some(instance)
-            }
+            Selector::Instance(instance)
+            | Selector::Started(instance)
+            | Selector::Tagged(instance) => step.instance.as_ref() == Some(instance),
             Selector::Interface(interface) => on_same_instance(interface),
             Selector::Session(session) => self.sessions.get(session).is_some_and(on_same_instance),
         }

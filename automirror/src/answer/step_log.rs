@@ -9,6 +9,7 @@ use shared::{
     id::{FilterId, InstanceId, InterfaceId, TargetId},
     number::SessionNumber,
     plan::{
+        reason::Reason,
         restrict::{Withheld, WithheldBy},
         step::{Action, Step},
     },
@@ -78,6 +79,7 @@ impl StepLog {
             }
         }
         log_left(execution);
+        log_broken_setting(execution);
         self.log_obstacles(execution, &obstacles, sweep);
         summary
     }
@@ -160,6 +162,7 @@ fn log_withheld(withheld: &Withheld) {
     let Withheld { step, by } = withheld;
     let why = match by {
         WithheldBy::DetectMode => "detect mode, not done",
+        WithheldBy::DrainLimit => "enough sessions move for now, left to the next sweep",
     };
     info!(
         instance.id = step.instance.as_ref().map(InstanceId::as_str),
@@ -180,6 +183,14 @@ fn log_failed(step: &Step, failure: &Failure, then: &str) {
         error.code = code.as_deref(),
         "{step}: EC2 refused it, and {then}: {message}"
     );
+}
+
+/// Logs, once in each invocation, that the settings cannot be right.
+fn log_broken_setting(execution: &Execution) {
+    let mut reasons = execution.not_executed.iter().map(|step| &step.reason);
+    if let Some(reason) = reasons.find(|reason| matches!(reason, Reason::SettingBroken { .. })) {
+        error!(step.reason = reason.code(), "{reason}");
+    }
 }
 
 /// Logs how many changes were not tried.

@@ -56,6 +56,14 @@ pub(crate) fn parse(detail: &Value, own: &Identity) -> ParsedEvent {
             .named(&["/CreateTrafficMirrorSessionRequest/NetworkInterfaceId"], |id| {
                 id.parse().ok().map(Selector::Interface)
             }),
+        // Whoever makes a target of a source's interface blinds it: EC2 refuses a session there.
+        "CreateTrafficMirrorTarget" => call
+            .text("/CreateTrafficMirrorTargetRequest/NetworkInterfaceId")
+            .and_then(|id| id.parse().ok())
+            .map_or_else(
+                || ParsedEvent::Ignored("the new target is on no network interface".to_owned()),
+                |id| ParsedEvent::reconcile([Selector::Interface(id)]),
+            ),
         "ModifyTrafficMirrorSession" => call
             .named(&["/ModifyTrafficMirrorSessionRequest/TrafficMirrorSessionId"], |id| {
                 id.parse().ok().map(Selector::Session)

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use aws_lambda_events::{eventbridge::EventBridgeEvent, sqs::SqsMessage};
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{id::InstanceId, policy::Policy, text::quote};
+use shared::{
+    id::InstanceId, observed::Tag, plan::desired::are_selecting, policy::Policy, text::quote,
+};
 use shared_ec2::selector::Selector;
 
 use super::{
@@ -107,11 +109,26 @@ impl Parser<'_> {
         }
         let arns = event.resources.iter().flatten();
         let ids = arns.filter_map(|arn| arn.rsplit_once(":instance/")?.1.parse().ok());
-        let selectors: BTreeSet<_> = ids.map(Selector::Instance).collect();
+        let named = if self.are_selecting(event) { Selector::Tagged } else { Selector::Instance };
+        let selectors: BTreeSet<_> = ids.map(named).collect();
         if selectors.is_empty() {
             return ParsedEvent::unreadable("`resources` names no instance");
         }
         ParsedEvent::reconcile(selectors)
+    }
+}
+
+impl Parser<'_> {
+    /// Whether the tags that the event shows select the instance. If EC2 shows it without them, that is a
+    /// reason to look again.
+    fn are_selecting(&self, event: &EventBridgeEvent) -> bool {
+        let tags = event.detail.get("tags").and_then(Value::as_object).into_iter().flatten();
+        let tags: Vec<_> = tags
+            .filter_map(|(key, value)| {
+                Some(Tag { key: key.as_str().into(), value: value.as_str()?.into() })
+            })
+            .collect();
+        are_selecting(self.policy, &tags)
     }
 }
 

@@ -45,18 +45,7 @@ where
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use aws_sdk_ec2::{
-        error::{ErrorMetadata, SdkError},
-        operation::describe_instances::DescribeInstancesError,
-    };
-
     use super::*;
-
-    fn error(code: &str) -> ObserveError {
-        let error = DescribeInstancesError::generic(ErrorMetadata::builder().code(code).build());
-        let error: SdkError<_> = SdkError::service_error(error, ());
-        ObserveError::new("describe instances", error)
-    }
 
     #[tokio::test]
     async fn each_id_gets_its_own_answer_in_few_requests() {
@@ -66,7 +55,7 @@ mod tests {
             requests.fetch_add(1, Ordering::Relaxed);
             let is_gone = |id: &String| ["7", "200"].contains(&id.as_str());
             let answer = if ids.iter().any(is_gone) {
-                Err(error("InvalidInstanceID.NotFound"))
+                Err(ObserveError::with_code("InvalidInstanceID.NotFound"))
             } else {
                 Ok(ids)
             };
@@ -80,8 +69,9 @@ mod tests {
 
     #[tokio::test]
     async fn another_error_says_nothing_about_any_id() {
-        let read =
-            |_: Vec<String>| std::future::ready(Err::<Vec<()>, _>(error("RequestLimitExceeded")));
+        let read = |_: Vec<String>| {
+            std::future::ready(Err::<Vec<()>, _>(ObserveError::with_code("RequestLimitExceeded")))
+        };
         assert!(by_id(&[1], read).await.is_err());
     }
 }

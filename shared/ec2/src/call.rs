@@ -8,7 +8,7 @@ use std::{
 use aws_sdk_ec2::{Client, types as ec2};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use shared::{
-    id::{AccountId, FilterId, InstanceId, InterfaceId, SessionId, TargetId},
+    id::{AccountId, FilterId, InstanceId, InterfaceId, SessionId, TargetId, VpcId},
     observed::{DescribedInstance, Filter, Location, Session, Source, Tag, Target},
     policy::Policy,
 };
@@ -24,6 +24,8 @@ use crate::{
 
 /// The largest page of the mirroring calls and of `DescribeInstances` (EC2 API, `MaxResults`).
 const PAGE_SIZE: i32 = 1000;
+/// The smallest page (EC2 API, `MaxResults`).
+const SMALLEST_PAGE: i32 = 5;
 /// The most values one request may carry in its filters (EC2 API, "Filtering").
 const MAX_FILTER_VALUES: usize = 200;
 /// Concurrent requests of one kind: enough to hide the latency, far below the burst of 100.
@@ -138,7 +140,7 @@ pub(crate) async fn tags(
         let reads = |item: &ec2::TagDescription| item.key().is_some_and(|it| policy.reads_tag(it));
         collect::<_, _, _, _, Vec<_>>(pages, |item| {
             let is_read = reads(item);
-            let convert = |item: &_| {
+            let convert = |item: &ec2::TagDescription| {
                 convert_or_skip("tag of", item.resource_id(), item, convert::instance_tag)
             };
             Some(item).filter(|_| is_read).and_then(convert)
@@ -264,6 +266,29 @@ pub(crate) async fn balancer_interfaces(
     // What is no balancer's interface is left out on purpose, so without a word.
     let parts: Vec<Vec<Option<_>>> = query.read(read).await?;
     Ok(parts.into_iter().flatten().flatten().collect())
+}
+
+/// Whether there is any interface in these VPCs.
+pub(crate) async fn is_any_interface_in(
+    client: &Client,
+    vpcs: &BTreeSet<VpcId>,
+) -> Result<bool, ObserveError> {
+    let query = Query::by("vpc-id", vpcs.iter().map(VpcId::as_str));
+    // One is enough, so neither page needs to be large nor the list to be read to its end.
+    let read = async |ask: Ask| {
+        let request = client.describe_network_interfaces().include_managed_resources(true);
+        let request = request.set_filters(ask.filters()).max_results(SMALLEST_PAGE);
+        let mut pages = request.into_paginator().stop_on_duplicate_token(true).send();
+        while let Some(page) = pages.next().await {
+            let page =
+                page.map_err(|error| ObserveError::new("describe network interfaces", error))?;
+            if !page.network_interfaces().is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    Ok(query.read(read).await?.into_iter().any(|found| found))
 }
 
 async fn network_interfaces<U>(

@@ -34,6 +34,11 @@ impl ObserveError {
         Self { operation, code: None, source: Box::new(why) }
     }
 
+    #[cfg(test)]
+    pub(crate) fn with_code(code: &str) -> Self {
+        Self { operation: "describe", code: Some(code.to_owned()), source: code.into() }
+    }
+
     /// EC2 says that something which was asked for by its id does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
         self.code.as_deref().is_some_and(|code| code.ends_with(".NotFound"))

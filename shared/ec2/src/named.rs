@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use futures_util::try_join;
 use shared::{
     id::{InstanceId, InterfaceId, SessionId},
-    observed::{Instance, Session, Source},
+    observed::{Instance, NotFound, Session, Source},
     plan::desired::selected,
     policy::Policy,
 };
@@ -69,9 +69,11 @@ pub(crate) async fn read_named(
 ) -> Result<PartialRead, ObserveError> {
     let Reader { ec2, policy, account, .. } = *reader;
     let mut named = Named::new(selectors);
-    let sessions = read_sessions(reader, &named).await?;
+    let mut not_found = NotFound::default();
+    let sessions = read_sessions(reader, &named, &mut not_found).await?;
     named.interfaces.extend(sessions.into_iter().map(|session| session.interface));
     let (mut described, unattached) = read_instances(reader, &named).await?;
+    ask_about_instances(reader, &named, &mut described, &mut not_found).await?;
 
     let interfaces = interfaces_to_search(reader, &named, &described, &unattached);
     let most_interfaces = most_interfaces(policy, &described);
@@ -86,7 +88,7 @@ pub(crate) async fn read_named(
         read_if(most_interfaces.is_some(), reader.read_usage_early(&described)),
     )?;
     described.add_requesters(&requesters);
-    Ok(PartialRead { described, unattached, sessions, resources, is_cached, usage })
+    Ok(PartialRead { described, unattached, sessions, resources, is_cached, usage, not_found })
 }
 
 /// How many interfaces the selected instance with the most of them has; none where no instance is
@@ -104,12 +106,42 @@ fn most_interfaces(policy: &Policy, described: &Described) -> Option<usize> {
     Some(selected.map(<[_]>::len).max().unwrap_or_default())
 }
 
+/// The named sessions. For a verdict, what the list does not show is asked about.
 async fn read_sessions(
     reader: &Reader<'_>,
     named: &Named<'_>,
+    not_found: &mut NotFound,
 ) -> Result<Vec<Session>, ObserveError> {
+    let client = &reader.ec2.client;
     let ids = named.sessions.iter().map(|id| id.as_str());
-    call::sessions(&reader.ec2.client, &Query::by("traffic-mirror-session-id", ids)).await
+    let mut sessions = call::sessions(client, &Query::by("traffic-mirror-session-id", ids)).await?;
+    let shown: BTreeSet<_> = sessions.iter().map(|session| &session.id).collect();
+    let missing = named.sessions.iter().copied().filter(|id| reader.judges && !shown.contains(id));
+    let missing: Vec<SessionId> = missing.cloned().collect();
+    let answer = call::sessions_by_id(client, &missing).await?;
+    sessions.extend(answer.found);
+    not_found.sessions.extend(answer.not_found);
+    Ok(sessions)
+}
+
+/// For a verdict, asks about the named instances that the list does not show.
+async fn ask_about_instances(
+    reader: &Reader<'_>,
+    named: &Named<'_>,
+    described: &mut Described,
+    not_found: &mut NotFound,
+) -> Result<(), ObserveError> {
+    if !reader.judges {
+        return Ok(());
+    }
+    let shown: BTreeSet<_> = described.instances.iter().map(|instance| &instance.id).collect();
+    let missing = named.instances.iter().copied().filter(|id| !shown.contains(id));
+    let missing: Vec<InstanceId> = missing.cloned().collect();
+    let client = &reader.ec2.client;
+    let (found, gone) = call::instances_by_id(client, reader.policy, &missing).await?;
+    described.append(found);
+    not_found.instances.extend(gone);
+    Ok(())
 }
 
 /// The named instances and those of the named interfaces, and the unattached interfaces if named.

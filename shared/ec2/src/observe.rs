@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{
     id::{InstanceId, InterfaceId},
-    observed::{NotFound, Observed, Shown, Source},
+    observed::{Observed, Shown, Source},
     plan::{
         desired::{has_key, lacks_tag},
         plan,
@@ -64,9 +64,11 @@ pub async fn observe(
     };
     let (is_cached, usage) = (read.is_cached, std::mem::take(&mut read.usage));
     let mut observed = whole(reader, read);
+    observed.is_whole = is_sweep;
     let unattached = read_unattached(reader, &observed).await?;
     observed.sources.extend(unattached);
     adopt_instances(reader, &mut observed).await?;
+    check_vpcs(reader, &mut observed).await?;
     let mut completion = Completion {
         reader,
         selectors,
@@ -92,7 +94,8 @@ fn whole(reader: &Reader<'_>, read: PartialRead) -> Observed {
         sessions: unique(read.sessions, |session| &session.id),
         targets: read.resources.targets,
         filters: read.resources.filters,
-        not_found: NotFound::default(),
+        is_whole: false,
+        not_found: read.not_found,
         types: reader.cache.map(|(cache, now)| cache.types(now)).unwrap_or_default(),
     };
     observed.sources.extend(read.unattached);
@@ -121,6 +124,19 @@ async fn read_unattached(
         interface: found.remove(id).unwrap_or(Shown::NotInList),
     };
     Ok(missing.into_iter().map(source).collect())
+}
+
+/// Whether there is anything in the VPCs of the settings, where a sweep has found nothing there.
+async fn check_vpcs(reader: &Reader<'_>, observed: &mut Observed) -> Result<(), ObserveError> {
+    let vpcs = &reader.policy.vpcs;
+    let mut seen = observed.sources.iter().filter_map(Source::vpc);
+    if !observed.is_whole || vpcs.is_empty() || seen.any(|vpc| vpcs.contains(vpc)) {
+        return Ok(());
+    }
+    if !call::is_any_interface_in(&reader.ec2.client, vpcs).await? {
+        observed.not_found.vpcs.clone_from(vpcs);
+    }
+    Ok(())
 }
 
 /// What is still to be read, as the plan made of the rest shows. Each thing is read once, so this ends.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::SystemTime};
 
 use shared::{
     id::{AccountId, InterfaceId},
-    observed::{Session, Source, Target},
+    observed::{NotFound, Session, Source, Target},
     policy::Policy,
 };
 
@@ -42,6 +42,8 @@ pub(crate) struct PartialRead {
     /// The resources come from the cache.
     pub(crate) is_cached: bool,
     pub(crate) usage: TargetUsage,
+    /// What the selectors name and EC2 says does not exist.
+    pub(crate) not_found: NotFound,
 }
 
 impl Reader<'_> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::try_join;
 use shared::{
     id::{InstanceId, InterfaceId},
-    observed::DescribedInstance,
+    observed::{DescribedInstance, NotFound},
     plan::desired::{has_key, selected},
     policy::{Scope, key_pattern::key_patterns},
 };
@@ -51,8 +51,8 @@ pub(crate) async fn read_sweep(
     described.deduplicate();
     described.add_requesters(&requesters);
     let usage = TargetUsage::of_all_sessions(&resources.targets);
-    let (unattached, is_cached) = (Vec::new(), false);
-    Ok(PartialRead { described, unattached, sessions, resources, is_cached, usage })
+    let (unattached, is_cached, not_found) = (Vec::new(), false, NotFound::default());
+    Ok(PartialRead { described, unattached, sessions, resources, is_cached, usage, not_found })
 }
 
 /// Which instances a sweep asks for at first.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     desired::{
-        DesiredSession, SelectedInterfaces, desired_sessions, interfaces, is_tagged,
+        DesiredSession, SelectedInterfaces, desired_sessions, interfaces, is_tagged, selected,
         selected_by_tags,
     },
     draft::Draft,
@@ -32,7 +32,7 @@ use crate::{
 pub fn plan(policy: &Policy, observed: &Observed) -> Plan {
     let index = Index::new(policy, observed);
     let placement = Placement::new(policy, &index, observed);
-    let broken = broken_setting(policy, &index);
+    let broken = broken_setting(policy, observed, &index);
     let mut draft = Draft::new(policy, index, placement);
     for source in &observed.sources {
         match &broken {
@@ -90,7 +90,15 @@ fn decide<'a>(draft: &mut Draft<'a>, source: &'a Source) {
 /// The settings cannot be right, so nothing is changed.
 fn leave_as_it_is(draft: &mut Draft<'_>, source: &Source, broken: &Reason) {
     let is_mirrored = !draft.owned(&source.id).is_empty();
+    let is_selected = source.instance().is_some_and(|it| selected(draft.policy, it).is_ok());
     match assess(draft, source) {
+        // It is the VPCs that are mistyped.
+        Assessment::OutOfScope(Reason::OtherVpc)
+            if is_selected
+                && matches!(broken, Reason::SettingBroken { setting: "MIRROR_VPC_IDS", .. }) =>
+        {
+            draft.step(source, Action::Block, broken.clone());
+        }
         Assessment::OutOfScope(reason) => draft.step(source, Action::Ignore, reason),
         Assessment::Blocked(reason) => draft.step(source, Action::Block, reason),
         Assessment::NotSelected(reason) if !is_mirrored => {

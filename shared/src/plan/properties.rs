@@ -154,6 +154,7 @@ prop_compose! {
             sessions: Vec::new(),
             targets: Vec::new(),
             filters: Vec::new(),
+            is_whole: false,
             not_found: NotFound::default(),
             types: KnownTypes::default(),
         };

@@ -33,6 +33,7 @@ impl Cloud {
             sessions: Vec::new(),
             targets: vec![load_balancer("tmt-1", US)],
             filters: vec![filter("tmf-1")],
+            is_whole: false,
             not_found: NotFound::default(),
             types: KnownTypes::default(),
         };

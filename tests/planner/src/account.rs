@@ -5,10 +5,11 @@ use std::sync::Arc;
 use anyhow::Context;
 use shared::{
     id::{AccountId, InterfaceId},
-    number::{PacketLength, SessionNumber},
+    number::SessionNumber,
     observed::{
-        Attachment, Capacity, DescribedInstance, Endpoint, Filter, Instance, InstanceState,
-        Interface, Location, Observed, Owner, Session, Shown, Source, Tag, Target, TargetState,
+        Addresses, Attachment, Capacity, DescribedInstance, Direction, Endpoint, Filter,
+        FilterRule, Instance, InstanceState, Interface, KnownTypes, Location, NotFound, Observed,
+        Owner, Packets, Session, Shown, Source, Tag, Target, TargetState,
     },
     plan::eligibility::interface_capacity,
 };
@@ -31,6 +32,9 @@ pub(crate) fn account(interfaces: usize) -> anyhow::Result<Observed> {
             Filter { managed_by: Some("automirror".into()), ..filter("tmf-0")? },
             filter("tmf-1")?,
         ],
+        is_whole: false,
+        not_found: NotFound::default(),
+        types: KnownTypes::default(),
     };
     for index in 0..interfaces {
         observed.add(instance(index)?);
@@ -52,6 +56,7 @@ fn instance(index: usize) -> anyhow::Result<DescribedInstance> {
         state: InstanceState::Running,
         instance_type: "m5.large".into(),
         tags: vec![Tag { key: "Mirror".into(), value: value.into() }],
+        tags_confirmed: true,
     });
     let zone = ZONES.get(index % ZONES.len()).context("there are three")?;
     let interface = Interface {
@@ -59,9 +64,10 @@ fn instance(index: usize) -> anyhow::Result<DescribedInstance> {
         vpc: Some("vpc-0".parse()?),
         zone: Some((*zone).into()),
         ipv6_only: false,
+        has_ipv6: false,
         requester: None,
         tags: Vec::new(),
-        attachment: Some(Attachment { primary: true, detaching: false }),
+        attachment: Some(Attachment { primary: true, ..Attachment::default() }),
         owner: Owner::Instance(instance.clone()),
     };
     let id = format!("eni-{index:017x}").parse()?;
@@ -88,12 +94,12 @@ fn targets(account: &AccountId) -> anyhow::Result<Vec<Target>> {
     let balancer = Target {
         id: "tmt-0".parse()?,
         account: account.clone(),
-        endpoint: Endpoint::NetworkLoadBalancer,
+        endpoint: Endpoint::NetworkLoadBalancer("net/sensors/0".into()),
         location: Location::default(),
         capacity: Capacity::Unlimited,
         state: TargetState::Ready,
+        draining: false,
         interfaces: Vec::new(),
-        default_packet_length: Some(PacketLength::MAX_REQUESTED),
     };
     let mut targets = vec![balancer.clone()];
     for index in 1..=SENSORS {
@@ -102,9 +108,8 @@ fn targets(account: &AccountId) -> anyhow::Result<Vec<Target>> {
             id: format!("tmt-{index}").parse()?,
             endpoint: Endpoint::Interface(interface.clone()),
             location: Location { vpc: None, zones: vec!["us-east-1a".into()] },
-            capacity: interface_capacity(Some("m5.large")),
+            capacity: interface_capacity("m5.large"),
             interfaces: vec![interface],
-            default_packet_length: None,
             ..balancer.clone()
         });
     }
@@ -112,5 +117,17 @@ fn targets(account: &AccountId) -> anyhow::Result<Vec<Target>> {
 }
 
 fn filter(id: &str) -> anyhow::Result<Filter> {
-    Ok(Filter { id: id.parse()?, accepts: true, managed_by: None })
+    let rule = |direction| FilterRule {
+        direction,
+        number: 1,
+        accepts: true,
+        packets: Some(Packets {
+            protocols: 0..=u8::MAX,
+            source_ports: 0..=u16::MAX,
+            destination_ports: 0..=u16::MAX,
+            addresses: Addresses::V4(0..=u32::MAX, 0..=u32::MAX),
+        }),
+    };
+    let rules = [Direction::Ingress, Direction::Egress].map(rule).into();
+    Ok(Filter { id: id.parse()?, managed_by: None, rules, amazon_dns: true })
 }

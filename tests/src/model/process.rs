@@ -45,8 +45,13 @@ impl Process {
         let config =
             sdk_config_over(held.before(cloud.connect(open)), credentials(ACCESS_KEY, NAME));
         let own = Identity { function_name: NAME.to_owned(), access_key: ACCESS_KEY.to_owned() };
-        let handler =
-            Rc::new(Handler::new(site.policy.clone(), site.run_settings, own, &config, clock::now));
+        let handler = Rc::new(Handler::new(
+            site.policy.clone(),
+            site.run_settings.clone(),
+            own,
+            &config,
+            clock::now,
+        ));
         Self { handler, held, deletions: 0 }
     }
 

@@ -48,7 +48,7 @@ struct Slot {
 impl Fleet {
     pub(super) fn new(cloud: &Arc<Cloud>, site: &Site, events: EventFaults, rng: Rng) -> Self {
         let (cloud, policy) = (Arc::clone(cloud), site.policy.clone());
-        let run_settings = site.run_settings;
+        let run_settings = site.run_settings.clone();
         let mut fleet = Self {
             cloud,
             policy,
@@ -69,8 +69,12 @@ impl Fleet {
 
     fn new_slot(&mut self) -> Slot {
         self.started += 1;
-        let process =
-            Rc::new(Process::new(&self.cloud, &self.policy, self.run_settings, self.started));
+        let process = Rc::new(Process::new(
+            &self.cloud,
+            &self.policy,
+            self.run_settings.clone(),
+            self.started,
+        ));
         Slot { process, invocations: 0, work: None }
     }
 

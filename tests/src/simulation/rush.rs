@@ -67,7 +67,7 @@ pub fn refused(instances: usize, sweeps: u64) -> Vec<usize> {
         let mut tried = Vec::new();
         for sweep in 0..sweeps {
             // Each has the whole burst.
-            let process = Process::new(&cloud, &policy, settings, sweep);
+            let process = Process::new(&cloud, &policy, settings.clone(), sweep);
             process.invoke(json!({"sweep": true}), 0).await;
             let calls = cloud.calls();
             let creations = calls.iter().filter(|call| call.action == CREATE);
@@ -91,7 +91,7 @@ pub fn backlog(untagged: usize, tagged: usize) -> (usize, usize) {
         clock::start();
         let policy = Policy::parse(|_| None).expect("valid settings");
         let settings = RunSettings::parse(|_| None).expect("valid settings");
-        let process = |number| Rc::new(Process::new(&cloud, &policy, settings, number));
+        let process = |number| Rc::new(Process::new(&cloud, &policy, settings.clone(), number));
         let ids = prepare(&cloud, untagged);
         mirror(process(0), ids.clone()).await;
         let user = Caller::default();

@@ -44,6 +44,7 @@ pub(crate) fn ec2(asked: &Asked<'_>, world: &World) -> Result<Option<Vec<Authori
     let all = match asked.action {
         "DescribeInstances"
         | "DescribeNetworkInterfaces"
+        | "DescribeTags"
         | "DescribeTrafficMirrorFilters"
         | "DescribeTrafficMirrorSessions"
         | "DescribeTrafficMirrorTargets" => vec![asked.ec2("*")],
