@@ -148,19 +148,17 @@ mod tests {
 
     type Cidr = (Option<RangeInclusive<u32>>, Option<RangeInclusive<u128>>);
 
+    /// Of IPv6 only the block of everything.
     fn cidr(text: &str) -> Cidr {
-        let (address, bits) = text.split_once('/').unwrap();
-        let bits: u32 = bits.parse().unwrap();
-        match address.parse().unwrap() {
-            std::net::IpAddr::V4(address) => {
-                let hosts = u32::MAX.checked_shr(bits).unwrap_or_default();
-                (Some(address.to_bits()..=address.to_bits() | hosts), None)
-            }
-            std::net::IpAddr::V6(address) => {
-                let hosts = u128::MAX.checked_shr(bits).unwrap_or_default();
-                (None, Some(address.to_bits()..=address.to_bits() | hosts))
-            }
+        if text == "::/0" {
+            return (None, Some(0..=u128::MAX));
         }
+        let (address, bits) = text.split_once('/').unwrap();
+        let bytes = address.split('.').map(|byte| byte.parse().unwrap());
+        let bytes: [u8; 4] = bytes.collect::<Vec<_>>().try_into().unwrap();
+        let first = u32::from_be_bytes(bytes);
+        let hosts = u32::MAX.checked_shr(bits.parse().unwrap()).unwrap_or_default();
+        (Some(first..=first | hosts), None)
     }
 
     fn filter(ingress: &[&str], egress: &[&str]) -> Filter {
