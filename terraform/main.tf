@@ -13,6 +13,7 @@ module "automirror" {
   mirror_vpc_ids             = var.mirror_vpc_ids
   mirror_target_ids          = var.mirror_target_ids
   mirror_target_owners       = var.mirror_target_owners
+  mirror_trusted_targets     = var.mirror_trusted_targets
   mirror_filter_id           = var.mirror_filter_id
   create_filter              = var.create_filter
   mirror_interfaces          = var.mirror_interfaces
@@ -25,6 +26,8 @@ module "automirror" {
   mirror_owner               = var.mirror_owner
   mirror_supported_types     = var.mirror_supported_types
   mirror_unsupported_types   = var.mirror_unsupported_types
+  mirror_session_tags        = var.mirror_session_tags
+  mirror_accepted_reasons    = var.mirror_accepted_reasons
   maximum_concurrency        = var.maximum_concurrency
   sweep_schedule             = var.sweep_schedule
   config_rule_name           = var.create_config_rule ? local.config_rule_name : null
@@ -55,6 +58,7 @@ module "config_rule" {
   mirror_vpc_ids           = var.mirror_vpc_ids
   mirror_target_ids        = var.mirror_target_ids
   mirror_target_owners     = var.mirror_target_owners
+  mirror_trusted_targets   = var.mirror_trusted_targets
   mirror_filter_id         = module.automirror.filter_id
   mirror_interfaces        = var.mirror_interfaces
   mirror_packet_length     = var.mirror_packet_length
@@ -66,6 +70,8 @@ module "config_rule" {
   mirror_owner             = var.mirror_owner
   mirror_supported_types   = var.mirror_supported_types
   mirror_unsupported_types = var.mirror_unsupported_types
+  mirror_session_tags      = var.mirror_session_tags
+  mirror_accepted_reasons  = var.mirror_accepted_reasons
   config_rule_interval     = var.config_rule_interval
   unsupported_compliance   = var.unsupported_compliance
   architecture             = var.architecture

@@ -144,11 +144,63 @@ run "rights_with_target_owners" {
     condition = [
       for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Resource
       if statement.Sid == "UseAllowedTargets"
+    ][0] == ["arn:aws:ec2:eu-central-1:210987654321:traffic-mirror-target/*"]
+    error_message = "Targets must be limited to the given accounts."
+  }
+}
+
+run "rights_with_this_account_among_the_owners" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip                  = "README.md"
+    mirror_target_owners = ["210987654321", "self"]
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Resource
+      if statement.Sid == "UseAllowedTargets"
       ][0] == [
-      "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-target/*",
       "arn:aws:ec2:eu-central-1:210987654321:traffic-mirror-target/*",
+      "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-target/*",
     ]
-    error_message = "Targets must be limited to this account and the given accounts."
+    error_message = "self must stand for this account."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables.MIRROR_TARGET_OWNERS == "210987654321,self"
+    error_message = "The function must get the word self."
+  }
+}
+
+run "session_tags" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip                 = "README.md"
+    mirror_session_tags = { CostCenter = "42", Team = "sec=ops" }
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Condition["ForAllValues:StringEquals"]
+      if statement.Sid == "TagNewSession"
+    ] == [{ "aws:TagKeys" = ["ManagedBy", "Name", "Invocation", "CostCenter", "Team"] }]
+    error_message = "The role must be able to set exactly the keys of the tags."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables.MIRROR_SESSION_TAGS == "CostCenter=42,Team=sec=ops"
+    error_message = "The function must get the tags as Key=Value pairs."
   }
 }
 
@@ -210,8 +262,26 @@ run "options_of_the_functions" {
   }
 
   assert {
+    condition     = aws_config_config_rule.this.input_parameters == null
+    error_message = "The rule must have no parameters by default. The settings are environment variables."
+  }
+}
+
+run "the_parameter_of_the_config_rule" {
+  command = plan
+
+  module {
+    source = "./modules/config-rule"
+  }
+
+  variables {
+    zip                    = "README.md"
+    unsupported_compliance = "NOT_APPLICABLE"
+  }
+
+  assert {
     condition     = jsondecode(aws_config_config_rule.this.input_parameters) == { unsupported = "NOT_APPLICABLE" }
-    error_message = "The rule must have one parameter, unsupported. The settings are environment variables."
+    error_message = "The rule must have one parameter, unsupported."
   }
 }
 

@@ -16,12 +16,13 @@ run "rejects" {
 
   variables {
     name                     = "has space"
-    mirror_tag_key           = "aws:mirror"
+    mirror_tag_key           = "Mirror*"
     mirror_tag_value         = "False"
     mirror_scope             = "some"
     mirror_vpc_ids           = ["subnet-0123456789abcdef0"]
     mirror_target_ids        = ["tmf-0123456789abcdef0"]
     mirror_target_owners     = ["12345678901"]
+    mirror_trusted_targets   = ["eni-0123456789abcdef0"]
     mirror_filter_id         = "tmt-0123456789abcdef0"
     mirror_interfaces        = "first"
     mirror_packet_length     = 0
@@ -32,6 +33,8 @@ run "rejects" {
     mirror_owner             = "$${aws:username}"
     mirror_supported_types   = ["m8g.large.x"]
     mirror_unsupported_types = ["t3,"]
+    mirror_session_tags      = { ManagedBy = "me" }
+    mirror_accepted_reasons  = ["shadowed"]
     maximum_concurrency      = 1
     sweep_schedule           = "15 minutes"
     config_rule_interval     = "Two_Hours"
@@ -58,6 +61,7 @@ run "rejects" {
     var.mirror_vpc_ids,
     var.mirror_target_ids,
     var.mirror_target_owners,
+    var.mirror_trusted_targets,
     var.mirror_filter_id,
     var.mirror_interfaces,
     var.mirror_packet_length,
@@ -68,6 +72,8 @@ run "rejects" {
     var.mirror_owner,
     var.mirror_supported_types,
     var.mirror_unsupported_types,
+    var.mirror_session_tags,
+    var.mirror_accepted_reasons,
     var.maximum_concurrency,
     var.sweep_schedule,
     var.config_rule_interval,
@@ -96,6 +102,9 @@ run "rejects_at_the_other_end" {
     mirror_tag_value        = "aws:mirror"
     mirror_target_ids       = ["tmt-0123456789abcdef0,tmt-0123456789abcdef1"]
     mirror_target_owners    = ["1234567890123"]
+    mirror_trusted_targets  = ["tmt-0123456789abcdef0,tmt-0123456789abcdef1"]
+    mirror_session_tags     = { for n in range(41) : "key${n}" => "x" }
+    mirror_accepted_reasons = ["is-target,ipv6-only"]
     mirror_filter_id        = "tmf-"
     mirror_packet_length    = 8501
     mirror_vni              = 16777216
@@ -113,6 +122,9 @@ run "rejects_at_the_other_end" {
     var.mirror_tag_value,
     var.mirror_target_ids,
     var.mirror_target_owners,
+    var.mirror_trusted_targets,
+    var.mirror_session_tags,
+    var.mirror_accepted_reasons,
     var.mirror_filter_id,
     var.mirror_packet_length,
     var.mirror_vni,
@@ -129,18 +141,22 @@ run "rejects_widening" {
   command = plan
 
   variables {
-    mirror_tag_key       = " Mirror"
-    mirror_target_ids    = ["*"]
-    mirror_target_owners = ["*"]
-    mirror_filter_id     = "*"
-    mirror_packet_length = 1.5
-    mirror_owner         = "*"
+    mirror_tag_key         = " Mirror"
+    mirror_target_ids      = ["*"]
+    mirror_target_owners   = ["*"]
+    mirror_trusted_targets = ["*"]
+    mirror_session_tags    = { "*" = "x" }
+    mirror_filter_id       = "*"
+    mirror_packet_length   = 1.5
+    mirror_owner           = "*"
   }
 
   expect_failures = [
     var.mirror_tag_key,
     var.mirror_target_ids,
     var.mirror_target_owners,
+    var.mirror_trusted_targets,
+    var.mirror_session_tags,
     var.mirror_filter_id,
     var.mirror_packet_length,
     var.mirror_owner,
@@ -151,18 +167,159 @@ run "rejects_empty" {
   command = plan
 
   variables {
-    mirror_tag_key    = ""
-    mirror_target_ids = [""]
-    mirror_filter_id  = ""
-    mirror_owner      = ""
+    mirror_tag_key          = ""
+    mirror_target_ids       = [""]
+    mirror_target_owners    = [""]
+    mirror_session_tags     = { "" = "x" }
+    mirror_accepted_reasons = [""]
+    unsupported_compliance  = ""
+    mirror_filter_id        = ""
+    mirror_owner            = ""
   }
 
   expect_failures = [
     var.mirror_tag_key,
     var.mirror_target_ids,
+    var.mirror_target_owners,
+    var.mirror_session_tags,
+    var.mirror_accepted_reasons,
+    var.unsupported_compliance,
     var.mirror_filter_id,
     var.mirror_owner,
   ]
+}
+
+run "accepts" {
+  command = plan
+
+  variables {
+    mirror_tag_key          = "aws:autoscaling:groupName"
+    mirror_target_owners    = ["210987654321", "self"]
+    mirror_trusted_targets  = ["tmt-0123456789abcdef0"]
+    mirror_session_tags     = merge({ for n in range(37) : "key${n}" => "x" }, { "Cost center" = "42", team = "sec=ops", empty = "" })
+    mirror_accepted_reasons = ["filter-partial", "instance-type", "instance-type-unknown", "interface-type", "requester-managed", "is-target", "ipv6-only"]
+    unsupported_compliance  = null
+  }
+}
+
+run "rejects_session_tags_with_a_key_of_aws" {
+  command = plan
+
+  variables {
+    mirror_session_tags = { "aws:x" = "1" }
+  }
+
+  expect_failures = [var.mirror_session_tags]
+}
+
+run "rejects_session_tags_with_a_key_of_aws_in_another_spelling" {
+  command = plan
+
+  variables {
+    mirror_session_tags = { "AWS:x" = "1" }
+  }
+
+  expect_failures = [var.mirror_session_tags]
+}
+
+run "rejects_session_tags_with_the_tag_name" {
+  command = plan
+
+  variables {
+    mirror_session_tags = { name = "x" }
+  }
+
+  expect_failures = [var.mirror_session_tags]
+}
+
+run "rejects_session_tags_with_the_tag_invocation" {
+  command = plan
+
+  variables {
+    mirror_session_tags = { Invocation = "x" }
+  }
+
+  expect_failures = [var.mirror_session_tags]
+}
+
+run "rejects_session_tags_with_the_tag_installation" {
+  command = plan
+
+  variables {
+    mirror_session_tags = { Installation = "x" }
+  }
+
+  expect_failures = [var.mirror_session_tags]
+}
+
+run "rejects_session_tags_with_a_key_with_an_equals_sign" {
+  command = plan
+
+  variables {
+    mirror_session_tags = { "a=b" = "x" }
+  }
+
+  expect_failures = [var.mirror_session_tags]
+}
+
+run "rejects_session_tags_with_a_key_with_a_space_at_its_end" {
+  command = plan
+
+  variables {
+    mirror_session_tags = { "a " = "x" }
+  }
+
+  expect_failures = [var.mirror_session_tags]
+}
+
+run "rejects_session_tags_with_a_long_key" {
+  command = plan
+
+  variables {
+    mirror_session_tags = { (join("", [for n in range(129) : "k"])) = "x" }
+  }
+
+  expect_failures = [var.mirror_session_tags]
+}
+
+run "rejects_session_tags_with_a_value_with_a_comma" {
+  command = plan
+
+  variables {
+    mirror_session_tags = { a = "1,2" }
+  }
+
+  expect_failures = [var.mirror_session_tags]
+}
+
+run "rejects_session_tags_with_a_value_of_aws" {
+  command = plan
+
+  variables {
+    mirror_session_tags = { a = "aws:1" }
+  }
+
+  expect_failures = [var.mirror_session_tags]
+}
+
+run "rejects_session_tags_with_a_value_with_a_space_before_it" {
+  command = plan
+
+  variables {
+    mirror_session_tags = { a = " 1" }
+  }
+
+  expect_failures = [var.mirror_session_tags]
+}
+
+run "rejects_session_tags_with_a_long_value" {
+  command = plan
+
+  variables {
+    mirror_session_tags = { a = join("", [for n in range(257) : "v"]) }
+  }
+
+  expect_failures = [var.mirror_session_tags]
 }
 
 # The modules can also be used alone. They reject the same values.
@@ -177,12 +334,13 @@ run "module_automirror_rejects" {
   variables {
     zip                      = "README.md"
     name                     = "has space"
-    mirror_tag_key           = "aws:mirror"
+    mirror_tag_key           = "Mirror*"
     mirror_tag_value         = "False"
     mirror_scope             = "some"
     mirror_vpc_ids           = ["subnet-0123456789abcdef0"]
     mirror_target_ids        = ["tmf-0123456789abcdef0"]
     mirror_target_owners     = ["12345678901"]
+    mirror_trusted_targets   = ["eni-0123456789abcdef0"]
     mirror_filter_id         = "tmt-0123456789abcdef0"
     mirror_interfaces        = "first"
     mirror_packet_length     = 0
@@ -193,6 +351,8 @@ run "module_automirror_rejects" {
     mirror_owner             = "$${aws:username}"
     mirror_supported_types   = ["m8g.large.x"]
     mirror_unsupported_types = ["t3,"]
+    mirror_session_tags      = { ManagedBy = "me" }
+    mirror_accepted_reasons  = ["shadowed"]
     maximum_concurrency      = 1
     sweep_schedule           = "15 minutes"
     config_rule_name         = "a rule"
@@ -217,6 +377,7 @@ run "module_automirror_rejects" {
     var.mirror_vpc_ids,
     var.mirror_target_ids,
     var.mirror_target_owners,
+    var.mirror_trusted_targets,
     var.mirror_filter_id,
     var.mirror_interfaces,
     var.mirror_packet_length,
@@ -227,6 +388,8 @@ run "module_automirror_rejects" {
     var.mirror_owner,
     var.mirror_supported_types,
     var.mirror_unsupported_types,
+    var.mirror_session_tags,
+    var.mirror_accepted_reasons,
     var.maximum_concurrency,
     var.sweep_schedule,
     var.config_rule_name,
@@ -254,12 +417,13 @@ run "module_config_rule_rejects" {
   variables {
     zip                      = "README.md"
     name                     = "has space"
-    mirror_tag_key           = "aws:mirror"
+    mirror_tag_key           = "Mirror*"
     mirror_tag_value         = "False"
     mirror_scope             = "some"
     mirror_vpc_ids           = ["subnet-0123456789abcdef0"]
     mirror_target_ids        = ["tmf-0123456789abcdef0"]
     mirror_target_owners     = ["12345678901"]
+    mirror_trusted_targets   = ["eni-0123456789abcdef0"]
     mirror_filter_id         = "tmt-0123456789abcdef0"
     mirror_interfaces        = "first"
     mirror_packet_length     = 0
@@ -270,6 +434,8 @@ run "module_config_rule_rejects" {
     mirror_owner             = "$${aws:username}"
     mirror_supported_types   = ["m8g.large.x"]
     mirror_unsupported_types = ["t3,"]
+    mirror_session_tags      = { ManagedBy = "me" }
+    mirror_accepted_reasons  = ["shadowed"]
     config_rule_interval     = "Two_Hours"
     unsupported_compliance   = "COMPLIANT"
     architecture             = "amd64"
@@ -292,6 +458,7 @@ run "module_config_rule_rejects" {
     var.mirror_vpc_ids,
     var.mirror_target_ids,
     var.mirror_target_owners,
+    var.mirror_trusted_targets,
     var.mirror_filter_id,
     var.mirror_interfaces,
     var.mirror_packet_length,
@@ -302,6 +469,8 @@ run "module_config_rule_rejects" {
     var.mirror_owner,
     var.mirror_supported_types,
     var.mirror_unsupported_types,
+    var.mirror_session_tags,
+    var.mirror_accepted_reasons,
     var.config_rule_interval,
     var.unsupported_compliance,
     var.architecture,

@@ -56,7 +56,8 @@ def alarm_created(cloudwatch: Any, name: str, properties: dict[str, Any]) -> str
 
 
 def config_rule_created(config: Any, _: str, properties: dict[str, Any]) -> str:
-    config.put_config_rule(ConfigRule=properties | {"InputParameters": json.dumps(properties["InputParameters"])})
+    parameters = {name: json.dumps(properties[name]) for name in ("InputParameters",) if name in properties}
+    config.put_config_rule(ConfigRule=properties | parameters)
     return properties["ConfigRuleName"]
 
 

@@ -82,6 +82,11 @@ def dashboard_shape(properties):
 
 def role_shape(properties):
     (policy,) = properties["Policies"]
+    for statement in policy["PolicyDocument"]["Statement"]:
+        for condition in statement.get("Condition", {}).values():
+            if "aws:TagKeys" in condition:
+                # The template also has the values of the tags in this list, as keys that EC2 never accepts.
+                condition["aws:TagKeys"] = [key for key in condition["aws:TagKeys"] if not key.startswith("aws:")]
     return properties | {"Policies": policy}
 
 
@@ -227,7 +232,7 @@ def config_rule(values):
     return {
         "ConfigRuleName": values["name"],
         "Description": values["description"],
-        "InputParameters": json.loads(values["input_parameters"]),
+        "InputParameters": json.loads(values["input_parameters"] or "{}"),
         "Scope": take(scope, "compliance_resource_types"),
         "Source": take(source, "owner", "source_identifier") | {"SourceDetails": details},
     }

@@ -67,7 +67,7 @@ def make_target(aws):
 
 
 def an_event_makes_a_session(aws, stack):
-    """`stack` has the function, the queue (its URL), its ARN, the filter, the target and the owner."""
+    """`stack` has the function, the queue (its URL), its ARN, the filter, the target and the fixed tags of sessions."""
     ec2 = aws.client("ec2")
     function = aws.client("lambda").get_function_configuration(FunctionName=stack["function"])
     settings = function["Environment"]["Variables"]
@@ -116,7 +116,8 @@ def an_event_makes_a_session(aws, stack):
         "SessionNumber": 1,
     }
     tags = {tag["Key"]: tag["Value"] for tag in session["Tags"]}
-    assert (tags["ManagedBy"], tags["Name"]) == (stack["owner"], name)
+    del tags["Invocation"]
+    assert tags == stack["tags"] | {"Name": name}
 
     # Without the tag, automirror deletes the session. Otherwise the filter could not be deleted with the stack.
     ec2.delete_tags(Resources=[name], Tags=[{"Key": "Mirror"}])

@@ -217,14 +217,15 @@ def parts(aws, target):
         "queue_arn": queue_arn(outputs["QueueUrl"]),
         "filter": outputs["FilterId"],
         "target": target,
-        "owner": "automirror",
+        "tags": {"ManagedBy": "automirror", "CostCenter": "42", "Team": "sec=ops"},
     }
 
 
 def test_one_command_deploys_and_updates_and_one_removes(aws, toolkit):
     target = story.make_target(aws)
     before = story.remains(aws)
-    toolkit.run("deploy.sh", BUCKET, f"MirrorTargetIds={target}", "CreateTopic=true")
+    tags = "MirrorSessionTags=CostCenter=42,Team=sec=ops"
+    toolkit.run("deploy.sh", BUCKET, f"MirrorTargetIds={target}", tags, "CreateTopic=true")
     assert_all_is_made(aws)
     ids, rule_ids = deployed(aws)
     assert_the_services_have_it(aws, ids, rule_ids)

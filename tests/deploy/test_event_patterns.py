@@ -94,6 +94,8 @@ def call(name, identity=USER, **detail):
     request = {f"{name}Request": {"TrafficMirrorSessionId": "tms-0123456789abcdef0"}}
     if name.endswith("NetworkInterface"):
         request = {"networkInterfaceId": "eni-0123456789abcdef0", "instanceId": INSTANCE, "deviceIndex": 1}
+    if name.endswith("MirrorTarget"):
+        request = {f"{name}Request": {"NetworkInterfaceId": "eni-0123456789abcdef0"}}
     told = {
         "eventVersion": "1.08",
         "userIdentity": identity,
@@ -157,6 +159,7 @@ API_CALLS = (
     "CreateTrafficMirrorSession",
     "ModifyTrafficMirrorSession",
     "DeleteTrafficMirrorSession",
+    "CreateTrafficMirrorTarget",
 )
 STATES = ("pending", "running", "stopping", "stopped", "shutting-down", "terminated")
 FAILED = {"errorCode": "Client.UnauthorizedOperation", "errorMessage": "not authorized", "responseElements": None}
@@ -198,6 +201,7 @@ SAMPLES = {
         {"ApiCallRule"},
     ),
     "a look at sessions": (call("DescribeTrafficMirrorSessions", readOnly=True), set()),
+    "a target is deleted": (call("DeleteTrafficMirrorTarget"), set()),
     "a filter is made": (call("CreateTrafficMirrorFilter"), set()),
     "an instance is launched": (call("RunInstances"), set()),
     "an event of a service": (
@@ -245,6 +249,19 @@ def test_moto_that_brings_the_events_in_other_tests_agrees():
     for name, (sample, takers) in SAMPLES.items():
         taken = {key for key, pattern in PATTERNS.items() if EventPattern(None, pattern).matches_event(sample)}
         assert taken == takers, name
+
+
+@pytest.mark.parametrize("key", ["aws:autoscaling:groupName", "AWS:AutoScaling:GroupName"])
+def test_a_tag_that_aws_sets_can_select(key):
+    resolved = template("automirror.yaml", "stack", {"MirrorTagKey": "aws:autoscaling:groupName"})
+    pattern = resolved["Resources"]["TagRule"]["Properties"]["EventPattern"]
+    for sample, taken in [
+        (tags(key), True),
+        (tags("Mirror-Target"), True),
+        (tags("aws:autoscaling:groupNames"), False),
+        (tags("Mirror"), False),
+    ]:
+        assert takes(pattern, sample) == EventPattern(None, pattern).matches_event(sample) == taken
 
 
 def test_only_the_sweep_has_a_schedule():

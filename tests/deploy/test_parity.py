@@ -16,6 +16,7 @@ OPTIONS = {
     "mirror_vpc_ids": ["vpc-11111111", "vpc-22222222"],
     "mirror_target_ids": ["tmt-11111111", "tmt-22222222"],
     "mirror_target_owners": ["210987654321"],
+    "mirror_trusted_targets": ["tmt-33333333", "tmt-44444444"],
     "mirror_filter_id": "tmf-11111111",
     "mirror_interfaces": "primary",
     "mirror_packet_length": 128,
@@ -27,6 +28,8 @@ OPTIONS = {
     "mirror_owner": "blue",
     "mirror_supported_types": ["m9g"],
     "mirror_unsupported_types": ["t3", "m5.large"],
+    "mirror_session_tags": {"CostCenter": "42", "Empty": "", "Team": "sec=ops"},
+    "mirror_accepted_reasons": ["filter-partial", "ipv6-only"],
     "sweep_schedule": "rate(1 hour)",
     "config_rule_interval": "Three_Hours",
     "unsupported_compliance": "NON_COMPLIANT",
@@ -56,6 +59,8 @@ CLOUDFORMATION_ONLY = {"config_rule_name": "in Terraform, the root module passes
 def as_parameter(value):
     if isinstance(value, list):
         return ",".join(value)
+    if isinstance(value, dict):
+        return ",".join(f"{key}={member}" for key, member in value.items())
     return parity.canonical(value)
 
 
@@ -116,8 +121,20 @@ def test_with_every_option_both_make_the_same(aws, applied):
     assert_parity(applied(values), values, values["alarm_topic_arn"])
 
 
-def test_the_rights_on_targets_of_other_accounts_are_the_same(terraform, zips):
-    values = {"mirror_target_owners": ["210987654321", "109876543210"]}
+# Inputs on which the permissions of automirror depend. The other ones are in OPTIONS.
+PERMISSIONS = {
+    "targets of other accounts": {"mirror_target_owners": ["210987654321", "109876543210"]},
+    "targets of this account": {"mirror_target_owners": ["self"]},
+    "targets of this account and of another": {"mirror_target_owners": ["self", "210987654321"]},
+    "targets of this account among others": {"mirror_target_owners": ["210987654321", "self", "109876543210"]},
+    "one session tag": {"mirror_session_tags": {"Owner": "net"}},
+    "as many session tags as possible": {"mirror_session_tags": {f"key{n:02}": f"value {n}" for n in range(40)}},
+}
+
+
+@pytest.mark.parametrize("name", PERMISSIONS)
+def test_the_permissions_of_automirror_are_the_same(terraform, zips, name):
+    values = PERMISSIONS[name]
     packages = {name: str(zips / "automirror.zip") for name in ("automirror_zip", "config_rule_zip")}
     terraform.set(packages | {"name": parity.NAME} | values)
     ours = parity.from_template(
@@ -130,6 +147,21 @@ def test_the_rights_on_targets_of_other_accounts_are_the_same(terraform, zips):
         if address == "module.automirror.aws_iam_role_policy.this"
     )
     assert ours["Role"]["Policies"]["PolicyDocument"] == parity.canonical(json.loads(policy))
+
+
+def test_the_session_tags_are_the_only_further_keys_in_the_template():
+    def tag_keys(session_tags):
+        resolved = template("automirror.yaml", parity.NAME, {"MirrorSessionTags": session_tags})
+        (policy,) = resolved["Resources"]["Role"]["Properties"]["Policies"]
+        statements = {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
+        return statements["TagNewSession"]["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"]
+
+    assert tag_keys("") == ["ManagedBy", "Name", "Invocation"]
+    # EC2 accepts no key that begins with aws:, so the values allow nothing.
+    assert tag_keys("CostCenter=42,Team=sec=ops,Empty=,Cost center=a b") == (
+        ["ManagedBy", "Name", "Invocation", "CostCenter", "aws:42", "Team", "aws:sec", "aws:ops", "Empty", "aws:"]
+        + ["Cost center", "aws:a b"]
+    )
 
 
 def test_the_plan_with_defaults_is_kept_for_the_judge_of_rights(terraform, zips):

@@ -42,6 +42,7 @@ def test_a_deployment_works_stays_as_it_is_and_leaves_nothing(terraform, aws, zi
         "automirror_zip": str(zips / "automirror.zip"),
         "config_rule_zip": str(zips / "config-rule.zip"),
         "mirror_target_ids": [target],
+        "mirror_session_tags": {"CostCenter": "42", "Team": "sec=ops"},
         "create_topic": True,
     }
     terraform.set(values)
@@ -55,7 +56,7 @@ def test_a_deployment_works_stays_as_it_is_and_leaves_nothing(terraform, aws, zi
         "queue_arn": outputs["queue_arn"],
         "filter": outputs["filter_id"],
         "target": target,
-        "owner": "automirror",
+        "tags": {"ManagedBy": "automirror", "CostCenter": "42", "Team": "sec=ops"},
     }
     the_sweep_is_scheduled(aws, stack)
     story.an_event_makes_a_session(aws, stack)

@@ -27,7 +27,7 @@ locals {
     }
     api_call = {
       name        = "${var.name}-api-call"
-      description = "Somebody other than automirror attaches or detaches a network interface, or creates, modifies or deletes a session"
+      description = "Somebody other than automirror attaches or detaches a network interface, creates, modifies or deletes a session, or creates a target"
       schedule    = null
       pattern = jsonencode({
         source      = ["aws.ec2"]
@@ -40,6 +40,8 @@ locals {
             "CreateTrafficMirrorSession",
             "ModifyTrafficMirrorSession",
             "DeleteTrafficMirrorSession",
+            # EC2 refuses to mirror an interface that is behind a target.
+            "CreateTrafficMirrorTarget",
           ]
           errorCode = [{ exists = false }]
           # Calls that are not made with a role, such as those of an IAM user, have no sessionIssuer.

@@ -5,8 +5,8 @@ locals {
   targets = length(var.mirror_target_ids) > 0 ? [
     for id in var.mirror_target_ids : "arn:${local.partition}:ec2:${local.region}:*:traffic-mirror-target/${id}"
     ] : [
-    for account in distinct(concat([local.account], var.mirror_target_owners)) :
-    "arn:${local.partition}:ec2:${local.region}:${account}:traffic-mirror-target/*"
+    for owner in length(var.mirror_target_owners) > 0 ? distinct(var.mirror_target_owners) : ["self"] :
+    "arn:${local.partition}:ec2:${local.region}:${owner == "self" ? local.account : owner}:traffic-mirror-target/*"
   ]
 
   # A filter that this module creates is only the default: tags can name any other filter of this account.
@@ -21,6 +21,7 @@ locals {
       Action = [
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeTags",
         "ec2:DescribeTrafficMirrorFilters",
         "ec2:DescribeTrafficMirrorSessions",
         "ec2:DescribeTrafficMirrorTargets",
@@ -64,7 +65,7 @@ locals {
           "ec2:CreateAction"         = "CreateTrafficMirrorSession"
           "aws:RequestTag/ManagedBy" = var.mirror_owner
         }
-        "ForAllValues:StringEquals" = { "aws:TagKeys" = ["ManagedBy", "Name", "Invocation"] }
+        "ForAllValues:StringEquals" = { "aws:TagKeys" = concat(["ManagedBy", "Name", "Invocation"], keys(var.mirror_session_tags)) }
       }
     },
     {

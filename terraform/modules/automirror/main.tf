@@ -56,6 +56,7 @@ resource "aws_lambda_function" "this" {
       MIRROR_VPC_IDS           = join(",", var.mirror_vpc_ids)
       MIRROR_TARGET_IDS        = join(",", var.mirror_target_ids)
       MIRROR_TARGET_OWNERS     = join(",", var.mirror_target_owners)
+      MIRROR_TRUSTED_TARGETS   = join(",", var.mirror_trusted_targets)
       MIRROR_FILTER_ID         = local.filter_id == null ? "" : local.filter_id
       MIRROR_INTERFACES        = var.mirror_interfaces
       MIRROR_PACKET_LENGTH     = var.mirror_packet_length == null ? "" : tostring(var.mirror_packet_length)
@@ -67,6 +68,8 @@ resource "aws_lambda_function" "this" {
       MIRROR_OWNER             = var.mirror_owner
       MIRROR_SUPPORTED_TYPES   = join(",", var.mirror_supported_types)
       MIRROR_UNSUPPORTED_TYPES = join(",", var.mirror_unsupported_types)
+      MIRROR_SESSION_TAGS      = join(",", [for key, value in var.mirror_session_tags : "${key}=${value}"])
+      MIRROR_ACCEPTED_REASONS  = join(",", var.mirror_accepted_reasons)
     }
   }
 

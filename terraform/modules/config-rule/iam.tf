@@ -7,6 +7,7 @@ locals {
       Action = [
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeTags",
         "ec2:DescribeTrafficMirrorFilters",
         "ec2:DescribeTrafficMirrorSessions",
         "ec2:DescribeTrafficMirrorTargets",

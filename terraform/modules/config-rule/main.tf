@@ -53,6 +53,7 @@ resource "aws_lambda_function" "this" {
       MIRROR_VPC_IDS           = join(",", var.mirror_vpc_ids)
       MIRROR_TARGET_IDS        = join(",", var.mirror_target_ids)
       MIRROR_TARGET_OWNERS     = join(",", var.mirror_target_owners)
+      MIRROR_TRUSTED_TARGETS   = join(",", var.mirror_trusted_targets)
       MIRROR_FILTER_ID         = var.mirror_filter_id == null ? "" : var.mirror_filter_id
       MIRROR_INTERFACES        = var.mirror_interfaces
       MIRROR_PACKET_LENGTH     = var.mirror_packet_length == null ? "" : tostring(var.mirror_packet_length)
@@ -64,6 +65,8 @@ resource "aws_lambda_function" "this" {
       MIRROR_OWNER             = var.mirror_owner
       MIRROR_SUPPORTED_TYPES   = join(",", var.mirror_supported_types)
       MIRROR_UNSUPPORTED_TYPES = join(",", var.mirror_unsupported_types)
+      MIRROR_SESSION_TAGS      = join(",", [for key, value in var.mirror_session_tags : "${key}=${value}"])
+      MIRROR_ACCEPTED_REASONS  = join(",", var.mirror_accepted_reasons)
     }
   }
 
@@ -98,7 +101,7 @@ resource "aws_lambda_permission" "config" {
 resource "aws_config_config_rule" "this" {
   name             = var.name
   description      = "Checks that each instance is mirrored as its tags and the settings of automirror require, and that no session sends packets to a target that is not allowed."
-  input_parameters = jsonencode({ unsupported = var.unsupported_compliance })
+  input_parameters = var.unsupported_compliance == null ? null : jsonencode({ unsupported = var.unsupported_compliance })
 
   scope {
     compliance_resource_types = ["AWS::EC2::Instance", "AWS::EC2::TrafficMirrorSession"]

@@ -21,14 +21,14 @@ variable "name" {
 # Settings of automirror
 
 variable "mirror_tag_key" {
-  description = "Key of the tag that selects an instance for mirroring. Case is ignored."
+  description = "Key of the tag that selects an instance for mirroring. Case is ignored. It can be a key that AWS sets, such as `aws:autoscaling:groupName`. A change of such a tag has no event, so automirror sees it at the next state change of the instance or at the next sweep."
   type        = string
   default     = "Mirror"
   nullable    = false
 
   validation {
-    condition     = can(regex("^[\\p{L}\\p{N} +=._:/@-]{1,128}$", var.mirror_tag_key)) && trimspace(var.mirror_tag_key) == var.mirror_tag_key && !startswith(lower(var.mirror_tag_key), "aws:") && !contains(["mirror-target", "mirror-filter", "mirror-interfaces"], lower(var.mirror_tag_key))
-    error_message = "It must be a tag key of at most 128 characters with no space at either end. It must not start with aws: and must not be Mirror-Target, Mirror-Filter or Mirror-Interfaces."
+    condition     = can(regex("^[\\p{L}\\p{N} +=._:/@-]{1,128}$", var.mirror_tag_key)) && trimspace(var.mirror_tag_key) == var.mirror_tag_key && !contains(["mirror-target", "mirror-filter", "mirror-interfaces"], lower(var.mirror_tag_key))
+    error_message = "It must be a tag key of at most 128 characters with no space at either end. It must not be Mirror-Target, Mirror-Filter or Mirror-Interfaces."
   }
 }
 
@@ -69,7 +69,7 @@ variable "mirror_vpc_ids" {
 }
 
 variable "mirror_target_ids" {
-  description = "Allowed mirror targets. An empty list allows all targets that this account owns and those that the accounts in `mirror_target_owners` share with it."
+  description = "Allowed mirror targets. An empty list allows all targets of the accounts in `mirror_target_owners`."
   type        = list(string)
   default     = []
   nullable    = false
@@ -81,14 +81,26 @@ variable "mirror_target_ids" {
 }
 
 variable "mirror_target_owners" {
-  description = "Other accounts whose shared mirror targets are allowed. Ignored if `mirror_target_ids` is set."
+  description = "Accounts whose mirror targets are allowed. The word `self` stands for this account. An empty list means `self`. Ignored if `mirror_target_ids` is set."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
-    condition     = alltrue([for account in var.mirror_target_owners : can(regex("^[0-9]{12}$", account))])
-    error_message = "Each item must be an account id of 12 digits."
+    condition     = alltrue([for account in var.mirror_target_owners : can(regex("^(self|[0-9]{12})$", account))])
+    error_message = "Each item must be an account id of 12 digits, or self."
+  }
+}
+
+variable "mirror_trusted_targets" {
+  description = "Mirror targets to which the sessions of others may lead too. automirror never chooses them."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in var.mirror_trusted_targets : can(regex("^tmt-[0-9a-f]{8,17}$", id))])
+    error_message = "Each item must be an id that starts with tmt-, such as tmt-0123456789abcdef0."
   }
 }
 
@@ -216,6 +228,40 @@ variable "mirror_unsupported_types" {
   }
 }
 
+variable "mirror_session_tags" {
+  description = "Further tags of new sessions, by key. They do not change the evaluations."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(var.mirror_session_tags) <= 40
+    error_message = "There must be at most 40 tags."
+  }
+
+  validation {
+    condition     = alltrue([for key, value in var.mirror_session_tags : can(regex("^[\\p{L}\\p{N} +._:/@-]{1,128}$", key)) && trimspace(key) == key && !startswith(lower(key), "aws:") && !contains(["managedby", "name", "invocation", "installation"], lower(key))])
+    error_message = "Each key must be a tag key of at most 128 characters without = and with no space at either end. It must not start with aws: and must not be ManagedBy, Name, Invocation or Installation."
+  }
+
+  validation {
+    condition     = alltrue([for value in values(var.mirror_session_tags) : can(regex("^[\\p{L}\\p{N} +=._:/@-]{0,256}$", value)) && trimspace(value) == value && !startswith(lower(value), "aws:")])
+    error_message = "Each value must be a tag value of at most 256 characters with no space at either end. It must not start with aws:."
+  }
+}
+
+variable "mirror_accepted_reasons" {
+  description = "Codes of reasons that do not make an instance NON_COMPLIANT."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for reason in var.mirror_accepted_reasons : contains(["filter-partial", "instance-type", "instance-type-unknown", "interface-type", "requester-managed", "is-target", "ipv6-only"], reason)])
+    error_message = "Each item must be one of filter-partial, instance-type, instance-type-unknown, interface-type, requester-managed, is-target and ipv6-only."
+  }
+}
+
 # AWS Config
 
 variable "config_rule_interval" {
@@ -231,13 +277,12 @@ variable "config_rule_interval" {
 }
 
 variable "unsupported_compliance" {
-  description = "Compliance type of instances that cannot be mirrored."
+  description = "Compliance type of instances that EC2 cannot mirror. Null means NON_COMPLIANT for an instance with the selecting tag, and NOT_APPLICABLE for an instance without it."
   type        = string
-  default     = "NOT_APPLICABLE"
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = contains(["NOT_APPLICABLE", "NON_COMPLIANT"], var.unsupported_compliance)
+    condition     = var.unsupported_compliance == null ? true : contains(["NOT_APPLICABLE", "NON_COMPLIANT"], var.unsupported_compliance)
     error_message = "It must be NOT_APPLICABLE or NON_COMPLIANT."
   }
 }

@@ -1,0 +1,122 @@
+"""The patterns of the templates accept what the functions accept, and reject what would fail or widen something.
+
+CloudFormation checks them with Java's regular expressions, and these tests with Python's. The patterns use only what
+both have.
+"""
+
+import re
+import subprocess
+
+import pytest
+from conftest import TOP
+
+TEMPLATES = ["automirror.yaml", "config-rule.yaml"]
+
+
+def accepts(template, parameter, value):
+    text = (TOP / "cloudformation" / template).read_text()
+    block = re.search(rf"^  {parameter}:\n    Type: String\n((?:    .*\n)+)", text, re.M)[1]
+    pattern = re.search(r"^    AllowedPattern: '(.*)'$", block, re.M)[1]
+    return re.fullmatch(pattern, value) is not None
+
+
+FORTY = ",".join(f"key{n}=x" for n in range(40))
+ACCEPTED = [
+    ("MirrorTagKey", "Mirror"),
+    ("MirrorTagKey", "aws:autoscaling:groupName"),
+    ("MirrorTargetOwners", ""),
+    ("MirrorTargetOwners", "self"),
+    ("MirrorTargetOwners", "123456789012"),
+    ("MirrorTargetOwners", "self,123456789012"),
+    ("MirrorTargetOwners", "123456789012,self,210987654321"),
+    ("MirrorTrustedTargets", ""),
+    ("MirrorTrustedTargets", "tmt-0123456789abcdef0"),
+    ("MirrorTrustedTargets", "tmt-0123456789abcdef0,tmt-0123456789abcdef1"),
+    ("MirrorSessionTags", ""),
+    ("MirrorSessionTags", "CostCenter=42"),
+    ("MirrorSessionTags", "Cost center=a b,Team=sec=ops,Empty=,k8s.io/x:y@z_-+=v"),
+    ("MirrorSessionTags", "NameOfTeam=x,Names=y,aws=z,x=aws"),
+    ("MirrorSessionTags", FORTY),
+    ("MirrorSessionTags", f"{'k' * 128}={'v' * 256}"),
+    ("MirrorAcceptedReasons", ""),
+    ("MirrorAcceptedReasons", "is-target"),
+    (
+        "MirrorAcceptedReasons",
+        "filter-partial,instance-type,instance-type-unknown,interface-type,requester-managed,is-target,ipv6-only",
+    ),
+]
+REJECTED = [
+    ("MirrorTagKey", ""),
+    ("MirrorTagKey", " Mirror"),
+    ("MirrorTagKey", "Mirror*"),
+    ("MirrorTagKey", "mirror-TARGET"),
+    ("MirrorTagKey", "k" * 129),
+    ("MirrorTagValue", "aws:x"),
+    ("MirrorTargetOwners", "*"),
+    ("MirrorTargetOwners", "Self"),
+    ("MirrorTargetOwners", "self,"),
+    ("MirrorTargetOwners", "self,self"),
+    ("MirrorTargetOwners", "self, 123456789012"),
+    ("MirrorTargetOwners", "self123456789012"),
+    ("MirrorTargetOwners", "12345678901"),
+    ("MirrorTrustedTargets", "*"),
+    ("MirrorTrustedTargets", "tmt-0123456789abcdef0,"),
+    ("MirrorTrustedTargets", "eni-0123456789abcdef0"),
+    ("MirrorSessionTags", "CostCenter"),
+    ("MirrorSessionTags", "=42"),
+    ("MirrorSessionTags", "a=1,"),
+    ("MirrorSessionTags", "a=1, b=2"),
+    ("MirrorSessionTags", "a=1,b"),
+    ("MirrorSessionTags", "a =1"),
+    ("MirrorSessionTags", "a= 1"),
+    ("MirrorSessionTags", "*=1"),
+    ("MirrorSessionTags", "${aws:username}=1"),
+    ("MirrorSessionTags", "a=${aws:username}"),
+    ("MirrorSessionTags", "aws:x=1"),
+    ("MirrorSessionTags", "a=1,AWS:x=1"),
+    ("MirrorSessionTags", "a=aws:1"),
+    ("MirrorSessionTags", "managedby=me"),
+    ("MirrorSessionTags", "a=1,Name=x"),
+    ("MirrorSessionTags", "Invocation=1"),
+    ("MirrorSessionTags", "Installation=1"),
+    ("MirrorSessionTags", f"{FORTY},one=more"),
+    ("MirrorSessionTags", f"{'k' * 129}=v"),
+    ("MirrorSessionTags", f"k={'v' * 257}"),
+    ("MirrorAcceptedReasons", "shadowed"),
+    ("MirrorAcceptedReasons", "is-target,made-a-target"),
+    ("MirrorAcceptedReasons", "is-target, ipv6-only"),
+    ("MirrorAcceptedReasons", "is-targetipv6-only"),
+]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("parameter, value", ACCEPTED)
+def test_a_parameter_accepts(template, parameter, value):
+    assert accepts(template, parameter, value)
+
+
+@pytest.mark.parametrize("function", ["automirror", "config-rule"])
+@pytest.mark.parametrize("parameter, value", ACCEPTED)
+def test_a_function_starts_with_what_a_parameter_accepts(function, parameter, value):
+    setting = re.sub(r"(?<!^)(?=[A-Z])", "_", parameter).upper()
+    nowhere = "127.0.0.1:9"
+    environment = {
+        setting: value,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": f"http://{nowhere}",
+        "AWS_LAMBDA_RUNTIME_API": nowhere,
+        "AWS_LAMBDA_FUNCTION_NAME": function,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+    }
+    done = subprocess.run([TOP / "target/debug" / function], env=environment, text=True, capture_output=True, timeout=60)
+    # It gets past its settings and ends because there is no Lambda.
+    assert "the Lambda runtime stopped" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("parameter, value", REJECTED)
+def test_a_parameter_rejects(template, parameter, value):
+    assert not accepts(template, parameter, value)
