@@ -99,17 +99,29 @@ fn reason(step: &Step) -> String {
 
 /// What is mirrored of a compliant instance, and what is not, with the code that says why.
 fn mirrored(steps: &[Step]) -> String {
-    let kept = steps.iter().filter(|step| matches!(step.action, Action::Keep(_)));
-    let code = kept.clone().next().map_or("as-wanted", |step| step.reason.code());
-    let kept: BTreeSet<_> = kept.map(|step| &step.source).collect();
-    let mut others: BTreeMap<&str, Vec<&InterfaceId>> = BTreeMap::new();
-    for step in steps.iter().filter(|step| !kept.contains(&step.source)) {
-        others.entry(step.reason.code()).or_default().push(&step.source);
-    }
-    let what = format!("[{code}] {}: mirrored as it should be", named(&Vec::from_iter(kept)));
+    let is_kept = |step: &&Step| matches!(step.action, Action::Keep(_));
+    let kept = by_code(steps.iter().filter(is_kept));
+    let sources: BTreeSet<_> = steps.iter().filter(is_kept).map(|step| &step.source).collect();
+    let others = by_code(steps.iter().filter(|step| !sources.contains(&step.source)));
+    let kept =
+        kept.iter().map(|(code, (reason, ids))| format!("[{code}] {}: {reason}", named(ids)));
     let others =
-        others.iter().map(|(code, ids)| format!("; not mirrored [{code}]: {}", named(ids)));
-    std::iter::once(what).chain(others).collect()
+        others.iter().map(|(code, (_, ids))| format!("not mirrored [{code}] {}", named(ids)));
+    kept.chain(others).collect::<Vec<_>>().join("; ")
+}
+
+/// Sources by the code of the reason, with one such reason.
+fn by_code<'s>(
+    steps: impl Iterator<Item = &'s Step>,
+) -> BTreeMap<&'static str, (&'s Reason, Vec<&'s InterfaceId>)> {
+    let mut all: BTreeMap<_, (_, Vec<_>)> = BTreeMap::new();
+    for step in steps {
+        let (_, sources) = all.entry(step.reason.code()).or_insert((&step.reason, Vec::new()));
+        if !sources.contains(&&step.source) {
+            sources.push(&step.source);
+        }
+    }
+    all
 }
 
 /// Some interfaces by their ids.

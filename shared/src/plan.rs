@@ -22,6 +22,7 @@
 //! and [`apply`].
 
 pub mod apply;
+mod catalogue;
 mod coverage;
 mod decide;
 pub mod desired;

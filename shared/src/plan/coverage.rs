@@ -35,6 +35,19 @@ impl Coverage {
         Self { ipv4, ipv6, amazon_dns: filter.amazon_dns }
     }
 
+    /// What two filters accept together.
+    pub(super) fn and(self, other: Self) -> Self {
+        let both = |one: Directions, other: Directions| Directions {
+            ingress: one.ingress || other.ingress,
+            egress: one.egress || other.egress,
+        };
+        Self {
+            ipv4: both(self.ipv4, other.ipv4),
+            ipv6: both(self.ipv6, other.ipv6),
+            amazon_dns: self.amazon_dns || other.amazon_dns,
+        }
+    }
+
     /// The filter accepts nothing.
     pub(super) fn is_empty(self) -> bool {
         let none = Directions { ingress: false, egress: false };
@@ -191,6 +204,16 @@ mod tests {
         assert_eq!((only_v4.missing(true, false), only_v4.is_empty()), (None, false));
         let only_v6 = Coverage::of(&filter(&[v6], &[v6]));
         assert_eq!(only_v6.missing(false, true), None);
+    }
+
+    #[test]
+    fn two_filters_may_see_together_what_each_misses() {
+        let v4 = "1 accept * * 0.0.0.0/0 0.0.0.0/0";
+        let [ingress, egress] =
+            [filter(&[v4], &[]), filter(&[], &[v4])].map(|filter| Coverage::of(&filter));
+        assert_eq!(ingress.and(egress).missing(true, false), None);
+        assert_eq!(ingress.and(ingress).missing(true, false).as_deref(), Some("egress IPv4"));
+        assert_eq!(egress.and(egress).missing(true, false).as_deref(), Some("ingress IPv4"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The plan under construction, and what every part of the decision writes into it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     coverage::Coverage,
@@ -27,6 +27,8 @@ pub(super) struct Draft<'a> {
     /// leaves a target makes room there.
     pub(super) unplaced: Vec<Unplaced<'a>>,
     coverages: BTreeMap<FilterId, Coverage>,
+    /// The filters of the sessions that the source at hand has or gets.
+    pub(super) in_use: BTreeSet<FilterId>,
 }
 
 /// A session that needs a target.
@@ -60,8 +62,15 @@ pub(super) enum Stay {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(policy: &'a Policy, index: Index<'a>, placement: Placement<'a>) -> Self {
-        let (steps, unplaced, coverages) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { policy, index, placement, steps, unplaced, coverages }
+        Self {
+            policy,
+            index,
+            placement,
+            steps: Vec::new(),
+            unplaced: Vec::new(),
+            coverages: BTreeMap::new(),
+            in_use: BTreeSet::new(),
+        }
     }
 
     /// The owned sessions on a source, lowest number first.

@@ -1,6 +1,7 @@
 //! Brings the owned sessions on a source to the desired ones.
 
 use super::{
+    coverage::Coverage,
     desired::{DesiredFilter, DesiredSession, SESSIONS_PER_INTERFACE, no_filter},
     draft::{Current, Draft, Stay, Unplaced},
     matching::{Fit, FreeSlots, Match, Served, match_sessions},
@@ -57,6 +58,7 @@ impl<'a> Draft<'a> {
         for it in matches {
             self.serve(source, it, created_for, &foreign);
         }
+        self.check_filters(source);
     }
 
     /// Takes out the desired sessions that a foreign session covers and no owned session is left for.
@@ -169,7 +171,7 @@ impl<'a> Draft<'a> {
 
     /// A session that is there may still mirror nothing, or not everything.
     fn check_flow(&mut self, source: &Source, flow: Flow<'_>, foreign: &[&Session]) {
-        self.check_filter(source, flow.filter);
+        self.in_use.insert(flow.filter.clone());
         if let Some(target) = flow.target {
             self.check_target(source, target);
         }
@@ -188,22 +190,30 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn check_filter(&mut self, source: &Source, id: &FilterId) {
-        let Shown::Yes(filter) = self.index.filter(id) else {
-            let reason = Reason::FilterUnknown { filter: id.clone() };
-            self.step(source, Action::Block, reason);
-            return;
-        };
-        let coverage = self.coverage(filter);
+    /// What the filters in use accept. Several sessions may share the packets among them on purpose, so
+    /// only what none of them accepts is missing.
+    fn check_filters(&mut self, source: &Source) {
+        let in_use = std::mem::take(&mut self.in_use);
+        let mut accepted: Option<Coverage> = None;
+        for id in &in_use {
+            let Shown::Yes(filter) = self.index.filter(id) else {
+                self.step(source, Action::Block, Reason::FilterUnknown { filter: id.clone() });
+                continue;
+            };
+            let coverage = self.coverage(filter);
+            if coverage.is_empty() {
+                self.step(source, Action::Block, Reason::FilterEmpty { filter: id.clone() });
+            } else {
+                accepted = Some(accepted.map_or(coverage, |other| other.and(coverage)));
+            }
+        }
         let interface = source.interface.as_ref().yes();
         let has_ipv4 = interface.is_none_or(|it| !it.ipv6_only);
         let has_ipv6 = interface.is_some_and(|it| it.has_ipv6);
-        if coverage.is_empty() {
-            let reason = Reason::FilterEmpty { filter: id.clone() };
-            self.step(source, Action::Block, reason);
-        } else if let Some(missing) = coverage.missing(has_ipv4, has_ipv6) {
-            let reason = Reason::FilterPartial { filter: id.clone(), missing };
-            self.step(source, Action::Block, reason);
+        if let Some(missing) = accepted.and_then(|it| it.missing(has_ipv4, has_ipv6)) {
+            let filters: Vec<_> = in_use.iter().map(FilterId::as_str).collect();
+            let filters = filters.join(" and ");
+            self.step(source, Action::Block, Reason::FilterPartial { filters, missing });
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::catalogue::reasons;
+pub use super::catalogue::{Entry, Level};
 use crate::{
     id::{AccountId, FilterId, SessionId, TargetId},
     number::SessionNumber,
@@ -10,78 +12,6 @@ use crate::{
     policy::Precedence,
     text::{plain, quote},
 };
-
-/// What a reason means for its interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// It is mirrored as it should be.
-    Mirrored,
-    /// automirror changes a session.
-    Change,
-    /// It should not be mirrored.
-    NotSelected,
-    /// It should be mirrored, and EC2 cannot mirror it.
-    Unsupported,
-    /// It should be mirrored, and is not until somebody changes something.
-    ActionNeeded,
-}
-
-/// What there is to know of a reason, whatever the facts of one case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// A code that does not change between versions.
-    pub code: &'static str,
-    /// What it means for the interface.
-    pub level: Level,
-    /// The sentence, with the names of the facts in braces.
-    pub sentence: &'static str,
-}
-
-macro_rules! reasons {
-    ($(
-        $(#[$doc:meta])*
-        $name:ident $({ $($(#[$fact_doc:meta])* $fact:ident: $type:ty,)+ })?
-            => $code:literal, $level:ident, $sentence:literal $(, $shown:ident = $as:expr)*;
-    )+) => {
-        /// Why a step is what it is.
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Reason {$(
-            $(#[$doc])*
-            $name $({ $($(#[$fact_doc])* $fact: $type,)+ })?,
-        )+}
-
-        /// Every reason.
-        pub const REASONS: &[Entry] = &[
-            $(Entry { code: $code, level: Level::$level, sentence: $sentence },)+
-        ];
-
-        impl Reason {
-            /// A code that does not change between versions.
-            #[must_use]
-            pub const fn code(&self) -> &'static str {
-                match self {
-                    $(Self::$name { .. } => $code,)+
-                }
-            }
-
-            /// What it means for the interface.
-            #[must_use]
-            pub const fn level(&self) -> Level {
-                match self {
-                    $(Self::$name { .. } => Level::$level,)+
-                }
-            }
-        }
-
-        impl fmt::Display for Reason {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self {
-                    $(Self::$name $({ $($fact,)+ })? => write!(f, $sentence $(, $shown = $as)*),)+
-                }
-            }
-        }
-    };
-}
 
 reasons! {
     /// An owned session is there and right.
@@ -310,12 +240,12 @@ reasons! {
     } => "filter-empty", ActionNeeded, "filter {filter} accepts no packets: give it rules";
     /// The filter accepts no packets of some kind that the interface has.
     FilterPartial {
-        /// That filter.
-        filter: FilterId,
-        /// Of which packets it accepts none.
+        /// The filters of the interface's sessions.
+        filters: String,
+        /// Of which packets they accept none.
         missing: String,
     } => "filter-partial", ActionNeeded,
-        "filter {filter} accepts no {missing} packets: give it rules, or accept this with \
+        "filter {filters} accepts no {missing} packets: give it rules, or accept this with \
          MIRROR_ACCEPTED_REASONS";
     /// The interface has its three sessions.
     NoFreeSlot {

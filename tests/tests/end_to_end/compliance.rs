@@ -138,6 +138,7 @@ async fn a_mirror_on_one_of_two_interfaces_is_not_enough() {
     stage.is_said(&instance, NonCompliant, &expected);
     stage.foreign(&interfaces[1], 1, &stage.target);
     stage.deployment.evaluate().await;
+    stage.is_said(&instance, Compliant, "[covered] ");
     stage.is_said(&instance, Compliant, "mirrors it as it should be");
 }
 
@@ -219,7 +220,8 @@ async fn a_session_to_a_target_that_is_not_allowed_is_named_with_its_owner() {
     stage.deployment.evaluate().await;
     let (said, why) = stage.said_of(&ResourceKey::session(&stolen.id)).unwrap();
     assert_eq!(said, NonCompliant);
-    assert_eq!(why, format!("target {theirs} of account 999999999999 is not allowed"));
+    let place = format!("[target-not-allowed] {interface} of {instance}");
+    assert_eq!(why, format!("{place}: target {theirs} of account 999999999999 is not allowed"));
     assert_eq!(stage.said_of(&ResourceKey::session(&good.id)).unwrap().0, Compliant);
     // Once it is tagged, its instance is shadowed.
     stage.tag(&instance, &[("Mirror", "True")]);
@@ -263,7 +265,7 @@ async fn each_obstacle_has_its_annotation() {
 }
 
 #[tokio::test]
-async fn an_annotation_is_cut_between_characters_and_what_cannot_be_mirrored_is_not_applicable() {
+async fn an_annotation_is_cut_and_what_asks_by_its_tag_and_cannot_be_mirrored_is_not_compliant() {
     let mut stage = ruled(&[]).await;
     let interface = || local_cloud::aws::ec2::LaunchInterface::default();
     let interfaces = (0..6)
@@ -277,7 +279,7 @@ async fn an_annotation_is_cut_between_characters_and_what_cannot_be_mirrored_is_
     assert_eq!(annotation.chars().count(), 256);
     assert!(annotation.ends_with('…'), "{annotation}");
     stage.is_said(&odd, NonCompliant, "accepted is");
-    stage.is_said(&old, NotApplicable, "EC2 cannot mirror instance type `t2.micro`");
+    stage.is_said(&old, NonCompliant, "EC2 cannot mirror instance type `t2.micro`");
 }
 
 #[tokio::test]
@@ -565,14 +567,14 @@ async fn automirror_and_config_rule_never_disagree() {
     stage.schedule().await;
     stage.is_said(&leftover, NonCompliant, "the instance has no tag `Mirror`");
     let before = stage.compliances(&instances);
-    assert_eq!(before, [(NonCompliant, 3), (NotApplicable, 3)].into());
+    assert_eq!(before, [(NonCompliant, 4), (NotApplicable, 2)].into());
     stage.sweep().await;
     stage.schedule().await;
     stage.is_said(&leftover, NotApplicable, "");
     assert_eq!(
         stage.compliances(&instances),
-        [(Compliant, 2), (NonCompliant, 1), (NotApplicable, 3)].into(),
-        "only the one that asks for a target that is not allowed is left"
+        [(Compliant, 2), (NonCompliant, 2), (NotApplicable, 2)].into(),
+        "what asks for a target that is not allowed, or for what EC2 cannot do, is left"
     );
 }
 
@@ -679,5 +681,7 @@ async fn a_session_to_a_target_that_ec2_does_not_show_is_not_compliant() {
     stage.deployment.evaluate().await;
     let (said, why) = stage.said_of(&ResourceKey::session(&session.id)).unwrap();
     assert_eq!(said, NonCompliant);
-    assert_eq!(why, format!("target {theirs} does not exist or is not shared with this account"));
+    let place = format!("[target-unknown] {} of {instance}", session.interface);
+    let expected = format!("target {theirs} does not exist or is not shared with this account");
+    assert_eq!(why, format!("{place}: {expected}"));
 }
