@@ -79,6 +79,9 @@ impl Handler {
             let why = format!("the function's ARN {} names no account", quote(arn));
             return BatchResult::failed(&why);
         };
+        if requests.iter().any(|request| request.scope.new_target) {
+            self.reconciler.forget_targets();
+        }
         let deleted = requests.iter().filter_map(|request| request.scope.deleted.clone()).collect();
         let job = Job {
             id: &context.request_id,

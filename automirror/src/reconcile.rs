@@ -80,6 +80,11 @@ impl Reconciler {
         warm_up(&self.ec2, &self.cache, (self.now)()).await;
     }
 
+    /// Makes the next decision read targets and filters anew.
+    pub(crate) fn forget_targets(&self) {
+        self.cache.invalidate();
+    }
+
     /// Reads what the events name, and brings its sessions to what they should be.
     pub(crate) async fn reconcile(&self, job: Job<'_>) -> BatchResult {
         let read = self.observe(job, job.selectors, job.deleted);

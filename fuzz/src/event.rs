@@ -72,7 +72,7 @@ fn check_batch(bodies: &[&str]) {
 
 fn check_event(event: &ParsedEvent) {
     match event {
-        ParsedEvent::Reconcile(Scope { selectors, launched, deleted }) => {
+        ParsedEvent::Reconcile(Scope { selectors, launched, deleted, new_target: _ }) => {
             assert!(!selectors.is_empty());
             if let Some(launched) = launched {
                 assert!(selectors.contains(&Selector::Started(launched.instance.clone())));

@@ -62,7 +62,13 @@ pub(crate) fn parse(detail: &Value, own: &Identity) -> ParsedEvent {
             .and_then(|id| id.parse().ok())
             .map_or_else(
                 || ParsedEvent::Ignored("the new target is on no network interface".to_owned()),
-                |id| ParsedEvent::reconcile([Selector::Interface(id)]),
+                |id| {
+                    ParsedEvent::Reconcile(Scope {
+                        selectors: [Selector::Interface(id)].into(),
+                        new_target: true,
+                        ..Scope::default()
+                    })
+                },
             ),
         "ModifyTrafficMirrorSession" => call
             .named(&["/ModifyTrafficMirrorSessionRequest/TrafficMirrorSessionId"], |id| {
@@ -74,7 +80,7 @@ pub(crate) fn parse(detail: &Value, own: &Identity) -> ParsedEvent {
             deleted: call
                 .text("/DeleteTrafficMirrorSessionRequest/TrafficMirrorSessionId")
                 .and_then(|id| id.parse().ok()),
-            launched: None,
+            ..Scope::default()
         }),
         other => ParsedEvent::Ignored(format!("the call {} is not about mirroring", quote(other))),
     }

@@ -58,6 +58,8 @@ pub struct Scope {
     pub launched: Option<Launch>,
     /// A session that somebody else has deleted.
     pub deleted: Option<SessionId>,
+    /// Somebody else has created a target: what was read of them before is out of date.
+    pub new_target: bool,
 }
 
 /// An instance that an event says is pending or running.

@@ -58,13 +58,15 @@ impl Described {
     pub(crate) fn interfaces(&self) -> impl Iterator<Item = &InterfaceId> {
         self.sources.iter().map(|source| &source.id)
     }
+}
 
-    /// Adds the services that manage interfaces, which `DescribeInstances` does not show.
-    pub(crate) fn add_requesters(&mut self, requesters: &BTreeMap<InterfaceId, Arc<str>>) {
-        for source in &mut self.sources {
-            if let Shown::Yes(interface) = &mut source.interface {
-                interface.requester = requesters.get(&source.id).cloned();
-            }
+/// Adds the services that manage interfaces, which `DescribeInstances` does not show.
+pub(crate) fn add_requesters(sources: &mut [Source], requesters: &BTreeMap<InterfaceId, Arc<str>>) {
+    for source in sources {
+        if let Shown::Yes(interface) = &mut source.interface
+            && let Some(requester) = requesters.get(&source.id)
+        {
+            interface.requester = Some(requester.clone());
         }
     }
 }

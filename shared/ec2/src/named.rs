@@ -12,7 +12,7 @@ use shared::{
 
 use crate::{
     call::{self, BY_INTERFACE, Query},
-    described::Described,
+    described::{Described, add_requesters},
     error::ObserveError,
     reader::{PartialRead, Reader},
     selector::Selector,
@@ -81,14 +81,14 @@ pub(crate) async fn read_named(
     let ask_requesters = most_interfaces.is_some_and(|count| count > 1);
     // EC2 may already list a new session by its interface and not yet by its id.
     let is_planned = most_interfaces.is_some() || !named.sessions.is_empty();
-    let (sessions, (resources, is_cached), requesters, usage) = try_join!(
+    let (sessions, (resources, origin), requesters, usage) = try_join!(
         read_sessions_on(reader, &interfaces),
         read_if(is_planned, reader.resources()),
         read_if(ask_requesters, call::requesters(&ec2.client, account)),
         read_if(most_interfaces.is_some(), reader.read_usage_early(&described)),
     )?;
-    described.add_requesters(&requesters);
-    Ok(PartialRead { described, unattached, sessions, resources, is_cached, usage, not_found })
+    add_requesters(&mut described.sources, &requesters);
+    Ok(PartialRead { described, unattached, sessions, resources, origin, usage, not_found })
 }
 
 /// How many interfaces the selected instance with the most of them has; none where no instance is

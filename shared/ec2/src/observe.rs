@@ -21,13 +21,16 @@
 //! sessions once more                | a list of all sessions, or a verdict, shows that one is missing
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use shared::{
     id::{InstanceId, InterfaceId},
-    observed::{Observed, Shown, Source},
+    observed::{Instance, Observed, Shown, Source},
     plan::{
-        desired::{has_key, lacks_tag},
+        desired::{has_key, lacks_tag, selected},
         plan,
         question::Question,
         reason::Reason,
@@ -38,9 +41,10 @@ use shared::{
 
 use crate::{
     call::{self, Query},
+    described::add_requesters,
     error::ObserveError,
     named::{read_named, read_sessions_on},
-    reader::{PartialRead, Reader},
+    reader::{Origin, PartialRead, Reader},
     selector::Selector,
     sweep::read_sweep,
     target_usage::{TargetUsage, candidates},
@@ -62,7 +66,7 @@ pub async fn observe(
     } else {
         read_named(reader, selectors).await?
     };
-    let (is_cached, usage) = (read.is_cached, std::mem::take(&mut read.usage));
+    let (origin, usage) = (read.origin, std::mem::take(&mut read.usage));
     let mut observed = whole(reader, read);
     observed.is_whole = is_sweep;
     let unattached = read_unattached(reader, &observed).await?;
@@ -73,7 +77,7 @@ pub async fn observe(
         reader,
         selectors,
         is_sweep,
-        is_cached,
+        origin,
         usage: Some(usage),
         asked: BTreeSet::new(),
         sought: BTreeSet::new(),
@@ -144,7 +148,8 @@ struct Completion<'a> {
     reader: &'a Reader<'a>,
     selectors: &'a BTreeSet<Selector>,
     is_sweep: bool,
-    is_cached: bool,
+    /// Where targets and filters come from.
+    origin: Origin,
     /// None once it is part of what was observed.
     usage: Option<TargetUsage>,
     asked: BTreeSet<Question>,
@@ -156,9 +161,15 @@ impl Completion<'_> {
     /// Reads the next thing that is missing, and says whether there was one.
     async fn adds_to(&mut self, observed: &mut Observed) -> Result<bool, ObserveError> {
         let plan = plan(self.reader.policy, observed);
-        if std::mem::take(&mut self.is_cached) && needs_fresh_resources(&plan) {
+        if self.needs_resources(observed, &plan) {
             let resources = self.reader.read_resources().await?;
             (observed.targets, observed.filters) = (resources.targets, resources.filters);
+            if self.origin == Origin::Nowhere {
+                let Reader { ec2, account, .. } = *self.reader;
+                let requesters = call::requesters(&ec2.client, account).await?;
+                add_requesters(&mut observed.sources, &requesters);
+            }
+            self.origin = Origin::Ec2;
             return Ok(true);
         }
         if self.needs_usage(&plan)
@@ -185,6 +196,17 @@ impl Completion<'_> {
         answer(self.reader, observed, open.iter().cloned()).await?;
         self.asked.extend(open);
         Ok(true)
+    }
+
+    /// Whether targets and filters must be read. An instance that a second witness shows with its tag may
+    /// need them for the first time.
+    fn needs_resources(&self, observed: &Observed, plan: &Plan) -> bool {
+        let is_selected = |it: &Arc<Instance>| selected(self.reader.policy, it).is_ok();
+        match self.origin {
+            Origin::Nowhere => observed.instances.iter().any(is_selected),
+            Origin::Cache => needs_fresh_resources(plan),
+            Origin::Ec2 => false,
+        }
     }
 
     fn needs_usage(&self, plan: &Plan) -> bool {

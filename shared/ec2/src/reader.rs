@@ -39,19 +39,29 @@ pub(crate) struct PartialRead {
     pub(crate) unattached: Vec<Source>,
     pub(crate) sessions: Vec<Session>,
     pub(crate) resources: MirrorResources,
-    /// The resources come from the cache.
-    pub(crate) is_cached: bool,
+    /// Where the resources come from.
+    pub(crate) origin: Origin,
     pub(crate) usage: TargetUsage,
     /// What the selectors name and EC2 says does not exist.
     pub(crate) not_found: NotFound,
 }
 
+/// Where targets and filters come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Nothing seemed to need them, so they were not read.
+    #[default]
+    Nowhere,
+    Cache,
+    Ec2,
+}
+
 impl Reader<'_> {
-    /// Targets and filters, and whether they come from the cache.
-    pub(crate) async fn resources(&self) -> Result<(MirrorResources, bool), ObserveError> {
+    /// Targets and filters, and where they come from.
+    pub(crate) async fn resources(&self) -> Result<(MirrorResources, Origin), ObserveError> {
         match self.cache.and_then(|(cache, now)| cache.fresh(now)) {
-            Some(resources) => Ok((resources, true)),
-            None => Ok((self.read_resources().await?, false)),
+            Some(resources) => Ok((resources, Origin::Cache)),
+            None => Ok((self.read_resources().await?, Origin::Ec2)),
         }
     }
 

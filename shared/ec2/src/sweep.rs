@@ -12,9 +12,9 @@ use shared::{
 
 use crate::{
     call::{self, BY_INTERFACE, Query},
-    described::Described,
+    described::{Described, add_requesters},
     error::ObserveError,
-    reader::{PartialRead, Reader},
+    reader::{Origin, PartialRead, Reader},
     selector::Selector,
     target_usage::TargetUsage,
 };
@@ -49,10 +49,10 @@ pub(crate) async fn read_sweep(
     let named = read_missing(reader, selectors, &described).await?;
     described.append(named);
     described.deduplicate();
-    described.add_requesters(&requesters);
+    add_requesters(&mut described.sources, &requesters);
     let usage = TargetUsage::of_all_sessions(&resources.targets);
-    let (unattached, is_cached, not_found) = (Vec::new(), false, NotFound::default());
-    Ok(PartialRead { described, unattached, sessions, resources, is_cached, usage, not_found })
+    let (unattached, origin, not_found) = (Vec::new(), Origin::Ec2, NotFound::default());
+    Ok(PartialRead { described, unattached, sessions, resources, origin, usage, not_found })
 }
 
 /// Which instances a sweep asks for at first.

@@ -262,6 +262,10 @@ fn only_targets_of_this_account_and_the_given_owners_are_used() {
     account.redeploy(&[("MirrorTargetOwners", &other_account().account)]);
     account.using(&foreign, &filter, Account::denied);
     account.using(&shared, &filter, Account::allowed);
+    account.using(&own, &filter, Account::denied);
+    let both = format!("self,{}", other_account().account);
+    account.redeploy(&[("MirrorTargetOwners", &both)]);
+    account.using(&shared, &filter, Account::allowed);
     account.using(&own, &filter, Account::allowed);
 }
 

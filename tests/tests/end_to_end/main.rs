@@ -15,6 +15,7 @@ mod compliance;
 mod decisions;
 mod emulator;
 mod events;
+mod evidence;
 mod failures;
 mod hostile;
 mod model;

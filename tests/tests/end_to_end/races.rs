@@ -8,8 +8,8 @@ use local_cloud::{
 use serde_json::json;
 
 use crate::stage::{
-    Stage, full_filter, load_balancer, machine, other_account, said, stage, steps, summary, tagged,
-    user, whole_log,
+    Stage, load_balancer, machine, other_account, said, stage, steps, summary, tagged, user,
+    whole_log,
 };
 
 const CREATE: &str = "CreateTrafficMirrorSession";
@@ -367,16 +367,16 @@ async fn a_failed_clean_up_after_a_terminated_instance_is_retried() {
 #[tokio::test]
 async fn an_obstacle_that_was_overcome_is_logged_again_when_it_is_back() {
     let stage = stage().await;
-    let second = full_filter(&mut stage.world());
-    let instance = stage.launch(&tagged());
+    let wrong = || [("Mirror-Target", "tmt-9")];
+    let instance = stage.launch(&machine(&[("Mirror", "True"), wrong()[0]]));
     stage.let_run();
     let call = json!({"instances": [instance]});
     for expected in [1, 0] {
         assert_eq!(said(&stage.invoke(&call).await.log, "WARN").len(), expected);
     }
-    stage.tag(&instance, &[("Mirror-Filter", &second)]);
+    stage.tag(&instance, &[("Mirror-Target", &stage.target)]);
     stage.invoke(&call).await;
-    stage.untag(&instance, "Mirror-Filter");
+    stage.tag(&instance, &wrong());
     assert_eq!(said(&stage.invoke(&call).await.log, "WARN").len(), 1);
 }
 

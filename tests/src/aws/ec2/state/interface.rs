@@ -76,7 +76,7 @@ impl Interface {
         Some(self.attachment.as_ref()?.device_index)
     }
 
-    pub(super) fn instance(&self) -> Option<&str> {
+    pub fn instance(&self) -> Option<&str> {
         self.attachment.as_ref()?.instance.as_deref()
     }
 }
