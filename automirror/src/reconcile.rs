@@ -87,7 +87,7 @@ impl Reconciler {
 
     /// Reads what the events name, and brings its sessions to what they should be.
     pub(crate) async fn reconcile(&self, job: Job<'_>) -> BatchResult {
-        let read = self.observe(job, job.selectors, job.deleted);
+        let read = Box::pin(self.observe(job, job.selectors, job.deleted));
         let observed = match job.deadline.cut(read).await {
             Some(Ok(observed)) => observed,
             Some(Err(error)) => {
@@ -229,7 +229,7 @@ impl Reconciler {
         }
         let mut deleted = job.deleted.clone();
         deleted.extend(executed.iter().filter_map(Executed::deleted_session).cloned());
-        let read = self.observe(job, &selectors, &deleted);
+        let read = Box::pin(self.observe(job, &selectors, &deleted));
         let Some(Ok(observed)) = job.deadline.cut(read).await else {
             // Then the record is retried.
             let outcome = Outcome::OutOfTime;

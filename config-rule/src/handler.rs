@@ -213,7 +213,7 @@ impl Handler {
             cache: None,
             judges: true,
         };
-        Ok(observe(&reader, &selectors).await?)
+        Ok(Box::pin(observe(&reader, &selectors)).await?)
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn description(endpoint: &Endpoint) -> Option<String> {
 
 /// The description and place of an interface that AWS created for a balancer or endpoint. Anybody can
 /// write such a description on an interface of their own, so only the types count that AWS alone creates.
-pub(crate) fn balancer_interface(item: &NetworkInterface) -> Option<Option<(Arc<str>, Location)>> {
+pub(crate) fn balancer_interface(item: &NetworkInterface) -> Option<(Arc<str>, Location)> {
     let is_aws_own = item.requester_managed() == Some(true)
         && matches!(
             item.interface_type(),
@@ -83,7 +83,7 @@ pub(crate) fn balancer_interface(item: &NetworkInterface) -> Option<Option<(Arc<
         );
     let zones = item.availability_zone().map(Into::into).into_iter().collect();
     let location = Location { vpc: parsed(item.vpc_id()), zones };
-    Some(is_aws_own.then(|| (item.description().unwrap_or_default().into(), location)))
+    is_aws_own.then(|| (item.description().unwrap_or_default().into(), location))
 }
 
 /// Adds where balancers and endpoints are: the VPC of their interfaces, and all zones.

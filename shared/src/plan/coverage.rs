@@ -254,10 +254,10 @@ mod tests {
         let high = format!("2 reject * * 128.0.0.0/1 {ALL}");
         accepts(&[&all, &low], true);
         accepts(&[&all, &low, &high], false);
-        let high_to_low = format!("2 reject * * 128.0.0.0/1 0.0.0.0/1");
-        let high_to_high = format!("3 reject * * 128.0.0.0/1 128.0.0.0/1");
-        accepts(&[&all, &low, &high_to_low], true);
-        accepts(&[&all, &low, &high_to_low, &high_to_high], false);
+        let high_to_low = "2 reject * * 128.0.0.0/1 0.0.0.0/1";
+        let high_to_high = "3 reject * * 128.0.0.0/1 128.0.0.0/1";
+        accepts(&[&all, &low, high_to_low], true);
+        accepts(&[&all, &low, high_to_low, high_to_high], false);
         let https = format!("5 accept 6 443-443 {ALL} {ALL}");
         let ports =
             ["1 reject 6 0-400", "2 reject 6 401-500"].map(|it| format!("{it} {ALL} {ALL}"));

@@ -60,8 +60,16 @@ enum Assessment {
     NotSelected(Reason),
     /// It should be mirrored, but the tags do not say how: the sessions that are there stay.
     Unclear(Reason),
-    /// It should have these sessions, in this order. New ones have this reason, or there are none.
-    Mirror(Vec<DesiredSession>, Result<Reason, NoNewSessions>),
+    /// It should be mirrored.
+    Mirror(Box<Wanted>),
+}
+
+/// What a source should have that should be mirrored.
+struct Wanted {
+    /// In this order.
+    desired: Vec<DesiredSession>,
+    /// The reason that new sessions have, or why there are none.
+    created_for: Result<Reason, NoNewSessions>,
 }
 
 fn decide<'a>(draft: &mut Draft<'a>, source: &'a Source) {
@@ -75,14 +83,16 @@ fn decide<'a>(draft: &mut Draft<'a>, source: &'a Source) {
             }
             draft.step(source, Action::Block, reason);
         }
-        Assessment::Mirror(desired, created_for) => {
+        Assessment::Mirror(wanted) => {
+            let Wanted { desired, created_for } = *wanted;
+            let created_for = created_for.as_ref();
             // What mirrors it goes on, and somebody tries to end that.
             if let Err(NoNewSessions { reason: reason @ Reason::MadeATarget { .. }, .. }) =
-                &created_for
+                created_for
             {
                 draft.step(source, Action::Block, reason.clone());
             }
-            draft.fulfil(source, desired, created_for.as_ref());
+            draft.fulfil(source, desired, created_for);
         }
     }
 }
@@ -153,13 +163,14 @@ fn assess_on_instance(
     if let Err(none) = &created_for
         && draft.owned(&source.id).is_empty()
     {
-        return Err(match none.action {
-            Action::Block => Assessment::Blocked(none.reason.clone()),
-            _ => Assessment::OutOfScope(none.reason.clone()),
+        return Ok(if none.is_blocked {
+            Assessment::Blocked(none.reason.clone())
+        } else {
+            Assessment::OutOfScope(none.reason.clone())
         });
     }
     let desired = desired_sessions(policy, &draft.index, instance).map_err(Assessment::Unclear)?;
-    Ok(Assessment::Mirror(desired, created_for))
+    Ok(Assessment::Mirror(Box::new(Wanted { desired, created_for })))
 }
 
 /// Whether instance and interface are there to be mirrored. Until a machine has stopped or an interface is
@@ -200,25 +211,25 @@ fn reason_for_new(
     interface: &Interface,
     instance: &Instance,
 ) -> Result<Reason, NoNewSessions> {
-    let none = |action, reason| Err(NoNewSessions { action, reason });
+    let none = |is_blocked, reason| Err(NoNewSessions { is_blocked, reason });
     let state = instance.state;
     if !state.is_pending_or_running() {
-        return none(Action::Ignore, Reason::NotRunning { state });
+        return none(false, Reason::NotRunning { state });
     }
     if let Some(reason) = obstacle(interface).or_else(|| behind_target(draft, source)) {
-        return none(Action::Block, reason);
+        return none(true, reason);
     }
     let is_sensor = draft.index.sensor(draft.policy, &instance.id, &BTreeSet::new());
     if let Some(target) = is_sensor.filter(|_| !is_tagged(draft.policy, instance)) {
-        return none(Action::Ignore, Reason::IsSensor { target: target.clone() });
+        return none(false, Reason::IsSensor { target: target.clone() });
     }
     let types = draft.index.types();
     let instance_type = instance.instance_type.to_string();
     match support(draft.policy, &types.proven, &instance.instance_type) {
         Support::Can => Ok(Reason::NotMirrored),
-        Support::Cannot => none(Action::Block, Reason::InstanceType { instance_type }),
+        Support::Cannot => none(true, Reason::InstanceType { instance_type }),
         Support::Unknown if types.refused.contains(&instance.instance_type) => {
-            none(Action::Block, Reason::InstanceTypeUnknown { instance_type })
+            none(true, Reason::InstanceTypeUnknown { instance_type })
         }
         Support::Unknown => Ok(Reason::InstanceTypeUnknown { instance_type }),
     }

@@ -17,12 +17,13 @@ use crate::{
 
 /// Why a source gets no new session, while those that it has go on.
 pub(super) struct NoNewSessions {
-    /// `block` or `ignore`.
-    pub(super) action: Action,
+    /// It should have them; otherwise it is right that it has none.
+    pub(super) is_blocked: bool,
     pub(super) reason: Reason,
 }
 
 /// A session that is there or will be, for what may keep it from mirroring.
+#[derive(Clone, Copy)]
 struct Flow<'f> {
     number: SessionNumber,
     filter: &'f FilterId,
@@ -100,8 +101,9 @@ impl<'a> Draft<'a> {
             (Served::Existing(session), _) => self.compare(source, desired, session, foreign),
             // That step is there already.
             (_, Err(NoNewSessions { reason: Reason::MadeATarget { .. }, .. })) => {}
-            (_, Err(NoNewSessions { action, reason })) => {
-                self.step(source, action.clone(), reason.clone());
+            (_, Err(NoNewSessions { is_blocked, reason })) => {
+                let action = if *is_blocked { Action::Block } else { Action::Ignore };
+                self.step(source, action, reason.clone());
             }
             (Served::New(number), Ok(reason)) => {
                 let Some(filter) = desired.filter.for_new().cloned() else {

@@ -86,12 +86,11 @@ impl<'a> Placement<'a> {
     /// # Errors
     /// The reason why there is none.
     pub(super) fn place(&mut self, wish: Wish<'_>) -> Result<TargetId, Reason> {
-        let target = match wish.named {
-            Some(named) => self.named(named, &wish.source.id)?,
-            None => {
-                let other = self.best(wish, |id| !wish.own.contains(id));
-                other.or_else(|| self.best(wish, |_| true)).ok_or_else(|| self.no_room())?
-            }
+        let target = if let Some(named) = wish.named {
+            self.named(named, &wish.source.id)?
+        } else {
+            let other = self.best(wish, |id| !wish.own.contains(id));
+            other.or_else(|| self.best(wish, |_| true)).ok_or_else(|| self.no_room())?
         };
         let source = wish.source.id.clone();
         self.change(&target, |candidate| candidate.take(&source));

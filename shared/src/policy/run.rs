@@ -85,11 +85,11 @@ impl FromStr for SessionTag {
         let is_own = OWN_KEYS.iter().any(|own| own.eq_ignore_ascii_case(key));
         let is_good =
             !key.is_empty() && is_tag_text(key, MAX_TAG_KEY) && is_tag_text(value, MAX_TAG_VALUE);
-        if is_good && !is_own && !is_reserved(key) {
+        if is_good && !is_own && !is_reserved(key) && !is_reserved(value) {
             return Ok(Self(key.to_owned(), value.to_owned()));
         }
         let own = OWN_KEYS.join(", ");
-        Err(format!("`Key=Value`, where the key does not start with `aws:` and is none of {own}"))
+        Err(format!("`Key=Value`, neither starting with `aws:`, where the key is none of {own}"))
     }
 }
 
@@ -131,6 +131,7 @@ mod tests {
             ",",
             "aws:x=1",
             "AWS:x=1",
+            "x=aws:1",
             "name=x",
             "Invocation=1",
             "Installation=1",

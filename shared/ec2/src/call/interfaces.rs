@@ -1,0 +1,134 @@
+//! Network interfaces: those of sessions on no instance, those that a service manages, those behind
+//! targets.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use aws_sdk_ec2::{
+    Client,
+    error::SdkError,
+    operation::describe_network_interfaces::{
+        DescribeNetworkInterfacesError, DescribeNetworkInterfacesOutput,
+    },
+    types as ec2,
+};
+use aws_smithy_async::future::pagination_stream::PaginationStream;
+use shared::{
+    id::{AccountId, InterfaceId, VpcId},
+    observed::{Location, Source},
+    policy::Policy,
+};
+
+use super::{Ask, Query, filter};
+use crate::{
+    by_id::{ById, by_id},
+    convert::{self, convert_or_skip},
+    error::ObserveError,
+    pages::collect,
+    targets,
+};
+
+/// The smallest page (EC2 API, `MaxResults`).
+const SMALLEST_PAGE: i32 = 5;
+
+/// The interfaces that the query asks for, as far as they belong to no instance that was read.
+pub(crate) async fn unattached(
+    client: &Client,
+    policy: &Policy,
+    query: &Query,
+) -> Result<Vec<Source>, ObserveError> {
+    let convert = |item: &_| convert::unattached(item, |key| policy.reads_tag(key));
+    let read = |ask| network_interfaces(client, ask, convert);
+    let parts: Vec<Vec<_>> = query.read(read).await?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// What EC2 says about these interfaces.
+pub(crate) async fn interfaces_by_id(
+    client: &Client,
+    policy: &Policy,
+    ids: &[InterfaceId],
+) -> Result<ById<Source, InterfaceId>, ObserveError> {
+    let convert = |item: &_| convert::unattached(item, |key| policy.reads_tag(key));
+    by_id(ids, |ids| network_interfaces(client, Ask::Ids(ids), convert)).await
+}
+
+/// The interfaces on instances of the account that a service manages, with that service.
+pub(crate) async fn requesters(
+    client: &Client,
+    account: &AccountId,
+) -> Result<BTreeMap<InterfaceId, Arc<str>>, ObserveError> {
+    let ask = Ask::Matching(vec![
+        filter("requester-managed", ["true"]),
+        filter("attachment.instance-owner-id", [account.as_str()]),
+    ]);
+    let interfaces = network_interfaces(client, ask, convert::requester).await?;
+    Ok(interfaces.into_iter().collect())
+}
+
+/// The interfaces of AWS's own with one of these descriptions, and where each is.
+pub(crate) async fn balancer_interfaces(
+    client: &Client,
+    descriptions: impl IntoIterator<Item = &str>,
+) -> Result<Vec<(Arc<str>, Location)>, ObserveError> {
+    let query = Query::by("description", descriptions);
+    let parts: Vec<Vec<_>> = query
+        .read(async |ask: Ask| {
+            let pages = interface_pages(client, &ask);
+            // What is no balancer's interface is left out on purpose, so without a word.
+            collect(pages, targets::balancer_interface).await
+        })
+        .await?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// Whether there is any interface in these VPCs.
+pub(crate) async fn is_any_interface_in(
+    client: &Client,
+    vpcs: &BTreeSet<VpcId>,
+) -> Result<bool, ObserveError> {
+    let query = Query::by("vpc-id", vpcs.iter().map(VpcId::as_str));
+    // One is enough, so neither page needs to be large nor the list to be read to its end.
+    let read = async |ask: Ask| {
+        let request = client.describe_network_interfaces().include_managed_resources(true);
+        let request = request.set_filters(ask.filters()).max_results(SMALLEST_PAGE);
+        let mut pages = request.into_paginator().stop_on_duplicate_token(true).send();
+        while let Some(page) = pages.next().await {
+            let page =
+                page.map_err(|error| ObserveError::new("describe network interfaces", error))?;
+            if !page.network_interfaces().is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    Ok(query.read(read).await?.into_iter().any(|found| found))
+}
+
+async fn network_interfaces<U>(
+    client: &Client,
+    ask: Ask,
+    convert: impl Fn(&ec2::NetworkInterface) -> Option<U>,
+) -> Result<Vec<U>, ObserveError> {
+    collect(interface_pages(client, &ask), |item| {
+        convert_or_skip("network interface", item.network_interface_id(), item, &convert)
+    })
+    .await
+}
+
+fn interface_pages(
+    client: &Client,
+    ask: &Ask,
+) -> PaginationStream<
+    Result<DescribeNetworkInterfacesOutput, SdkError<DescribeNetworkInterfacesError>>,
+> {
+    let request = client
+        .describe_network_interfaces()
+        .include_managed_resources(true)
+        .set_filters(ask.filters())
+        .set_network_interface_ids(ask.ids())
+        .set_max_results(ask.page_size());
+    request.into_paginator().stop_on_duplicate_token(false).send()
+}
