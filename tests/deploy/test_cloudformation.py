@@ -10,6 +10,7 @@ from pathlib import Path
 import moto_stacks
 import pytest
 import story
+from awscli.customizations.cloudformation.yamlhelper import yaml_dump, yaml_parse
 from conftest import ACCOUNT, REGION, TOP, zipped
 from moto.cloudformation import parsing
 
@@ -323,3 +324,11 @@ def test_what_moto_lacks_is_just_what_is_added_to_it():
     text = "".join((TOP / "cloudformation" / path).read_text() for path in TEMPLATES.values())
     types = set(re.findall(r"^    Type: (AWS::\w+::\w+)$", text, re.M))
     assert types - parsing.get_model_map().keys() == moto_stacks.TYPES.keys()
+
+
+@pytest.mark.parametrize("path", TEMPLATES.values())
+def test_a_template_fits_into_a_request(path):
+    """CloudFormation accepts 51,200 bytes there. `package` writes the template anew, with the place of the zip."""
+    packaged = yaml_dump(yaml_parse((TOP / "cloudformation" / path).read_text()))
+    place = "S3Bucket: S3Key: " + 63 * "b" + 200 * "k"
+    assert len(packaged.encode()) + len(place) <= 51_200
