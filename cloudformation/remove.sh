@@ -34,10 +34,11 @@ select_nothing() {
   keys=$(aws cloudformation describe-stacks --stack-name "$name" --output text --query 'Stacks[0].Parameters[].ParameterKey')
   for key in $keys; do
     case $key in
+      MirrorTagKey) parameters+=("ParameterKey=$key,ParameterValue=Mirror") ;;
       MirrorTagValue) parameters+=("ParameterKey=$key,ParameterValue=uninstall") ;;
       MirrorScope) parameters+=("ParameterKey=$key,ParameterValue=tagged") ;;
       MirrorMode) parameters+=("ParameterKey=$key,ParameterValue=enforce") ;;
-      MirrorVpcIds) parameters+=("ParameterKey=$key,ParameterValue=") ;;
+      MirrorVpcIds | MirrorTargetIds) parameters+=("ParameterKey=$key,ParameterValue=") ;;
       *) parameters+=("ParameterKey=$key,UsePreviousValue=true") ;;
     esac
   done

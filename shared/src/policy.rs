@@ -117,6 +117,9 @@ impl Precedence {
     }
 }
 
+/// The key of the selecting tag where nobody sets another.
+pub const DEFAULT_TAG_KEY: &str = "Mirror";
+
 /// The packet lengths that a request may ask for.
 const PACKET_LENGTHS: RangeInclusive<i32> = 1..=8_500;
 /// A shorter copy of an IPv6 packet lacks its ports: 14 bytes of Ethernet, 40 of IPv6 and the first of
@@ -135,7 +138,7 @@ impl Policy {
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         let settings = Settings { lookup };
         let policy = Self {
-            tag_key: settings.tag_key("MIRROR_TAG_KEY", "Mirror")?,
+            tag_key: settings.tag_key("MIRROR_TAG_KEY", DEFAULT_TAG_KEY)?,
             tag_value: settings.tag_value("MIRROR_TAG_VALUE", "True")?,
             scope: settings
                 .one_of("MIRROR_SCOPE", &[("tagged", Scope::Tagged), ("all", Scope::All)])?,

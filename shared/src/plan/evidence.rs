@@ -141,6 +141,34 @@ fn a_setting_that_names_nothing_that_exists_changes_nothing() {
         .plans(&["i-1 eni-1: ignore: the instance has no tag `Mirror` with the value `True`"]);
 }
 
+#[test]
+fn a_tag_key_that_no_instance_has_changes_nothing_in_a_sweep() {
+    let cloud = |sessions: i32| {
+        Cloud::new().set("MIRROR_TAG_KEY", "Miror").with(|o| {
+            o.is_whole = true;
+            for number in 0..sessions {
+                let interface = format!("eni-x{number}");
+                o.add(instance(&format!("i-x{number}"), &[&interface]));
+                o.sessions.push(owned(&format!("tms-x{number}"), &interface, 1));
+            }
+        })
+    };
+    let deleted =
+        |cloud: &Cloud| crate::plan::plan(&cloud.policy(), &cloud.observed).changes().count();
+    assert_eq!(deleted(&cloud(11)), 0);
+    assert_eq!(deleted(&cloud(10)), 10, "the last few may really be no longer wanted");
+    let event = cloud(11).with(|o| o.is_whole = false);
+    assert_eq!(deleted(&event), 11, "an event shows a part only");
+    let value = cloud(11).set("MIRROR_TAG_KEY", "Mirror").set("MIRROR_TAG_VALUE", "uninstall");
+    assert_eq!(deleted(&value), 11, "instances have the tag, with another value");
+    let default = cloud(11).set("MIRROR_TAG_KEY", "Mirror").with(|o| {
+        for position in 0..o.instances.len() {
+            super::test_cloud::change_instance(o, position, |it| it.tags.clear());
+        }
+    });
+    assert_eq!(deleted(&default), 11, "the default key is not mistyped");
+}
+
 fn targets_typo() -> Cloud {
     Cloud::new().set("MIRROR_TARGET_IDS", "tmt-9")
 }

@@ -1,10 +1,10 @@
 //! Settings that cannot be right: what they name does not exist.
 
-use super::{desired::is_tagged, index::Index, reason::Reason};
+use super::{desired::has_key, index::Index, reason::Reason};
 use crate::{
     id::{TargetId, VpcId},
     observed::{Observed, Session, Shown},
-    policy::{Policy, Scope},
+    policy::{DEFAULT_TAG_KEY, Policy, Scope},
     text::sanitize,
 };
 
@@ -39,13 +39,15 @@ pub(super) fn broken_setting(
     Some(broken("MIRROR_FILTER_ID", filter.as_str()))
 }
 
-/// Whether the tag that should select instances is on none, while there are many sessions: the tag may be
-/// mistyped. A few sessions may be the last ones.
+/// Whether the tag that should select instances is on none, whatever its value, while there are many
+/// sessions: its key may be mistyped. A few sessions may be the last ones.
 fn selects_nothing(policy: &Policy, observed: &Observed) -> bool {
     let is_owned = |it: &&Session| it.is_owned_by(&policy.owner, &observed.account);
+    // The default is not mistyped: a deployment that is to be removed goes back to it.
     policy.scope == Scope::Tagged
+        && policy.tag_key != DEFAULT_TAG_KEY
         && observed.is_whole
-        && !observed.instances.iter().any(|instance| is_tagged(policy, instance))
+        && !observed.instances.iter().any(|instance| has_key(policy, instance))
         && observed.sessions.iter().filter(is_owned).count() > MOST_OF_NO_INSTANCE
 }
 
