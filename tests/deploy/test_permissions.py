@@ -11,8 +11,11 @@ from templates import template
 
 
 def read_calls():
-    """Returns the actions of EC2 that the code calls to read. Only call.rs reads EC2, which architecture.rs checks."""
-    names = re.findall(r"\.describe_(\w+)\(\)", (TOP / "shared/ec2/src/call.rs").read_text())
+    """Returns the actions of EC2 that the code calls to read. Only two files read EC2, which architecture.rs
+    checks.
+    """
+    source = "".join((TOP / "shared/ec2/src" / name).read_text() for name in ("call.rs", "interfaces.rs"))
+    names = re.findall(r"\.describe_(\w+)\(\)", source)
     return {"ec2:Describe" + "".join(part.capitalize() for part in name.split("_")) for name in names}
 
 

@@ -1,11 +1,8 @@
 //! The calls that read EC2: each list is read to its end, and one request asks for many ids.
 
-mod interfaces;
-
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::{Client, types as ec2};
-use futures_util::{StreamExt, TryStreamExt, stream};
 use shared::{
     id::{FilterId, InstanceId, SessionId, TargetId},
     observed::{DescribedInstance, Filter, Session, Tag, Target},
@@ -13,6 +10,7 @@ use shared::{
 };
 
 use crate::{
+    ask::{Ask, Query},
     by_id::{ById, by_id},
     convert::{self, Interner, convert_or_skip},
     described::Described,
@@ -21,52 +19,8 @@ use crate::{
     targets,
 };
 
-pub(crate) use interfaces::{
-    balancer_interfaces, interfaces_by_id, is_any_interface_in, requesters, unattached,
-};
-
-/// The largest page of the mirroring calls and of `DescribeInstances` (EC2 API, `MaxResults`).
-const PAGE_SIZE: i32 = 1000;
-/// The most values one request may carry in its filters (EC2 API, "Filtering").
-const MAX_FILTER_VALUES: usize = 200;
-/// Concurrent requests of one kind: enough to hide the latency, far below the burst of 100.
-const MAX_CONCURRENT: usize = 4;
-
 /// The filter by which instances are found by their interfaces.
 pub(crate) const BY_INTERFACE: &str = "network-interface.network-interface-id";
-
-/// What one request asks for.
-#[derive(Clone, Debug)]
-enum Ask {
-    All,
-    Matching(Vec<ec2::Filter>),
-    /// By the parameter for ids: the request fails as a whole where one does not exist.
-    Ids(Vec<String>),
-}
-
-impl Ask {
-    fn filters(&self) -> Option<Vec<ec2::Filter>> {
-        match self {
-            Self::Matching(filters) => Some(filters.clone()),
-            Self::All | Self::Ids(_) => None,
-        }
-    }
-
-    fn ids(&self) -> Option<Vec<String>> {
-        match self {
-            Self::Ids(ids) => Some(ids.clone()),
-            Self::All | Self::Matching(_) => None,
-        }
-    }
-
-    /// EC2 takes no page size with ids.
-    fn page_size(&self) -> Option<i32> {
-        match self {
-            Self::Ids(_) => None,
-            Self::All | Self::Matching(_) => Some(PAGE_SIZE),
-        }
-    }
-}
 
 /// The instances that the query asks for and that are relevant.
 pub(crate) async fn instances(
@@ -220,40 +174,4 @@ async fn ask_filters(client: &Client, ask: Ask) -> Result<Vec<Filter>, ObserveEr
         convert_or_skip("filter", item.traffic_mirror_filter_id(), item, crate::filter::filter)
     })
     .await
-}
-
-/// Which items of a list to read.
-pub(crate) enum Query {
-    All,
-    /// Those that match one of the values of the filter with this name. An id that EC2 does not know
-    /// is absent from the answer, where the parameter for ids would fail the whole call.
-    Filtered(&'static str, Vec<String>),
-}
-
-impl Query {
-    pub(crate) fn by<'a>(name: &'static str, values: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::Filtered(name, values.into_iter().map(str::to_owned).collect())
-    }
-
-    /// Reads all of it in as few requests as possible; without values, in none. One part for each
-    /// request.
-    async fn read<C, F>(&self, read: impl Fn(Ask) -> F) -> Result<Vec<C>, ObserveError>
-    where
-        F: Future<Output = Result<C, ObserveError>>,
-    {
-        match self {
-            Self::All => Ok(vec![read(Ask::All).await?]),
-            Self::Filtered(name, values) => {
-                let requests = values.chunks(MAX_FILTER_VALUES).map(|values| {
-                    read(Ask::Matching(vec![filter(name, values.iter().map(String::as_str))]))
-                });
-                stream::iter(requests).buffered(MAX_CONCURRENT).try_collect().await
-            }
-        }
-    }
-}
-
-fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> ec2::Filter {
-    let values = values.into_iter().map(str::to_owned).collect();
-    ec2::Filter::builder().name(name).set_values(Some(values)).build()
 }

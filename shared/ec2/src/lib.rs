@@ -1,15 +1,18 @@
 //! Reads from EC2 what the decision is made from. Nothing here changes EC2.
 //!
 //! In reading order, each floor over the ones before it: [`client`] is how AWS is called and `error` what
-//! goes wrong; `convert`, `described` and `targets` turn the SDK's types into ours; `call` has one
-//! function for each EC2 call;
+//! goes wrong; `convert`, `filter`, `described` and `targets` turn the SDK's types into ours; `ask` is what
+//! a request asks for, `pages` reads a list to its end, `by_id` asks about ids; `call` and `interfaces` have
+//! one function for each EC2 call;
 //! `resources` are targets and filters, and [`cache`] keeps them between invocations; [`selector`] is
-//! what to read; `target_usage` how full the targets are; [`reader`] what every read shares; `named`
-//! and `sweep` which calls are made for which selectors; [`observe`] puts it all together. [`warm_up`]
-//! is what a function reads before its first event.
+//! what to read; `target_usage` how full the targets are and whether they receive; [`reader`] what every
+//! read shares; `named` and `sweep` which calls are made for which selectors; `witness` asks about what a
+//! list did not show; [`observe`] puts it all together. [`warm_up`] is what a function reads before its
+//! first event.
 
 #![deny(missing_docs)]
 
+mod ask;
 mod by_id;
 pub mod cache;
 mod call;
@@ -18,6 +21,7 @@ mod convert;
 mod described;
 mod error;
 mod filter;
+mod interfaces;
 mod named;
 pub mod observe;
 mod pages;

@@ -11,9 +11,11 @@ use shared::{
 };
 
 use crate::{
-    call::{self, BY_INTERFACE, Query},
+    ask::Query,
+    call::{self, BY_INTERFACE},
     described::{Described, add_requesters},
     error::ObserveError,
+    interfaces,
     reader::{PartialRead, Reader},
     selector::Selector,
 };
@@ -84,7 +86,7 @@ pub(crate) async fn read_named(
     let (sessions, (resources, origin), requesters, usage) = try_join!(
         read_sessions_on(reader, &interfaces),
         read_if(is_planned, reader.resources()),
-        read_if(ask_requesters, call::requesters(&ec2.client, account)),
+        read_if(ask_requesters, interfaces::requesters(&ec2.client, account)),
         read_if(most_interfaces.is_some(), reader.read_usage_early(&described)),
     )?;
     add_requesters(&mut described.sources, &requesters);
@@ -157,7 +159,7 @@ async fn read_instances(
     let (mut described, more, unattached) = try_join!(
         call::instances(client, policy, &by_id, |_| true),
         call::instances(client, policy, &by_interface, |_| true),
-        call::unattached(client, policy, &unattached),
+        interfaces::unattached(client, policy, &unattached),
     )?;
     described.append(more);
     described.deduplicate();

@@ -40,9 +40,10 @@ use shared::{
 };
 
 use crate::{
-    call::{self, Query},
+    ask::Query,
     described::add_requesters,
     error::ObserveError,
+    interfaces,
     named::{read_named, read_sessions_on},
     reader::{Origin, PartialRead, Reader},
     selector::Selector,
@@ -120,7 +121,7 @@ async fn read_unattached(
     }
     missing.retain(|id| !known.contains(id));
     let query = Query::by("network-interface-id", missing.iter().map(|id| id.as_str()));
-    let found = call::unattached(&reader.ec2.client, reader.policy, &query).await?;
+    let found = interfaces::unattached(&reader.ec2.client, reader.policy, &query).await?;
     let mut found: BTreeMap<_, _> =
         found.into_iter().map(|source| (source.id, source.interface)).collect();
     let source = |id: &InterfaceId| Source {
@@ -137,7 +138,7 @@ async fn check_vpcs(reader: &Reader<'_>, observed: &mut Observed) -> Result<(), 
     if !observed.is_whole || vpcs.is_empty() || seen.any(|vpc| vpcs.contains(vpc)) {
         return Ok(());
     }
-    if !call::is_any_interface_in(&reader.ec2.client, vpcs).await? {
+    if !interfaces::is_any_interface_in(&reader.ec2.client, vpcs).await? {
         observed.not_found.vpcs.clone_from(vpcs);
     }
     Ok(())
@@ -166,7 +167,7 @@ impl Completion<'_> {
             (observed.targets, observed.filters) = (resources.targets, resources.filters);
             if self.origin == Origin::Nowhere {
                 let Reader { ec2, account, .. } = *self.reader;
-                let requesters = call::requesters(&ec2.client, account).await?;
+                let requesters = interfaces::requesters(&ec2.client, account).await?;
                 add_requesters(&mut observed.sources, &requesters);
             }
             self.origin = Origin::Ec2;

@@ -6,6 +6,7 @@ use shared::observed::{Filter, Target};
 use crate::{
     call,
     error::ObserveError,
+    interfaces,
     targets::{description, locate_balancers},
 };
 
@@ -45,7 +46,7 @@ async fn located_targets(client: &Client) -> Result<Vec<Target>, ObserveError> {
         descriptions.sort();
         descriptions.truncate(MAX_LOCATED);
         let descriptions = descriptions.iter().map(String::as_str);
-        let interfaces = call::balancer_interfaces(client, descriptions).await?;
+        let interfaces = interfaces::balancer_interfaces(client, descriptions).await?;
         locate_balancers(&mut targets, &interfaces);
     }
     Ok(targets)

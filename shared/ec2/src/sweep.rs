@@ -11,9 +11,11 @@ use shared::{
 };
 
 use crate::{
-    call::{self, BY_INTERFACE, Query},
+    ask::Query,
+    call::{self, BY_INTERFACE},
     described::{Described, add_requesters},
     error::ObserveError,
+    interfaces,
     reader::{Origin, PartialRead, Reader},
     selector::Selector,
     target_usage::TargetUsage,
@@ -40,7 +42,7 @@ pub(crate) async fn read_sweep(
     let (mut described, resources, requesters) = try_join!(
         call::instances(&ec2.client, policy, &query, is_relevant),
         reader.read_resources(),
-        call::requesters(&ec2.client, account),
+        interfaces::requesters(&ec2.client, account),
     )?;
     if policy.scope == Scope::Tagged {
         let others = read_untagged(reader, &mirrored, &described).await?;

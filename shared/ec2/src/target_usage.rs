@@ -11,10 +11,12 @@ use shared::{
 };
 
 use crate::{
+    ask::Query,
     by_id::ById,
-    call::{self, BY_INTERFACE, Query},
+    call::{self, BY_INTERFACE},
     client::Ec2,
     error::ObserveError,
+    interfaces,
     targets::locate,
 };
 
@@ -81,7 +83,7 @@ impl TargetUsage {
         interfaces: &[InterfaceId],
     ) -> Result<(), ObserveError> {
         let ById { found, not_found } =
-            call::interfaces_by_id(&ec2.client, policy, interfaces).await?;
+            interfaces::interfaces_by_id(&ec2.client, policy, interfaces).await?;
         let gone = not_found.into_iter().map(|id| Source { id, interface: Shown::NotFound });
         self.sources.extend(found.into_iter().chain(gone).map(|it| (it.id.clone(), it)));
         Ok(())

@@ -12,10 +12,7 @@ use shared::{
 };
 
 use crate::{
-    by_id::ById,
-    call::{self, Query},
-    described::Described,
-    error::ObserveError,
+    ask::Query, by_id::ById, call, described::Described, error::ObserveError, interfaces,
     reader::Reader,
 };
 
@@ -52,7 +49,7 @@ pub(crate) async fn answer(
     let client = &reader.ec2.client;
     let open = Open::new(questions);
     confirm_tags(reader, observed, &open.tags).await?;
-    let interfaces = call::interfaces_by_id(client, reader.policy, &open.interfaces).await?;
+    let interfaces = interfaces::interfaces_by_id(client, reader.policy, &open.interfaces).await?;
     enter_interfaces(observed, interfaces);
     adopt_instances(reader, observed).await?;
     let targets = call::targets_by_id(client, &open.targets).await?;

@@ -50,11 +50,30 @@ fn dependencies(manifest: &str) -> Vec<String> {
 const PRODUCT: [&str; 4] = ["shared/src", "shared/ec2/src", "automirror/src", "config-rule/src"];
 
 #[test]
-fn only_one_module_reads_ec2_and_one_changes_it() {
+fn two_modules_read_ec2_and_one_changes_it() {
     let calling = |call: &str| -> Vec<String> {
         PRODUCT.iter().flat_map(|folder| files_with(folder, call)).collect()
     };
-    assert_eq!(calling(".describe_"), ["call.rs"]);
+    // Every kind of read that the functions make.
+    let reads = [
+        (".describe_instances()", "call.rs"),
+        (".describe_tags()", "call.rs"),
+        (".describe_traffic_mirror_sessions()", "call.rs"),
+        (".describe_traffic_mirror_targets()", "call.rs"),
+        (".describe_traffic_mirror_filters()", "call.rs"),
+        (".describe_network_interfaces()", "interfaces.rs"),
+    ];
+    for (call, file) in reads {
+        assert_eq!(calling(call), [file], "{call}");
+    }
+    assert_eq!(calling(".describe_"), ["call.rs", "interfaces.rs"]);
+    let all = ["call.rs", "interfaces.rs"].map(|file| read(&format!("shared/ec2/src/{file}")));
+    let names: std::collections::BTreeSet<_> = all
+        .iter()
+        .flat_map(|source| source.split(".describe_").skip(1))
+        .map(|it| it.split('(').next().unwrap())
+        .collect();
+    assert_eq!(names.len(), reads.len(), "{names:?}");
     for verb in ["create", "modify", "delete"] {
         let call = format!(".{verb}_traffic_mirror_session()");
         assert_eq!(calling(&call), ["executor.rs"], "{call}");

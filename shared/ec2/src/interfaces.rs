@@ -21,8 +21,8 @@ use shared::{
     policy::Policy,
 };
 
-use super::{Ask, Query, filter};
 use crate::{
+    ask::{Ask, Query, filter},
     by_id::{ById, by_id},
     convert::{self, convert_or_skip},
     error::ObserveError,
