@@ -47,9 +47,10 @@ impl StepLog {
     ) -> Summary {
         let mut summary = summary(execution);
         let mut obstacles = Vec::new();
-        for withheld in &execution.withheld {
+        for withheld in execution.withheld.iter().filter(|it| it.by == WithheldBy::DetectMode) {
             log_withheld(withheld);
         }
+        log_draining(execution);
         for step in &execution.not_executed {
             if step.action == Action::Block {
                 summary.blocked += 1;
@@ -159,18 +160,23 @@ fn log_blocked(step: &Step) {
 }
 
 fn log_withheld(withheld: &Withheld) {
-    let Withheld { step, by } = withheld;
-    let why = match by {
-        WithheldBy::DetectMode => "detect mode, not done",
-        WithheldBy::DrainLimit => "enough sessions move for now, left to the next sweep",
-    };
+    let step = &withheld.step;
     info!(
         instance.id = step.instance.as_ref().map(InstanceId::as_str),
         source.id = %step.source,
         step.action = step.action.name(),
         step.reason = step.reason.code(),
-        "{why}: {step}"
+        "detect mode, not done: {step}"
     );
+}
+
+/// Logs how many sessions still have to leave targets that are being drained.
+fn log_draining(execution: &Execution) {
+    let drained = execution.withheld.iter().filter(|it| it.by == WithheldBy::DrainLimit);
+    let left = drained.count();
+    if left > 0 {
+        info!("{left} more sessions leave targets that are being drained with the next sweeps");
+    }
 }
 
 fn log_failed(step: &Step, failure: &Failure, then: &str) {

@@ -6,8 +6,12 @@ use crate::error::ObserveError;
 
 /// Ids in one request.
 const MAX_IDS: usize = 100;
+/// The most requests about one list of ids: each id that does not exist takes about two, and whoever may
+/// create sessions must not be able to make every read take thousands.
+const MAX_REQUESTS: usize = 200;
 
-/// What EC2 says about some ids. One that is in neither was described in a way that cannot be read.
+/// What EC2 says about some ids. Nothing is known about one that is in neither: it was described in a way
+/// that cannot be read, or there were too many to ask about.
 pub(crate) struct ById<T, Id> {
     pub(crate) found: Vec<T>,
     pub(crate) not_found: BTreeSet<Id>,
@@ -24,8 +28,9 @@ where
     F: Future<Output = Result<Vec<T>, ObserveError>>,
 {
     let mut answer = ById { found: Vec::new(), not_found: BTreeSet::new() };
-    let mut open: Vec<&[Id]> = ids.chunks(MAX_IDS).collect();
-    while let Some(part) = open.pop() {
+    let mut open: Vec<&[Id]> = ids.chunks(MAX_IDS).rev().collect();
+    for _ in 0..MAX_REQUESTS {
+        let Some(part) = open.pop() else { return Ok(answer) };
         match (read(part.iter().map(ToString::to_string).collect()).await, part) {
             (Ok(found), _) => answer.found.extend(found),
             (Err(error), [only]) if error.is_not_found() => {
@@ -37,6 +42,10 @@ where
             }
             (Err(error), _) => return Err(error),
         }
+    }
+    let left: usize = open.iter().map(|part| part.len()).sum();
+    if left > 0 {
+        tracing::warn!("EC2 was not asked about {left} ids more: nothing is concluded about them");
     }
     Ok(answer)
 }
@@ -65,6 +74,20 @@ mod tests {
         assert_eq!(answer.not_found, [7, 200].into());
         assert_eq!(answer.found.len(), 248);
         assert!(requests.into_inner() < 35);
+    }
+
+    #[tokio::test]
+    async fn the_requests_are_limited_however_many_ids_do_not_exist() {
+        let ids: Vec<u32> = (0..10_000).collect();
+        let requests = AtomicUsize::new(0);
+        let read = |_: Vec<String>| {
+            requests.fetch_add(1, Ordering::Relaxed);
+            let error = ObserveError::with_code("InvalidInstanceID.NotFound");
+            std::future::ready(Err::<Vec<()>, _>(error))
+        };
+        let answer = by_id(&ids, read).await.unwrap();
+        assert_eq!(requests.into_inner(), MAX_REQUESTS);
+        assert!(answer.not_found.len() > 90 && answer.not_found.len() < 110);
     }
 
     #[tokio::test]

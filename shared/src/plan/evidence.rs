@@ -299,6 +299,8 @@ fn sessions_leave_a_target_that_is_being_drained_where_the_settings_name_it() {
                  no other",
     ]);
     cloud("tmt-1,tmt-2").tag("Mirror-Target", "tmt-1").plans(&[KEEP]);
+    let stopped = cloud("tmt-1").with(|o| o.targets[0].state = TargetState::Stopped);
+    stopped.plans(&[KEEP, "i-1 eni-1: block: the instance behind target tmt-1 does not run"]);
 }
 
 #[test]

@@ -219,7 +219,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn check_target(&mut self, source: &Source, id: &TargetId) {
+    pub(super) fn check_target(&mut self, source: &Source, id: &TargetId) {
         let target = id.clone();
         match self.index.target(id) {
             Shown::NotInList => {

@@ -106,7 +106,7 @@ impl<'a> Draft<'a> {
             Shown::Yes(shown) if shown.state == TargetState::Gone => {
                 self.step(source, Action::Block, Reason::TargetGone { target });
             }
-            _ if is_draining => {}
+            _ if is_draining => self.check_target(source, &target),
             _ => self.step(source, Action::Block, no_target),
         }
     }
