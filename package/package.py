@@ -7,7 +7,7 @@ The architectures are arm64 and x86_64. Without an argument, the script builds f
 Rust toolchain supports, and prints what is missing for the others. The zips are
 target/package/FUNCTION-ARCHITECTURE.zip.
 
-The same source, Rust, requirements.txt and zlib give the same bytes on every machine.
+The same source, Rust and requirements.txt give the same bytes on every machine.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import zopfli.zlib
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
@@ -95,8 +96,26 @@ def write_zip(binary: Path, path: Path) -> None:
     bootstrap = zipfile.ZipInfo("bootstrap", DATE)
     bootstrap.create_system = 3  # Unix, so that the file mode is kept.
     bootstrap.external_attr = EXECUTABLE_FILE << 16
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(bootstrap, binary.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+    bootstrap.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(path, "w") as archive, archive.open(bootstrap, "w") as entry:
+        # zipfile takes no other compressor by any public way; check_zip reads back what came of it.
+        entry._compressor = Zopfli()
+        entry.write(binary.read_bytes())
+
+
+class Zopfli:
+    """Deflates as zlib's compressor does, only smaller."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def compress(self, data: bytes) -> bytes:
+        self.data += data
+        return b""
+
+    def flush(self) -> bytes:
+        # Without zlib's two bytes in front and its checksum behind, it is what a zip holds.
+        return zopfli.zlib.compress(self.data, numiterations=5)[2:-4]
 
 
 def check_binary(binary: Path, architecture: str, glibc: tuple[int, ...] = GLIBC) -> None:
@@ -139,6 +158,8 @@ def check_zip(path: Path, max_size: int = MAX_ZIP_SIZE) -> None:
         raise Refused(f"{path} has {path.stat().st_size} bytes; it must have less than {max_size}")
     with zipfile.ZipFile(path) as archive:
         entries = [(entry.filename, entry.external_attr >> 16) for entry in archive.infolist()]
+        if broken := archive.testzip():
+            raise Refused(f"{path}: {broken} cannot be unpacked")
     if entries != [("bootstrap", EXECUTABLE_FILE)]:
         raise Refused(f"{path} must hold one executable file named bootstrap, not {entries}")
 

@@ -12,7 +12,10 @@ use shared::{
         restrict::{Limits, Restricted, restrict},
         step::Step,
     },
-    policy::{Policy, run::RunSettings},
+    policy::{
+        Policy,
+        run::{Mode, RunSettings},
+    },
 };
 use shared_ec2::{
     ObserveError,
@@ -41,7 +44,7 @@ use crate::{
 /// Reconciles one account and region.
 pub(crate) struct Reconciler {
     pub(crate) policy: Policy,
-    limits: Limits,
+    mode: Mode,
     ec2: Ec2,
     cache: Cache,
     now: fn() -> SystemTime,
@@ -70,10 +73,10 @@ impl Reconciler {
         now: fn() -> SystemTime,
     ) -> Self {
         let ec2 = Ec2::new(config);
-        let limits = Limits { mode: settings.mode };
+        let mode = settings.mode;
         let executor = Executor::new(config, now, settings);
         let (cache, step_log) = (Cache::default(), StepLog::default());
-        Self { policy, limits, ec2, cache, now, executor, step_log }
+        Self { policy, mode, ec2, cache, now, executor, step_log }
     }
 
     pub(crate) async fn warm_up(&self) {
@@ -177,7 +180,8 @@ impl Reconciler {
     }
 
     fn plan(&self, observed: &Observed) -> Restricted {
-        restrict(plan(&self.policy, observed), self.limits)
+        let limits = Limits { mode: self.mode, drains: observed.is_whole };
+        restrict(plan(&self.policy, observed), limits)
     }
 
     /// Enters what was done into what was observed. Takes out of the round the steps that EC2 refused for

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{
     id::{InstanceId, InterfaceId},
-    observed::{Instance, Observed, Owner, Session, Source},
+    observed::{Instance, Observed, Owner, Session, Source, TargetState},
     plan::{
         desired::is_tagged,
         reason::Reason,
@@ -48,10 +48,14 @@ pub(crate) fn instances(
     let steps: BTreeMap<&InstanceId, &[Step]> =
         steps.filter_map(|steps| Some((steps.first()?.instance.as_ref()?, steps))).collect();
     let of = |id| steps.get(id).copied().unwrap_or_default();
-    observed.instances.iter().map(|it| instance(it, of(&it.id), settings)).collect()
+    observed.instances.iter().filter_map(|it| instance(it, of(&it.id), settings)).collect()
 }
 
-fn instance(instance: &Instance, steps: &[Step], settings: &RuleSettings) -> Evaluation {
+/// None where EC2 shows a pending or running instance without an interface: it has one.
+fn instance(instance: &Instance, steps: &[Step], settings: &RuleSettings) -> Option<Evaluation> {
+    if steps.is_empty() && instance.state.is_pending_or_running() {
+        return None;
+    }
     let resource = ResourceKey::instance(&instance.id);
     let criteria = Criteria {
         unsupported: settings
@@ -61,7 +65,7 @@ fn instance(instance: &Instance, steps: &[Step], settings: &RuleSettings) -> Eva
     };
     let Some(worst) = steps.iter().map(|step| verdict(step, criteria)).max() else {
         let annotation = "[no-interface] the instance has no network interface".to_owned();
-        return Evaluation { resource, verdict: Verdict::NotApplicable, annotation };
+        return Some(Evaluation { resource, verdict: Verdict::NotApplicable, annotation });
     };
     let annotation = if worst == Verdict::Compliant {
         mirrored(steps)
@@ -69,7 +73,7 @@ fn instance(instance: &Instance, steps: &[Step], settings: &RuleSettings) -> Eva
         let decisive = steps.iter().filter(|step| verdict(step, criteria) == worst);
         decisive.map(reason).collect::<Vec<_>>().join("; ")
     };
-    Evaluation { resource, verdict: worst, annotation: cut(&annotation) }
+    Some(Evaluation { resource, verdict: worst, annotation: cut(&annotation) })
 }
 
 /// The verdict on an interface that EC2 cannot mirror, where the rule does not say: somebody who asked for
@@ -155,6 +159,8 @@ pub(crate) fn session(
     let (verdict, annotation) = if !is_looked_after {
         let reason = Reason::OtherVpc;
         (Verdict::NotApplicable, format!("[{}] {place}: {reason}", reason.code()))
+    } else if target.is_some_and(|target| target.state == TargetState::Gone) {
+        non_compliant(Reason::TargetGone { target: id.clone() })
     } else if policy.allows(id, owner, &observed.account) {
         (Verdict::Compliant, format!("[target-allowed] {place}: target {id} is allowed"))
     } else if policy.trusts(id, owner, &observed.account) {

@@ -36,7 +36,9 @@ where
             (Err(error), [only]) if error.is_not_found() => {
                 answer.not_found.insert(only.clone());
             }
-            (Err(error), _) if error.is_not_found() => {
+            // Anybody may write an odd id into a tag, and that must not fail the read.
+            (Err(error), [_]) if error.is_about_ids() => {}
+            (Err(error), _) if error.is_about_ids() => {
                 let (first, second) = part.split_at(part.len() / 2);
                 open.extend([first, second].into_iter().filter(|half| !half.is_empty()));
             }
@@ -88,6 +90,31 @@ mod tests {
         let answer = by_id(&ids, read).await.unwrap();
         assert_eq!(requests.into_inner(), MAX_REQUESTS);
         assert!(answer.not_found.len() > 90 && answer.not_found.len() < 110);
+    }
+
+    #[tokio::test]
+    async fn an_id_that_ec2_does_not_like_is_unknown_and_no_obstacle() {
+        for (code, is_gone) in [
+            ("InvalidTrafficMirrorTargetNoFound", true),
+            ("InvalidTrafficMirrorFilterNotFound", true),
+            ("InvalidTrafficMirrorTargetId.Malformed", false),
+            ("InvalidParameterValue", false),
+        ] {
+            let read = |ids: Vec<String>| {
+                let answer = if ids.contains(&"7".to_owned()) {
+                    Err(ObserveError::with_code(code))
+                } else {
+                    Ok(ids)
+                };
+                std::future::ready(answer)
+            };
+            let answer = by_id(&(0..20).collect::<Vec<u32>>(), read).await.unwrap();
+            assert_eq!(
+                (answer.found.len(), answer.not_found.contains(&7)),
+                (19, is_gone),
+                "{code}"
+            );
+        }
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use crate::{
     by_id::{ById, by_id},
     convert::{self, Interner, convert_or_skip},
     described::Described,
-    error::ObserveError,
+    error::{IncompleteList, ObserveError},
     pages::collect,
     targets,
 };
@@ -81,7 +81,8 @@ async fn ask_instances(
     .await
 }
 
-/// The tags of these instances that the decision reads, as a second witness.
+/// The tags of these instances that the decision reads, as a second witness. One that cannot be read is an
+/// error: it would look absent.
 pub(crate) async fn tags(
     client: &Client,
     policy: &Policy,
@@ -92,15 +93,11 @@ pub(crate) async fn tags(
         let request = client.describe_tags().set_filters(ask.filters());
         let request = request.set_max_results(ask.page_size());
         let pages = request.into_paginator().stop_on_duplicate_token(false).send();
-        let reads = |item: &ec2::TagDescription| item.key().is_some_and(|it| policy.reads_tag(it));
-        collect::<_, _, _, _, Vec<_>>(pages, |item| {
-            let is_read = reads(item);
-            let convert = |item: &ec2::TagDescription| {
-                convert_or_skip("tag of", item.resource_id(), item, convert::instance_tag)
-            };
-            Some(item).filter(|_| is_read).and_then(convert)
-        })
-        .await
+        let is_read = |item: &ec2::TagDescription| item.key().is_none_or(|it| policy.reads_tag(it));
+        let found: Vec<Option<(InstanceId, Tag)>> =
+            collect(pages, |item| is_read(item).then(|| convert::instance_tag(item))).await?;
+        let unreadable = || ObserveError::incomplete("describe tags", IncompleteList::Unreadable);
+        found.into_iter().map(|tag| tag.ok_or_else(unreadable)).collect::<Result<Vec<_>, _>>()
     };
     Ok(query.read(read).await?.into_iter().flatten().collect())
 }

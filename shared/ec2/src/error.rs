@@ -12,13 +12,15 @@ pub struct ObserveError {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// The pages of a list do not end as they should, so the list may lack anything.
+/// A list is not what it should be, so it may lack anything.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum EndlessList {
+pub(crate) enum IncompleteList {
     #[error("EC2 gave the same page token twice, so the list is incomplete")]
     RepeatedToken,
     #[error("EC2 gave more than {0} pages, which no account fills")]
     TooManyPages(usize),
+    #[error("EC2 described something in a way that cannot be read")]
+    Unreadable,
 }
 
 impl ObserveError {
@@ -30,7 +32,7 @@ impl ObserveError {
         Self { operation, code, source: Box::new(error) }
     }
 
-    pub(crate) fn endless(operation: &'static str, why: EndlessList) -> Self {
+    pub(crate) fn incomplete(operation: &'static str, why: IncompleteList) -> Self {
         Self { operation, code: None, source: Box::new(why) }
     }
 
@@ -39,8 +41,16 @@ impl ObserveError {
         Self { operation: "describe", code: Some(code.to_owned()), source: code.into() }
     }
 
-    /// EC2 says that something which was asked for by its id does not exist.
+    /// EC2 says that something which was asked for by its id does not exist. Its documentation spells the
+    /// codes for mirroring in two more ways (`InvalidTrafficMirrorTargetNoFound`, `…FilterNotFound`).
     pub(crate) fn is_not_found(&self) -> bool {
-        self.code.as_deref().is_some_and(|code| code.ends_with(".NotFound"))
+        let ends_so = |code: &str| code.ends_with("NotFound") || code.ends_with("NoFound");
+        self.code.as_deref().is_some_and(ends_so)
+    }
+
+    /// EC2 does not like something about the ids that were asked for: it fails again as long as they are
+    /// among them.
+    pub(crate) fn is_about_ids(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| code.starts_with("Invalid"))
     }
 }

@@ -79,7 +79,8 @@ pub async fn observe(
         selectors,
         is_sweep,
         origin,
-        usage: Some(usage),
+        usage,
+        has_usage: false,
         asked: BTreeSet::new(),
         sought: BTreeSet::new(),
     };
@@ -151,8 +152,9 @@ struct Completion<'a> {
     is_sweep: bool,
     /// Where targets and filters come from.
     origin: Origin,
-    /// None once it is part of what was observed.
-    usage: Option<TargetUsage>,
+    usage: TargetUsage,
+    /// It is part of what was observed.
+    has_usage: bool,
     asked: BTreeSet<Question>,
     /// The interfaces whose sessions were read once more.
     sought: BTreeSet<InterfaceId>,
@@ -171,12 +173,14 @@ impl Completion<'_> {
                 add_requesters(&mut observed.sources, &requesters);
             }
             self.origin = Origin::Ec2;
+            // The fresh targets have no state and no place yet.
+            self.has_usage = false;
             return Ok(true);
         }
-        if self.needs_usage(&plan)
-            && let Some(usage) = self.usage.take()
-        {
-            self.add_usage(observed, usage).await?;
+        if !self.has_usage && self.needs_usage(&plan) {
+            let mut usage = std::mem::take(&mut self.usage);
+            self.add_usage(observed, &mut usage).await?;
+            (self.usage, self.has_usage) = (usage, true);
             return Ok(true);
         }
         let unseen: BTreeSet<_> = self.unseen_sessions(&plan);
@@ -195,6 +199,8 @@ impl Completion<'_> {
             return Ok(false);
         }
         answer(self.reader, observed, open.iter().cloned()).await?;
+        // A target that only the second witness shows is looked at, too.
+        self.has_usage &= !open.iter().any(|it| matches!(it, Question::Target(_)));
         self.asked.extend(open);
         Ok(true)
     }
@@ -218,11 +224,11 @@ impl Completion<'_> {
     async fn add_usage(
         &self,
         observed: &mut Observed,
-        mut usage: TargetUsage,
+        usage: &mut TargetUsage,
     ) -> Result<(), ObserveError> {
         let Reader { policy, account, .. } = *self.reader;
         let allowed = candidates(policy, account, &observed.targets, Some(observed));
-        self.reader.read_usage(&allowed, observed.sources.iter(), &mut usage).await?;
+        self.reader.read_usage(&allowed, observed.sources.iter(), usage).await?;
         usage.add_to(observed);
         observed.sessions = unique(std::mem::take(&mut observed.sessions), |session| &session.id);
         Ok(())

@@ -17,7 +17,7 @@ use aws_sdk_ec2::{
 };
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 
-use crate::error::{EndlessList, ObserveError};
+use crate::error::{IncompleteList, ObserveError};
 
 /// Ten pages hold as many sessions, targets or filters as an account can have ("Traffic Mirroring
 /// quotas"); EC2 may return shorter pages, and empty ones.
@@ -89,8 +89,8 @@ where
         for item in page.items() {
             found.extend(read(item));
         }
-        let endless = |why| ObserveError::endless(P::OPERATION, why);
-        tokens.note(page.next_token(), P::MAX_PAGES).map_err(endless)?;
+        let incomplete = |why| ObserveError::incomplete(P::OPERATION, why);
+        tokens.note(page.next_token(), P::MAX_PAGES).map_err(incomplete)?;
     }
     Ok(found)
 }
@@ -102,13 +102,13 @@ struct Tokens {
 }
 
 impl Tokens {
-    fn note(&mut self, token: Option<&str>, max_pages: usize) -> Result<(), EndlessList> {
+    fn note(&mut self, token: Option<&str>, max_pages: usize) -> Result<(), IncompleteList> {
         let Some(token) = token else { return Ok(()) };
         if !self.seen.insert(token.to_owned()) {
-            return Err(EndlessList::RepeatedToken);
+            return Err(IncompleteList::RepeatedToken);
         }
         if self.seen.len() >= max_pages {
-            return Err(EndlessList::TooManyPages(max_pages));
+            return Err(IncompleteList::TooManyPages(max_pages));
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ mod tests {
             tokens.note(Some(token), 5).unwrap();
         }
         tokens.note(None, 5).unwrap();
-        assert!(matches!(tokens.note(Some("a"), 5), Err(EndlessList::RepeatedToken)));
+        assert!(matches!(tokens.note(Some("a"), 5), Err(IncompleteList::RepeatedToken)));
         let mut tokens = Tokens::default();
         let notes: Vec<_> =
             ["a", "b", "c"].map(|token| tokens.note(Some(token), 3).is_ok()).to_vec();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::try_join;
 use shared::{
-    id::{AccountId, InterfaceId, TargetId},
+    id::{AccountId, InstanceId, InterfaceId, TargetId},
     observed::{Observed, Session, Shown, Source, Target},
     plan::desired::named_targets,
     policy::Policy,
@@ -12,23 +12,28 @@ use shared::{
 
 use crate::{
     ask::Query,
-    by_id::ById,
     call::{self, BY_INTERFACE},
     client::Ec2,
     error::ObserveError,
     interfaces,
-    targets::locate,
+    targets::{hidden_instance, locate},
 };
 
 /// At most this many targets are looked at beside those that have sessions or are named, which takes one
 /// request of each kind: whoever may create targets must not be able to make every read expensive.
 const MAX_CANDIDATES: usize = 200;
 
+/// At most this many interfaces and instances behind targets are asked about by their ids in one read, for
+/// the same reason. A target that nothing is known about is chosen after those that are alive.
+const MAX_ASKED: usize = 5;
+
 /// How full targets are, and what is behind them.
 #[derive(Default)]
 pub(crate) struct TargetUsage {
     /// The targets of which every session was read.
     counted: BTreeSet<TargetId>,
+    /// The interfaces that were looked for.
+    sought: BTreeSet<InterfaceId>,
     /// Sessions on these targets.
     sessions: Vec<Session>,
     /// The interfaces of the instances behind them, and other interfaces behind them.
@@ -59,7 +64,7 @@ impl TargetUsage {
         let own = targets.iter().filter(|target| target.account == *account);
         let behind = own.flat_map(|target| &target.interfaces);
         let unread: BTreeSet<&InterfaceId> =
-            behind.filter(|id| !known.contains(id) && !self.sources.contains_key(*id)).collect();
+            behind.filter(|id| !known.contains(id) && !self.sought.contains(*id)).collect();
         let on_instances = Query::by(BY_INTERFACE, unread.iter().map(|id| id.as_str()));
         let on_targets =
             Query::by("traffic-mirror-target-id", uncounted.iter().map(TargetId::as_str));
@@ -70,22 +75,34 @@ impl TargetUsage {
         self.sessions.extend(sessions);
         self.sources.extend(described.sources.into_iter().map(|it| (it.id.clone(), it)));
         self.counted.extend(uncounted);
+        self.sought.extend(unread.iter().copied().cloned());
         let missing: Vec<InterfaceId> =
             unread.into_iter().filter(|id| !self.sources.contains_key(*id)).cloned().collect();
-        self.ask_about(ec2, policy, &missing).await
+        self.ask_about(ec2, policy, missing).await
     }
 
-    /// Asks about interfaces that are on no instance that EC2 shows.
+    /// Asks about interfaces that are on no instance that EC2 shows, and about the instances that they name
+    /// all the same.
     async fn ask_about(
         &mut self,
         ec2: &Ec2,
         policy: &Policy,
-        interfaces: &[InterfaceId],
+        mut missing: Vec<InterfaceId>,
     ) -> Result<(), ObserveError> {
-        let ById { found, not_found } =
-            interfaces::interfaces_by_id(&ec2.client, policy, interfaces).await?;
-        let gone = not_found.into_iter().map(|id| Source { id, interface: Shown::NotFound });
-        self.sources.extend(found.into_iter().chain(gone).map(|it| (it.id.clone(), it)));
+        let client = &ec2.client;
+        let listed = Query::by("network-interface-id", missing.iter().map(InterfaceId::as_str));
+        let mut found = interfaces::unattached(client, policy, &listed).await?;
+        missing.retain(|id| found.iter().all(|source| source.id != *id));
+        missing.truncate(MAX_ASKED);
+        let answer = interfaces::interfaces_by_id(client, policy, &missing).await?;
+        found.extend(answer.found);
+        let gone = answer.not_found.into_iter();
+        found.extend(gone.map(|id| Source { id, interface: Shown::NotFound }));
+        let hidden: Vec<InstanceId> =
+            found.iter().filter_map(hidden_instance).take(MAX_ASKED).cloned().collect();
+        self.sources.extend(found.into_iter().map(|it| (it.id.clone(), it)));
+        let (described, _) = call::instances_by_id(client, policy, &hidden).await?;
+        self.sources.extend(described.sources.into_iter().map(|it| (it.id.clone(), it)));
         Ok(())
     }
 
@@ -96,7 +113,8 @@ impl TargetUsage {
         let sources = observed.sources.iter().chain(self.sources.values());
         let sources = sources.filter(|source| behind.contains(&source.id));
         let sources: BTreeMap<_, _> = sources.map(|source| (&source.id, source)).collect();
-        locate(&mut observed.targets, &observed.account, &sources);
+        let was_sought = |interface: &InterfaceId| self.sought.contains(interface);
+        locate(&mut observed.targets, &observed.account, &sources, was_sought);
         observed.sessions.extend(self.sessions.iter().cloned());
     }
 }

@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{
     NetworkInterface, NetworkInterfaceType, TrafficMirrorTarget, TrafficMirrorTargetType,
 };
 use shared::{
-    id::{AccountId, InterfaceId, TargetId},
+    id::{AccountId, InstanceId, InterfaceId, TargetId},
     observed::{
         AttachmentStatus, Capacity, Endpoint, InstanceState, Interface, Location, Owner, Shown,
         Source, Target, TargetState,
@@ -110,6 +110,7 @@ pub(crate) fn locate(
     targets: &mut [Target],
     account: &AccountId,
     sources: &BTreeMap<&InterfaceId, &Source>,
+    was_sought: impl Fn(&InterfaceId) -> bool,
 ) {
     for target in targets {
         let Some(interface) = target.interfaces.first() else { continue };
@@ -117,7 +118,12 @@ pub(crate) fn locate(
             target.state = TargetState::Ready;
             continue;
         }
-        let Some(source) = sources.get(interface) else { continue };
+        let Some(source) = sources.get(interface) else {
+            if was_sought(interface) {
+                target.state = TargetState::Unknown;
+            }
+            continue;
+        };
         if let Some(instance) = source.instance() {
             target.capacity = interface_capacity(&instance.instance_type);
         }
@@ -129,7 +135,7 @@ pub(crate) fn locate(
             // EC2 knows better than its lists.
             (_, TargetState::Full) => TargetState::Full,
             (Shown::Yes(interface), _) => state(interface),
-            (Shown::NotInList, state) => state,
+            (Shown::NotInList, _) => TargetState::Unknown,
             (Shown::NotFound, _) => TargetState::Gone,
         };
     }
@@ -148,6 +154,16 @@ fn state(interface: &Interface) -> TargetState {
             }
             InstanceState::Terminated => TargetState::Gone,
         },
-        Owner::Service | Owner::NotVisible(_) => TargetState::Ready,
+        Owner::Service | Owner::NotVisible(None) => TargetState::Ready,
+        // An instance that nothing shows may be stopped.
+        Owner::NotVisible(Some(_)) => TargetState::Unknown,
+    }
+}
+
+/// The instance that an interface is attached to, where a list did not show that instance.
+pub(crate) fn hidden_instance(source: &Source) -> Option<&InstanceId> {
+    match &source.interface.as_ref().yes()?.owner {
+        Owner::NotVisible(instance) => instance.as_ref(),
+        Owner::Instance(_) | Owner::Service | Owner::Nobody => None,
     }
 }

@@ -13,8 +13,12 @@ use shared::{
 
 use crate::{
     ask::Query, by_id::ById, call, described::Described, error::ObserveError, interfaces,
-    reader::Reader,
+    reader::Reader, targets::hidden_instance,
 };
+
+/// At most this many targets and filters are asked about in one read. Tags may name any number that do not
+/// exist, each of which takes two requests; what is not asked about stays unknown.
+const MAX_NAMED: usize = 20;
 
 /// The questions of one read, by what they are about.
 #[derive(Default)]
@@ -36,6 +40,8 @@ impl Open {
                 Question::Filter(id) => open.filters.push(id),
             }
         }
+        open.targets.truncate(MAX_NAMED);
+        open.filters.truncate(MAX_NAMED);
         open
     }
 }
@@ -94,12 +100,18 @@ async fn confirm_tags(
     Ok(())
 }
 
+/// Where the two reads show one tag with different values, neither can be called right, and nothing is
+/// confirmed.
 fn with_tags(instance: &Instance, tags: Vec<Tag>) -> Instance {
     let mut all: BTreeMap<_, _> =
         instance.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
-    all.extend(tags.into_iter().map(|tag| (tag.key, tag.value)));
+    let mut tags_confirmed = true;
+    for Tag { key, value } in tags {
+        let shown = all.entry(key).or_insert_with(|| value.clone());
+        tags_confirmed &= *shown == value;
+    }
     let tags = all.into_iter().map(|(key, value)| Tag { key, value }).collect();
-    Instance { tags, tags_confirmed: true, ..instance.clone() }
+    Instance { tags, tags_confirmed, ..instance.clone() }
 }
 
 fn enter_interfaces(observed: &mut Observed, answer: ById<Source, InterfaceId>) {
@@ -127,14 +139,9 @@ pub(crate) async fn adopt_instances(
         call::instances(&reader.ec2.client, reader.policy, &query, |_| true).await?;
     let shown: BTreeSet<_> = sources.iter().map(|source| &source.id).collect();
     observed.sources.retain(|source| !shown.contains(&source.id));
+    let adopted: BTreeSet<_> = instances.iter().map(|instance| &instance.id).collect();
+    observed.instances.retain(|instance| !adopted.contains(&instance.id));
     observed.instances.extend(instances);
     observed.sources.extend(sources);
     Ok(())
-}
-
-fn hidden_instance(source: &Source) -> Option<&InstanceId> {
-    match &source.interface.as_ref().yes()?.owner {
-        Owner::NotVisible(instance) => instance.as_ref(),
-        Owner::Instance(_) | Owner::Service | Owner::Nobody => None,
-    }
 }

@@ -74,6 +74,8 @@ impl Capacity {
 pub enum TargetState {
     /// Nobody has looked.
     Unread,
+    /// Somebody has looked, and nothing that EC2 shows tells.
+    Unknown,
     /// As far as can be seen, it is. What another account owns cannot be seen.
     Ready,
     /// It is, and EC2 has refused a source for lack of room since the target was read.

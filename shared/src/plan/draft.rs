@@ -92,7 +92,9 @@ impl<'a> Draft<'a> {
         }
         let is_named_by_settings = self.policy.targets.contains(target);
         match self.index.target(target) {
-            Shown::Yes(_) if !self.index.allows(self.policy, target) => Stay::No,
+            Shown::Yes(_) if !self.index.allows(self.policy, target) => {
+                if self.is_each_named_target_shown() { Stay::No } else { Stay::Unknown }
+            }
             Shown::Yes(shown) if shown.state == TargetState::Gone => Stay::No,
             Shown::Yes(shown) if named.is_none() && is_draining(self.policy, shown) => Stay::No,
             Shown::Yes(_) => Stay::Yes,
@@ -157,8 +159,8 @@ impl<'a> Draft<'a> {
     /// the id may be mistyped.
     pub(super) fn delete_if_forbidden(&mut self, source: &Source, session: &Session) -> bool {
         let target = &session.target;
-        let is_shown = |target: &TargetId| matches!(self.index.target(target), Shown::Yes(_));
-        let is_known = is_shown(target) && self.policy.targets.iter().all(is_shown);
+        let is_shown = matches!(self.index.target(target), Shown::Yes(_));
+        let is_known = is_shown && self.is_each_named_target_shown();
         let is_forbidden = is_known && !self.index.allows(self.policy, target);
         if is_forbidden {
             let owner = self.index.owner(target).cloned();
@@ -166,6 +168,13 @@ impl<'a> Draft<'a> {
             self.delete(source, session, reason);
         }
         is_forbidden
+    }
+
+    /// Whether every target that the settings name exists. Otherwise its id may be mistyped, and be the one
+    /// of the target where sessions are.
+    fn is_each_named_target_shown(&self) -> bool {
+        let is_shown = |target: &TargetId| matches!(self.index.target(target), Shown::Yes(_));
+        self.policy.targets.iter().all(is_shown)
     }
 
     pub(super) fn modify(

@@ -186,7 +186,10 @@ fn one_mistyped_target_of_several_deletes_nothing() {
         "i-1 eni-1: delete tms-1: target tmt-1 of account 111111111111 is not allowed",
         full,
     ]);
-    cloud("tmt-2,tmt-9").plans(&[full]);
+    cloud("tmt-2,tmt-9")
+        .plans(&[KEEP, "i-1 eni-1: block: target tmt-1 of account 111111111111 is not allowed"]);
+    let room = cloud("tmt-2,tmt-9").with(|o| o.sessions.truncate(1));
+    room.plans(&[KEEP, "i-1 eni-1: block: target tmt-1 of account 111111111111 is not allowed"]);
 }
 
 #[test]
@@ -299,6 +302,8 @@ fn sessions_leave_a_target_that_is_being_drained_where_the_settings_name_it() {
                  no other",
     ]);
     cloud("tmt-1,tmt-2").tag("Mirror-Target", "tmt-1").plans(&[KEEP]);
+    let asleep = cloud("tmt-1,tmt-2").with(|o| o.targets[1].state = TargetState::Stopped);
+    asleep.plans(&[KEEP]);
     let stopped = cloud("tmt-1").with(|o| o.targets[0].state = TargetState::Stopped);
     stopped.plans(&[KEEP, "i-1 eni-1: block: the instance behind target tmt-1 does not run"]);
 }
@@ -397,6 +402,30 @@ fn a_sensor_s_other_interfaces_get_no_session_unless_it_asks() {
 }
 
 #[test]
+fn a_foreign_session_in_front_to_a_dead_target_takes_the_packets() {
+    for state in [TargetState::Gone, TargetState::Stopped] {
+        let cloud = Cloud::new()
+            .target(target_in(state, "tmt-2"))
+            .session(foreign("tms-f", 1, "tmt-2", "tmf-2"))
+            .session(owned("tms-1", "eni-1", 2));
+        cloud.plans(&[
+            KEEP,
+            "i-1 eni-1: block: foreign session tms-f (number 1) takes the packets first, to target \
+             tmt-2 of account 111111111111, which is not allowed or does not receive",
+        ]);
+    }
+}
+
+#[test]
+fn a_target_that_nothing_tells_about_is_not_green() {
+    let cloud = mirrored().with(|o| o.targets = vec![target_in(TargetState::Unknown, "tmt-1")]);
+    cloud.plans(&[
+        KEEP,
+        "i-1 eni-1: block: nothing that EC2 shows tells whether target tmt-1 receives packets",
+    ]);
+}
+
+#[test]
 fn a_trusted_target_may_receive_from_others_and_gets_no_session() {
     let cloud = || {
         Cloud::new()
@@ -406,7 +435,7 @@ fn a_trusted_target_may_receive_from_others_and_gets_no_session() {
     let second =
         "i-1 eni-1: create session 2 to tmt-1 with tmf-1: should be mirrored and is not yet";
     let shadowed = "i-1 eni-1: block: foreign session tms-f (number 1) takes the packets first, to target \
-                    tmt-2 of account 222222222222, which is not allowed";
+                    tmt-2 of account 222222222222, which is not allowed or does not receive";
     cloud().plans(&[shadowed, second]);
     cloud().set("MIRROR_TRUSTED_TARGETS", "tmt-2").plans(&[second]);
     let only = cloud().set("MIRROR_TRUSTED_TARGETS", "tmt-2").with(|o| drop(o.targets.remove(0)));

@@ -178,9 +178,9 @@ impl<'a> Draft<'a> {
             self.check_target(source, target);
         }
         // Nobody outside AWS knows which of two sessions with one number comes first.
-        let in_front = foreign.iter().find(|session| {
-            session.number <= flow.number && !self.index.trusts(self.policy, &session.target)
-        });
+        let in_front = foreign
+            .iter()
+            .find(|session| session.number <= flow.number && !self.may_be_in_front(session));
         if let Some(session) = in_front {
             let reason = Reason::Shadowed {
                 session: session.id.clone(),
@@ -190,6 +190,14 @@ impl<'a> Draft<'a> {
             };
             self.step(source, Action::Block, reason);
         }
+    }
+
+    /// Whether a foreign session may take the packets first: its target is trusted, and receives as far as
+    /// can be seen.
+    fn may_be_in_front(&self, session: &Session) -> bool {
+        let state = self.index.target(&session.target).yes().map(|target| target.state);
+        let is_dead = matches!(state, Some(TargetState::Gone | TargetState::Stopped));
+        self.index.trusts(self.policy, &session.target) && !is_dead
     }
 
     /// What the filters in use accept. Several sessions may share the packets among them on purpose, so
@@ -224,6 +232,13 @@ impl<'a> Draft<'a> {
         match self.index.target(id) {
             Shown::NotInList => {
                 self.step(source, Action::Block, Reason::TargetUnknown { target });
+            }
+            Shown::Yes(shown) if !self.index.allows(self.policy, id) => {
+                let owner = Some(shown.account.clone());
+                self.step(source, Action::Block, Reason::TargetNotAllowed { target, owner });
+            }
+            Shown::Yes(shown) if shown.state == TargetState::Unknown => {
+                self.step(source, Action::Block, Reason::TargetUnseen { target });
             }
             Shown::Yes(shown) if shown.state == TargetState::Stopped => {
                 self.step(source, Action::Block, Reason::TargetStopped { target });

@@ -51,7 +51,8 @@ impl<'a> Draft<'a> {
         let none = BTreeSet::new();
         let instance = item.source.instance();
         let own = instance.and_then(|it| self.index.allowed_behind(&it.id)).unwrap_or(&none);
-        self.placement.place(Wish { named, source: item.source, shared: &shared, own })
+        let only_alive = matches!(item.reason, Reason::Draining { .. });
+        self.placement.place(Wish { named, source: item.source, shared: &shared, only_alive, own })
     }
 
     fn lead_to(&mut self, unplaced: Unplaced<'a>, target: TargetId) {

@@ -55,6 +55,8 @@ pub(super) struct Wish<'w> {
     pub(super) source: &'w Source,
     /// Targets that the source has sessions on already: another session takes no more room there.
     pub(super) shared: &'w [&'w TargetId],
+    /// A target that is stopped is no choice: the session is mirrored where it is.
+    pub(super) only_alive: bool,
     /// Targets on the source's own instance, which are its last choice.
     pub(super) own: &'w BTreeSet<&'w TargetId>,
 }
@@ -115,14 +117,16 @@ impl<'a> Placement<'a> {
     }
 
     fn best(&self, wish: Wish<'_>, may_be: impl Fn(&TargetId) -> bool) -> Option<TargetId> {
-        let emptiest = self.with_room.iter().filter_map(|(place, targets)| {
+        let is_choice = |place: &Place<'_>| !wish.only_alive || place.state == StateRank::Ready;
+        let places = self.with_room.iter().filter(|(place, _)| is_choice(place));
+        let emptiest = places.filter_map(|(place, targets)| {
             let (sessions, id) = targets.iter().find(|(_, id)| may_be(id))?;
             Some((place.rank(wish.source), *sessions, *id))
         });
         let shared = wish.shared.iter().filter(|id| may_be(id)).filter_map(|id| {
             let (id, candidate) = self.candidates.get_key_value(*id)?;
             let has_room = candidate.has_room_for(&wish.source.id);
-            let place = candidate.place().filter(|_| has_room)?;
+            let place = candidate.place().filter(|place| has_room && is_choice(place))?;
             Some((place.rank(wish.source), candidate.sessions, *id))
         });
         emptiest.chain(shared).min().map(|(_, _, id)| id.clone())
@@ -174,7 +178,7 @@ impl<'a> Candidate<'a> {
     fn place(&self) -> Option<Place<'a>> {
         let state = match self.target.state {
             TargetState::Ready => StateRank::Ready,
-            TargetState::Unread => StateRank::Unread,
+            TargetState::Unread | TargetState::Unknown => StateRank::Unread,
             TargetState::Stopped => StateRank::Stopped,
             TargetState::Full | TargetState::Gone => return None,
         };

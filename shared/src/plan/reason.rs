@@ -190,6 +190,12 @@ reasons! {
         target: TargetId,
     } => "target-unknown", ActionNeeded,
         "target {target} does not exist or is not shared with this account";
+    /// Nothing shows whether the target receives.
+    TargetUnseen {
+        /// That target.
+        target: TargetId,
+    } => "target-unseen", ActionNeeded,
+        "nothing that EC2 shows tells whether target {target} receives packets";
     /// What receives the packets of the target is gone.
     TargetGone {
         /// That target.
@@ -272,7 +278,7 @@ reasons! {
         owner: Option<AccountId>,
     } => "shadowed", ActionNeeded,
         "foreign session {session} (number {number}) takes the packets first, to target \
-         {target}{owner}, which is not allowed",
+         {target}{owner}, which is not allowed or does not receive",
         owner = OfAccount(owner.as_ref());
 }
 

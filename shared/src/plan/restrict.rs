@@ -11,6 +11,9 @@ use crate::policy::run::Mode;
 pub struct Limits {
     /// Whether anything may be carried out.
     pub mode: Mode,
+    /// Whether sessions may leave targets that are being drained: sweeps do that, at most
+    /// [`MAX_DRAINED`] at a time.
+    pub drains: bool,
 }
 
 /// A plan that was narrowed.
@@ -43,7 +46,7 @@ pub enum WithheldBy {
 
 /// At most this many sessions leave targets that are being drained in one go: whoever may tag a target
 /// must not be able to move everything at once.
-const MAX_DRAINED: usize = 50;
+pub const MAX_DRAINED: usize = 50;
 
 /// Takes out of the plan what the limits do not allow.
 pub fn restrict(mut plan: Plan, limits: Limits) -> Restricted {
@@ -56,7 +59,7 @@ pub fn restrict(mut plan: Plan, limits: Limits) -> Restricted {
         Mode::Detect => step.action.is_change(),
         Mode::Enforce if matches!(step.reason, Reason::Draining { .. }) => {
             drained = drained.saturating_add(1);
-            drained > MAX_DRAINED
+            !limits.drains || drained > MAX_DRAINED
         }
         Mode::Enforce => false,
     };
@@ -78,10 +81,10 @@ mod tests {
         let whole = plan(&cloud.policy(), &cloud.observed);
         assert_eq!((whole.steps.len(), whole.changes().count()), (2, 1));
 
-        let enforced = restrict(whole.clone(), Limits { mode: Mode::Enforce });
+        let enforced = restrict(whole.clone(), Limits { mode: Mode::Enforce, drains: true });
         assert_eq!(enforced, Restricted { plan: whole.clone(), withheld: Vec::new() });
 
-        let detected = restrict(whole.clone(), Limits { mode: Mode::Detect });
+        let detected = restrict(whole.clone(), Limits { mode: Mode::Detect, drains: true });
         assert_eq!(detected.plan.changes().count(), 0);
         let withheld: Vec<_> = detected.withheld.iter().map(|it| &it.step).collect();
         assert_eq!(withheld, whole.changes().collect::<Vec<_>>());

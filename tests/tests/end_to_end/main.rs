@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod attacks;
 mod authorization;
 mod bench;
 mod cache;
