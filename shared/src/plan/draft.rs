@@ -60,6 +60,22 @@ pub(super) enum Stay {
     Unknown,
 }
 
+/// Why a source gets no new session, while those that it has go on.
+pub(super) struct NoNewSessions {
+    /// It should have them; otherwise it is right that it has none.
+    pub(super) is_blocked: bool,
+    pub(super) reason: Reason,
+}
+
+/// A session that is there or will be, for what may keep it from mirroring.
+#[derive(Clone, Copy)]
+pub(super) struct Flow<'f> {
+    pub(super) number: SessionNumber,
+    pub(super) filter: &'f FilterId,
+    /// Its target, where it is known already.
+    pub(super) target: Option<&'f TargetId>,
+}
+
 impl<'a> Draft<'a> {
     pub(super) fn new(policy: &'a Policy, index: Index<'a>, placement: Placement<'a>) -> Self {
         Self {

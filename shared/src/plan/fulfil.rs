@@ -3,7 +3,7 @@
 use super::{
     coverage::Coverage,
     desired::{DesiredFilter, DesiredSession, SESSIONS_PER_INTERFACE, no_filter},
-    draft::{Current, Draft, Stay, Unplaced},
+    draft::{Current, Draft, Flow, NoNewSessions, Stay, Unplaced},
     matching::{Fit, FreeSlots, Match, Served, match_sessions},
     reason::Reason,
     step::Action,
@@ -14,22 +14,6 @@ use crate::{
     observed::{Session, Shown, Source, TargetState},
     policy::Precedence,
 };
-
-/// Why a source gets no new session, while those that it has go on.
-pub(super) struct NoNewSessions {
-    /// It should have them; otherwise it is right that it has none.
-    pub(super) is_blocked: bool,
-    pub(super) reason: Reason,
-}
-
-/// A session that is there or will be, for what may keep it from mirroring.
-#[derive(Clone, Copy)]
-struct Flow<'f> {
-    number: SessionNumber,
-    filter: &'f FilterId,
-    /// Its target, where it is known already.
-    target: Option<&'f TargetId>,
-}
 
 impl<'a> Draft<'a> {
     /// Brings the owned sessions on a source to the desired ones. `created_for` is the reason that new

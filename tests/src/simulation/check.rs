@@ -8,10 +8,11 @@ use anyhow::{Context, ensure};
 use shared::number::PacketLength;
 use shared::policy::Precedence;
 
-use super::expect::{DesiredSession, Expected, expected, most_sources};
+use super::expect::{DesiredSession, Expected, expected};
 use super::guard::is_owned;
 use super::site::Site;
-use crate::aws::ec2::{Instance, Session, State, World};
+use super::targets::{Health, allowed, has_room, health, is_allowed, is_draining};
+use crate::aws::ec2::{Instance, Session, World};
 
 /// Every interface that should and can be mirrored has exactly its sessions, and no other owned session is left.
 /// `before` are the sessions from before the last sweep.
@@ -55,7 +56,7 @@ fn is_elsewhere(world: &World, site: &Site, session: &Session) -> bool {
 pub(super) struct Found<'a> {
     world: &'a World,
     site: &'a Site,
-    state: State,
+    interface: &'a str,
     pub(super) expected: Expected,
     pub(super) owned: Vec<&'a Session>,
     pub(super) foreign: Vec<&'a Session>,
@@ -73,7 +74,7 @@ impl<'a> Found<'a> {
         world: &'a World,
         site: &'a Site,
         instance: &Instance,
-        id: &str,
+        id: &'a str,
     ) -> Option<Self> {
         let interface = world.interface(id)?;
         let expected = expected(world, site, instance, interface);
@@ -83,36 +84,52 @@ impl<'a> Found<'a> {
         // Of two sessions that serve one desired session, the one with the lower number gets the packets.
         owned.sort_by_key(|session| session.number);
         foreign.sort_by_key(|session| session.number);
-        Some(Self { world, site, state: instance.state, expected, owned, foreign })
+        Some(Self { world, site, interface: id, expected, owned, foreign })
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let allowed = |it: &&Session| self.site.allowed.contains(&it.target);
+        let desired = self.expected.desired().len();
+        let kept = self.owned.len();
         match &self.expected {
-            Expected::Anything => return Ok(()),
-            Expected::Nothing => ensure!(self.owned.is_empty(), "it should not be mirrored"),
-            Expected::NothingNew => {}
-            Expected::Sessions(desired) => {
-                let kept = self.owned.len();
-                ensure!(
-                    kept <= desired.len(),
-                    "there are {kept} owned sessions, and {} are desired",
-                    desired.len()
-                );
-                let unserved = self.unserved();
-                ensure!(
-                    unserved.iter().all(|desired| self.is_prevented(desired)),
-                    "nothing stands in the way of {unserved:?}"
-                );
-                let is_in_order = self.fulfilling().map(|session| session.number).is_sorted();
-                ensure!(
-                    self.is_stopped() || is_in_order,
-                    "the numbers are not in the order of the desired sessions"
-                );
+            Expected::Anything | Expected::Leaving => return Ok(()),
+            Expected::Nothing => ensure!(kept == 0, "it should not be mirrored"),
+            Expected::Unclear | Expected::NothingNew(_, None) => {}
+            Expected::NothingNew(_, Some(_)) | Expected::Sessions(_) => {
+                ensure!(kept <= desired, "there are {kept} owned sessions, and {desired} desired");
             }
         }
-        ensure!(self.owned.iter().all(allowed), "a session leads where it must not");
+        if let Expected::Sessions(_) = self.expected {
+            let unserved = self.unserved();
+            ensure!(
+                unserved.iter().all(|desired| self.is_prevented(desired)),
+                "nothing stands in the way of {unserved:?}"
+            );
+            let is_in_order = self.fulfilling().map(|session| session.number).is_sorted();
+            ensure!(is_in_order, "the numbers are not in the order of the desired sessions");
+        }
+        for session in &self.owned {
+            let target = &session.target;
+            ensure!(is_allowed(self.world, self.site, target), "{target} is not allowed");
+            ensure!(!self.should_move(session), "{target} takes nothing, and another one would");
+        }
         Ok(())
+    }
+
+    /// Whether a session should leave its target, and could: one that is gone or is being drained, for one that
+    /// receives.
+    fn should_move(&self, session: &Session) -> bool {
+        let Self { world, site, .. } = self;
+        let is_free = self.expected.desired().iter().any(|desired| desired.target.is_none());
+        let must = health(world, &session.target) == Health::Gone
+            || is_draining(world, site, &session.target);
+        let others = allowed(world, site);
+        let mut others = others.iter().filter(|other| **other != session.target);
+        let is_better = |other: &String| {
+            health(world, other) == Health::Up
+                && !is_draining(world, site, other)
+                && has_room(world, other, self.interface)
+        };
+        is_free && must && others.any(is_better)
     }
 
     /// A session that the last sweep created has a number on the right side of the foreign sessions: the
@@ -150,7 +167,7 @@ impl<'a> Found<'a> {
     /// serves: one session for one desired session.
     fn matched(&self) -> (Vec<&'a Session>, Vec<&DesiredSession>) {
         let (mut serving, mut unserved) = (Vec::new(), Vec::new());
-        let Expected::Sessions(all) = &self.expected else { return (serving, unserved) };
+        let all = self.expected.desired();
         let mut free: Vec<_> = self.owned.iter().chain(&self.foreign).copied().collect();
         for desired in all {
             match free.iter().position(|session| self.serves(session, desired)) {
@@ -164,41 +181,40 @@ impl<'a> Found<'a> {
     fn serves(&self, session: &Session, desired: &DesiredSession) -> bool {
         let policy = &self.site.policy;
         let packet_length = policy.packet_length.map(PacketLength::get);
-        let is_right = !is_owned(session)
-            || session.packet_length.filter(|length| *length != 8500) == packet_length
-                && policy.vni.is_none_or(|vni| vni.get() == session.vni);
+        let is_named = desired.target.as_ref() == Some(&session.target);
+        let health = health(self.world, &session.target);
+        let is_right = if is_owned(session) {
+            session.packet_length.filter(|length| *length != 8500) == packet_length
+                && policy.vni.is_none_or(|vni| vni.get() == session.vni)
+                && (desired.is_default || session.filter == desired.filter)
+        } else {
+            // Nobody would move it away from there.
+            let is_draining = is_draining(self.world, self.site, &session.target);
+            session.filter == desired.filter
+                && health != Health::Stopped
+                && (is_named || !is_draining)
+        };
         is_right
-            && session.filter == desired.filter
-            && self.site.allowed.contains(&session.target)
-            && desired.target.as_ref().is_none_or(|target| *target == session.target)
+            && health != Health::Gone
+            && is_allowed(self.world, self.site, &session.target)
+            && (is_named || desired.target.is_none())
     }
 
     /// Whether no session can be created for the desired one, nor an owned one be moved to its target.
     fn is_prevented(&self, desired: &DesiredSession) -> bool {
+        let Self { world, site, .. } = self;
         // An owned session that fulfils no desired one can be modified in place.
         let no_slot = self.fulfilling().count() + self.foreign.len() >= 3;
-        let is_full = |target: &&String| {
-            let sources: BTreeSet<_> = self
-                .world
-                .sessions()
-                .filter(|session| session.target == **target)
-                .map(|session| &session.interface)
-                .collect();
-            sources.len() >= most_sources(self.world, target)
+        let is_usable = |target: &String| {
+            health(world, target) != Health::Gone
+                && !is_draining(world, site, target)
+                && has_room(world, target, self.interface)
         };
-        let mut candidates = self
-            .site
-            .allowed
+        let candidates = allowed(world, site);
+        let mut candidates = candidates
             .iter()
             .filter(|target| desired.target.as_ref().is_none_or(|named| named == *target));
-        self.is_stopped()
-            || no_slot
-            || self.no_number()
-            || candidates.all(|target| is_full(&target))
-    }
-
-    fn is_stopped(&self) -> bool {
-        !matches!(self.state, State::Pending | State::Running)
+        no_slot || self.no_number() || !candidates.any(is_usable)
     }
 
     /// Whether too few numbers are left on the right side of the foreign sessions, or behind the owned ones

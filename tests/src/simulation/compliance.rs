@@ -1,7 +1,7 @@
 //! Compares config-rule's evaluations with the world, once all has come to rest.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
@@ -11,15 +11,17 @@ use shared_ec2::client::{Ec2, own_retries};
 
 use super::check::Found;
 use super::clock;
-use super::expect::Expected;
+use super::expect::{Expected, Obstacle, is_tagged};
 use super::process::{answer, context, credentials, sdk_config};
 use super::site::Site;
-use crate::aws::config::{Compliance, PutRule, ResourceKey};
-use crate::aws::ec2::{Direction, Instance, Session, State, World};
+use super::targets::{Health, health, is_allowed};
+use super::truth;
+use crate::aws::config::{Compliance, PutRule, ResourceKey, Status};
+use crate::aws::ec2::{Instance, Session, World};
 use crate::cloud::Cloud;
 use crate::lambda::Answer;
 
-const RULE: &str = "mirroring";
+pub(super) const RULE: &str = "mirroring";
 
 thread_local! {
     /// Those of the run on this thread: a function reads its settings from its environment.
@@ -38,20 +40,67 @@ pub(super) async fn agrees(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()
     for instance in world.instances() {
         let verdict = rule.verdict(&ResourceKey::instance(&instance.id));
         let said = verdict.map_or(Compliance::NotApplicable, |it| it.compliance);
-        let note = || format!("{instance:?} is {verdict:?}");
-        check(&world, site, instance, said).with_context(note)?;
+        let right = judge(&world, site, instance);
+        ensure!(said == right, "{instance:?} should be {right:?} and is {verdict:?}");
+        let is_blind = instance.interfaces.iter().any(|id| truth::is_blind(&world, id));
+        ensure!(
+            said != Compliance::Compliant || !is_blind,
+            "packets of {instance:?} do not arrive, and it is {verdict:?}"
+        );
     }
     for session in world.sessions() {
         let verdict = rule.verdict(&ResourceKey::session(&session.id));
         let is_accused = verdict.is_some_and(|it| it.compliance == Compliance::NonCompliant);
-        let may_stay = site.allowed.contains(&session.target);
-        ensure!(is_accused != may_stay, "{session:?} is {verdict:?}");
+        let target = &session.target;
+        let may_be = is_allowed(&world, site, target) && health(&world, target) != Health::Gone;
+        let should_be = !may_be && is_in_vpcs(&world, site, session);
+        ensure!(is_accused == should_be, "{session:?} is {verdict:?}");
     }
     Ok(())
 }
 
+/// The scheduled run with settings that name nothing that exists: whatever should be mirrored is accused, as
+/// nothing is done for it any more.
+pub(super) async fn accuses_all(
+    cloud: &Arc<Cloud>,
+    site: &Site,
+    selected: &BTreeSet<String>,
+) -> anyhow::Result<()> {
+    evaluate(cloud, site).await?;
+    let config = cloud.config();
+    let rule = config.rule(RULE).context("the rule is gone")?;
+    for instance in selected {
+        let verdict = rule.verdict(&ResourceKey::instance(instance));
+        let is_accused = verdict.is_some_and(|it| {
+            let annotation = it.annotation.as_deref().unwrap_or_default();
+            it.compliance == Compliance::NonCompliant && annotation.contains("[setting-broken]")
+        });
+        ensure!(is_accused, "{instance} is {verdict:?}");
+    }
+    Ok(())
+}
+
+/// The instances that should be mirrored and can be.
+pub(super) fn selected(world: &World, site: &Site) -> BTreeSet<String> {
+    let is_selected = |instance: &&Instance| {
+        let interfaces = instance.interfaces.iter();
+        let mut found = interfaces.filter_map(|id| Found::on(world, site, instance, id));
+        found.any(|found| matches!(found.expected, Expected::Sessions(_)))
+    };
+    world.instances().filter(is_selected).map(|it| it.id.clone()).collect()
+}
+
 /// A scheduled run.
 pub(super) async fn evaluate(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
+    evaluate_one(cloud, site, None).await
+}
+
+/// A run because of a change to one resource, or a scheduled one.
+pub(super) async fn evaluate_one(
+    cloud: &Arc<Cloud>,
+    site: &Site,
+    changed: Option<ResourceKey>,
+) -> anyhow::Result<()> {
     SETTINGS.set(site.settings.clone());
     let credentials = credentials("ASIACONFIGRULE", "config-rule");
     let sdk_config = sdk_config(cloud, credentials, 0);
@@ -71,7 +120,10 @@ pub(super) async fn evaluate(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<
         if config.rule(RULE).is_none() {
             config.put_rule(&PutRule::new(RULE))?;
         }
-        let message = config.scheduled_notification(&world);
+        let message = match changed {
+            None => config.scheduled_notification(&world),
+            Some(key) => config.bare_item(&world, key, Status::Ok).notification(),
+        };
         config.invocation(&world, RULE, &message, false)
     };
     let event = LambdaEvent::new(
@@ -84,47 +136,90 @@ pub(super) async fn evaluate(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<
     }
 }
 
-fn check(world: &World, site: &Site, instance: &Instance, said: Compliance) -> anyhow::Result<()> {
+/// What should be said of an instance.
+fn judge(world: &World, site: &Site, instance: &Instance) -> Compliance {
     let found = instance.interfaces.iter().filter_map(|id| Found::on(world, site, instance, id));
-    let found: Vec<_> = found.collect();
-    let is_mirrored = |it: &&Found<'_>| matches!(it.expected, Expected::Sessions(_));
-    let is_unclear = found.iter().any(|it| it.expected == Expected::NothingNew);
-    // automirror keeps sessions on a stopped instance, but creates none there.
-    let is_stopped = matches!(instance.state, State::Stopping | State::Stopped);
-    let lacks = found.iter().any(|it| !it.unserved().is_empty());
-    let is_shadowed = found.iter().any(|it| is_shadowed(site, it));
-    let takes = found.iter().filter(is_mirrored).all(|it| takes(world, it));
-    let should_be_mirrored = found.iter().any(|it| is_mirrored(&it));
-    match said {
-        Compliance::Compliant => {
-            let is_right = should_be_mirrored && (is_stopped || !lacks) && takes;
-            ensure!(is_right && !is_shadowed, "it is not mirrored as it should be");
-        }
-        Compliance::NonCompliant => ensure!(
-            is_unclear || lacks || is_shadowed || !takes,
-            "it is mirrored as it should be, or should not be mirrored"
-        ),
-        Compliance::NotApplicable => {
-            ensure!(is_unclear || is_stopped || !should_be_mirrored, "it should be mirrored");
+    let judged: Vec<_> = found.map(|found| Judged::of(world, site, &found)).collect();
+    let is_mirrored = judged.iter().any(|it| it.is_mirrored);
+    // Who asks for an instance by its tag and gets nothing must hear of it.
+    let is_vain = judged.iter().any(|it| it.is_unsupported) && is_tagged(instance) && !is_mirrored;
+    if is_vain || judged.iter().any(|it| it.is_wrong) {
+        Compliance::NonCompliant
+    } else if is_mirrored {
+        Compliance::Compliant
+    } else {
+        Compliance::NotApplicable
+    }
+}
+
+/// What there is to say of an interface.
+#[derive(Default)]
+struct Judged {
+    is_mirrored: bool,
+    is_wrong: bool,
+    is_unsupported: bool,
+}
+
+impl Judged {
+    fn of(world: &World, site: &Site, found: &Found<'_>) -> Self {
+        let has_none = found.owned.is_empty();
+        match &found.expected {
+            Expected::Anything | Expected::Nothing | Expected::Leaving => Self::default(),
+            Expected::NothingNew(obstacle, _) if has_none => Self::because_of(*obstacle),
+            Expected::Unclear | Expected::NothingNew(_, None) => {
+                Self { is_wrong: true, ..Self::default() }
+            }
+            Expected::NothingNew(obstacle, Some(_)) => {
+                let is_left = !found.unserved().is_empty() || *obstacle == Obstacle::MadeATarget;
+                let obstacle = if is_left { Self::because_of(*obstacle) } else { Self::default() };
+                Self::with_sessions(world, site, found).and(&obstacle)
+            }
+            Expected::Sessions(_) => {
+                let is_wrong = !found.unserved().is_empty();
+                let lacking = Self { is_wrong, ..Self::default() };
+                Self::with_sessions(world, site, found).and(&lacking)
+            }
         }
     }
-    Ok(())
+
+    fn because_of(obstacle: Obstacle) -> Self {
+        Self {
+            is_mirrored: false,
+            is_wrong: obstacle == Obstacle::MadeATarget,
+            is_unsupported: matches!(obstacle, Obstacle::IsTarget | Obstacle::InstanceType),
+        }
+    }
+
+    fn with_sessions(world: &World, site: &Site, found: &Found<'_>) -> Self {
+        let serving = found.serving();
+        // One that leads to where nothing receives takes the packets as well.
+        let stray = |it: &&&Session| {
+            !is_allowed(world, site, &it.target) || health(world, &it.target) != Health::Up
+        };
+        let is_shadowed = |session: &Session| {
+            let mut strays = found.foreign.iter().filter(stray);
+            strays.any(|stray| stray.number <= session.number)
+        };
+        let is_lost = |session: &Session| {
+            health(world, &session.target) != Health::Up || !truth::takes_all(world, session)
+        };
+        let is_gone = |it: &&Session| health(world, &it.target) == Health::Gone;
+        let is_wrong = serving.iter().any(|it| is_shadowed(it) || is_lost(it))
+            || found.owned.iter().any(is_gone);
+        Self { is_mirrored: !serving.is_empty(), is_wrong, is_unsupported: false }
+    }
+
+    fn and(self, other: &Self) -> Self {
+        Self {
+            is_mirrored: self.is_mirrored || other.is_mirrored,
+            is_wrong: self.is_wrong || other.is_wrong,
+            is_unsupported: self.is_unsupported || other.is_unsupported,
+        }
+    }
 }
 
-/// Whether a foreign session with a lower number takes the packets to a target that is not allowed.
-fn is_shadowed(site: &Site, found: &Found<'_>) -> bool {
-    let serving = found.serving();
-    let stray = found.foreign.iter().filter(|session| !site.allowed.contains(&session.target));
-    stray.into_iter().any(|stray| serving.iter().any(|session| stray.number <= session.number))
-}
-
-/// Whether the filters of the owned sessions accept anything.
-fn takes(world: &World, found: &Found<'_>) -> bool {
-    found.owned.iter().all(|session: &&Session| {
-        world.filter(&session.filter).is_some_and(|filter| {
-            let rules =
-                [Direction::Ingress, Direction::Egress].map(|it| world.rules_of(filter, it));
-            rules.iter().any(|rules| !rules.is_empty())
-        })
-    })
+fn is_in_vpcs(world: &World, site: &Site, session: &Session) -> bool {
+    let vpcs = &site.policy.vpcs;
+    let vpc = world.interface(&session.interface).map(|interface| interface.vpc.as_str());
+    vpcs.is_empty() || vpcs.iter().any(|it| Some(it.as_str()) == vpc)
 }

@@ -1,5 +1,6 @@
 //! The function as it is deployed: a queue, and execution environments that work on it at the same time.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,9 @@ use shared::policy::{Policy, run::RunSettings};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::sleep;
 
+use super::clock;
 use super::process::Process;
-use super::site::Site;
+use super::site::{Mistake, Site};
 use crate::aws::sqs::{Batch, EventFaults, Queue};
 use crate::cloud::Cloud;
 use crate::deployment::passes;
@@ -31,9 +33,13 @@ pub(super) struct Fleet {
     cloud: Arc<Cloud>,
     policy: Policy,
     run_settings: RunSettings,
+    /// Whether nothing exists that one of the settings names.
+    is_mistyped: bool,
     queue: Queue,
     slots: Vec<Slot>,
     started: u64,
+    /// The execution environments that were started with such settings.
+    mistyped: BTreeSet<u64>,
     /// Decides which batch goes where. Apart from the random numbers of people, so that a change there
     /// changes nothing here.
     rng: Rng,
@@ -43,6 +49,10 @@ struct Slot {
     process: Rc<Process>,
     invocations: u64,
     work: Option<(Batch, JoinHandle<Answer>)>,
+    /// When that began, in milliseconds of the run.
+    begun: u128,
+    /// There are newer settings than its own.
+    is_outdated: bool,
 }
 
 impl Fleet {
@@ -53,9 +63,11 @@ impl Fleet {
             cloud,
             policy,
             run_settings,
+            is_mistyped: false,
             queue: Queue::new(events),
             slots: Vec::new(),
             started: 0,
+            mistyped: BTreeSet::new(),
             rng,
         };
         fleet.renew();
@@ -75,7 +87,41 @@ impl Fleet {
             self.run_settings.clone(),
             self.started,
         ));
-        Slot { process, invocations: 0, work: None }
+        if self.is_mistyped {
+            self.mistyped.insert(self.started);
+        }
+        Slot { process, invocations: 0, work: None, begun: 0, is_outdated: false }
+    }
+
+    /// Deploys the site's settings. What runs goes on to its end with the old ones.
+    pub(super) fn deploy(&mut self, site: &Site) {
+        self.policy.clone_from(&site.policy);
+        self.run_settings = site.run_settings.clone();
+        self.is_mistyped = site.mistake == Some(Mistake::Everything);
+        for slot in &mut self.slots {
+            slot.is_outdated = true;
+        }
+        self.replace_outdated();
+    }
+
+    fn replace_outdated(&mut self) {
+        for number in 0..self.slots.len() {
+            let Slot { work, is_outdated, .. } = &self.slots[number];
+            if *is_outdated && work.is_none() {
+                self.slots[number] = self.new_slot();
+            }
+        }
+    }
+
+    /// Since when an invocation runs that runs now, in milliseconds of the run.
+    pub(super) fn busy_since(&self) -> Option<u128> {
+        let busy = self.slots.iter().filter(|slot| slot.work.is_some());
+        busy.map(|slot| slot.begun).min()
+    }
+
+    /// The execution environments that were started with settings that name nothing that exists.
+    pub(super) fn mistyped(&self) -> &BTreeSet<u64> {
+        &self.mistyped
     }
 
     /// The schedule's event, which may be lost like any other.
@@ -152,6 +198,7 @@ impl Fleet {
         let (process, event) = (Rc::clone(&slot.process), batch.event());
         let invocation = slot.invocations;
         slot.invocations += 1;
+        slot.begun = clock::milliseconds();
         let running = spawn_local(async move { process.invoke(event, invocation).await });
         slot.work = Some((batch, running));
     }
@@ -167,6 +214,7 @@ impl Fleet {
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             }
         }
+        self.replace_outdated();
     }
 
     fn forward(&mut self) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
 
-use super::expect::most_sources;
+use super::targets::most_sources;
 use crate::aws::ec2::{DEFAULT_ACCOUNT, Session, World};
 
 /// Foreign sessions as people left them.

@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use super::site::Site;
+use super::targets;
 use crate::aws::ec2::{
     Caller, CreateInterface, CreateSession, Field, Instance, LaunchInterface, ModifySession,
     Refusal, RunInstances, SECOND_VPC, Session, Tags, World, ZONE_A, ZONE_B,
@@ -27,6 +28,10 @@ pub(super) fn act(rng: &mut Rng, world: &mut World, site: &Site) -> String {
         18 => change_owner(rng, world),
         _ => delete_interface(rng, world),
     };
+    said(act)
+}
+
+pub(super) fn said(act: Act) -> String {
     match act {
         None => "nothing to do".to_owned(),
         Some((said, Ok(()))) => said,
@@ -35,7 +40,7 @@ pub(super) fn act(rng: &mut Rng, world: &mut World, site: &Site) -> String {
 }
 
 /// What was done to what, if there was anything to do it to.
-type Act = Option<(String, Result<(), Refusal>)>;
+pub(super) type Act = Option<(String, Result<(), Refusal>)>;
 
 fn launch(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
     let alive = world.instances().filter(|it| !it.interfaces.is_empty()).count();
@@ -55,7 +60,7 @@ fn launch(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
         instance_type: pick(rng, &["m5.large", "m5.large", "m5.large", "t2.micro"]).to_owned(),
         count: rng.usize(1..=4),
         subnet: Some(pick(rng, &[ZONE_A, ZONE_A, ZONE_B, SECOND_VPC]).to_owned()),
-        tags: tags(rng, site),
+        tags: tags(rng, world, site),
         interfaces,
         ..RunInstances::default()
     };
@@ -67,7 +72,7 @@ fn launch(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
 }
 
 /// Tags that say something about mirroring: mostly what users write.
-fn tags(rng: &mut Rng, site: &Site) -> Tags {
+fn tags(rng: &mut Rng, world: &World, site: &Site) -> Tags {
     let mut tags = Tags::new();
     let mut add = |key: &str, value: String| tags.insert(key.to_owned(), value);
     match rng.u8(..8) {
@@ -77,7 +82,7 @@ fn tags(rng: &mut Rng, site: &Site) -> Tags {
         _ => drop(add("Mirror", "True".to_owned())),
     }
     if rng.u8(..4) == 0 {
-        drop(add("Mirror-Target", named_targets(rng, site)));
+        drop(add("Mirror-Target", named_targets(rng, world, site)));
     }
     if rng.u8(..4) == 0 {
         drop(add("Mirror-Filter", named_filters(rng, site)));
@@ -88,12 +93,14 @@ fn tags(rng: &mut Rng, site: &Site) -> Tags {
     tags
 }
 
-fn named_targets(rng: &mut Rng, site: &Site) -> String {
+fn named_targets(rng: &mut Rng, world: &World, site: &Site) -> String {
+    let (all, allowed) = (targets::all(world), targets::allowed(world, site));
     match rng.u8(..6) {
         0 => "tmt-0000000000000dead".to_owned(),
-        1 if !site.forbidden.is_empty() => choose(rng, &site.forbidden),
-        2 => [choose(rng, &site.allowed), choose(rng, &site.allowed)].join(","),
-        _ => choose(rng, &site.allowed),
+        _ if allowed.is_empty() => choose(rng, &all),
+        1 => choose(rng, &all),
+        2 => [choose(rng, &allowed), choose(rng, &allowed)].join(","),
+        _ => choose(rng, &allowed),
     }
 }
 
@@ -107,7 +114,7 @@ fn named_filters(rng: &mut Rng, site: &Site) -> String {
 
 fn tag(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
     let id = any_instance(rng, world)?;
-    let tags = tags(rng, site);
+    let tags = tags(rng, world, site);
     let done = world.create_tags(&Caller::default(), std::slice::from_ref(&id), &tags);
     Some((format!("tag {id} with {tags:?}"), done))
 }
@@ -174,7 +181,7 @@ fn create_session(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
     let interfaces = world.instance(&instance)?.interfaces.clone();
     let request = CreateSession {
         interface: choose(rng, &interfaces),
-        target: any_target(rng, site),
+        target: choose(rng, &targets::all(world)),
         filter: choose(rng, &site.filters),
         number: Some(pick(rng, &[1, 1, 2, 3, 7, 32_766])),
         // Some people copy the tags that automirror gives.
@@ -192,7 +199,7 @@ fn modify_session(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
         0 => request.filter = Some(choose(rng, &site.filters)),
         1 => request.number = Some(rng.i64(1..5)),
         2 => request.remove = vec![Field::PacketLength],
-        _ => request.target = Some(any_target(rng, site)),
+        _ => request.target = Some(choose(rng, &targets::all(world))),
     }
     let said = format!("modify {request:?}");
     Some((said, world.modify_session(&Caller::default(), &request).map(|_| ())))
@@ -212,7 +219,7 @@ fn owned_by(owner: &str) -> Tags {
 }
 
 /// An instance that has interfaces: a sensor, too.
-fn any_instance(rng: &mut Rng, world: &World) -> Option<String> {
+pub(super) fn any_instance(rng: &mut Rng, world: &World) -> Option<String> {
     let alive = world.instances().filter(|it: &&Instance| !it.interfaces.is_empty());
     let ids: Vec<String> = alive.map(|instance| instance.id.clone()).collect();
     (!ids.is_empty()).then(|| choose(rng, &ids))
@@ -223,15 +230,10 @@ fn any_session(rng: &mut Rng, world: &World) -> Option<Session> {
     (!sessions.is_empty()).then(|| pick(rng, &sessions).clone())
 }
 
-fn any_target(rng: &mut Rng, site: &Site) -> String {
-    let targets = [&site.allowed[..], &site.forbidden].concat();
-    choose(rng, &targets)
-}
-
-fn pick<T: Copy>(rng: &mut Rng, items: &[T]) -> T {
+pub(super) fn pick<T: Copy>(rng: &mut Rng, items: &[T]) -> T {
     items[rng.usize(..items.len())]
 }
 
-fn choose(rng: &mut Rng, items: &[String]) -> String {
+pub(super) fn choose(rng: &mut Rng, items: &[String]) -> String {
     items[rng.usize(..items.len())].clone()
 }

@@ -41,7 +41,7 @@ impl Process {
         number: u64,
     ) -> Self {
         let name = "automirror";
-        let access_key = format!("ASIA{number:016}");
+        let access_key = access_key(number);
         let credentials = credentials(&access_key, name);
         let own = Identity { function_name: name.to_owned(), access_key };
         let config = sdk_config(cloud, credentials, number);
@@ -58,6 +58,11 @@ impl Process {
         let event = LambdaEvent::new(event, context("automirror", id, clock::since_1970()));
         answer(self.handler.handle(event).await)
     }
+}
+
+/// The access key of an execution environment.
+pub(super) fn access_key(number: u64) -> String {
+    format!("ASIA{number:016}")
 }
 
 pub(crate) fn answer(outcome: Result<Value, lambda_runtime::Diagnostic>) -> Answer {

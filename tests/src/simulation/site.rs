@@ -6,26 +6,37 @@ use fastrand::Rng;
 use shared::policy::{Policy, run::RunSettings};
 
 use crate::aws::ec2::{
-    Caller, CreateRule, DEFAULT_ACCOUNT, Direction, Endpoint, RunInstances, Tags, World, ZONE_A,
-    ZONE_B,
+    Caller, CreateRule, DEFAULT_ACCOUNT, Direction, Endpoint, LaunchInterface, RunInstances, Tags,
+    World, ZONE_A, ZONE_B,
 };
 use crate::cloud::Cloud;
 use crate::deployment::role;
 
-const OTHER_ACCOUNT: &str = "999999999999";
+pub(super) const OTHER_ACCOUNT: &str = "999999999999";
 
-/// What does not change in a run.
+pub(super) type Settings = BTreeMap<&'static str, String>;
+
+/// What the operator has set up.
 #[derive(Debug)]
 pub(super) struct Site {
-    pub(super) settings: BTreeMap<&'static str, String>,
+    /// What the functions are deployed with.
+    pub(super) settings: Settings,
     pub(super) policy: Policy,
     pub(super) run_settings: RunSettings,
-    /// Sessions may lead there.
-    pub(super) allowed: Vec<String>,
-    /// The other targets.
-    pub(super) forbidden: Vec<String>,
     /// The first is the default.
     pub(super) filters: Vec<String>,
+    /// The settings without the mistake that is in `settings`, if there is one.
+    right: Option<Settings>,
+    pub(super) mistake: Option<Mistake>,
+}
+
+/// A mistake in the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mistake {
+    /// Nothing that a setting names exists: nothing may be changed.
+    Everything,
+    /// Some of it does.
+    Something,
 }
 
 impl Site {
@@ -34,44 +45,93 @@ impl Site {
         world.max_page = rng.bool().then(|| rng.usize(1..5));
         world.token_outlives_session = rng.bool();
         // AWS does not document what EC2 answers to a session number that is taken.
-        match rng.u8(..3) {
+        match rng.u8(0..3) {
             0 => world.duplicate_number = Some("SomeCodeNobodyKnows".to_owned()),
             1 => world.duplicate_number = None,
             _ => {}
         }
         let filters = filters(&mut world);
-        let (user, other_user) = (Caller::default(), Caller::user(OTHER_ACCOUNT));
-        let mut own = vec![load_balancer(&mut world, &user)];
-        // Three sensors take 30 sources, which a run does not fill; one may be full.
-        let sensors = rng.usize(0..3);
-        own.extend([ZONE_A, ZONE_B].iter().take(sensors).map(|zone| sensor(&mut world, zone)));
-        if sensors > 0 && rng.bool() {
-            world.delete_target(&user, &own.remove(0)).expect("nothing uses it");
-        }
-        let shared = load_balancer(&mut world, &other_user);
+        let own = own_targets(rng, &mut world);
+        let shared = load_balancer(&mut world, &Caller::user(OTHER_ACCOUNT));
         world.share_target(&shared, DEFAULT_ACCOUNT);
-        let (settings, forbidden) = settings(rng, &mut own, shared);
-        let setting = |name: &str| settings.get(name).cloned();
-        let policy = Policy::parse(setting).expect("valid settings");
-        let run_settings = RunSettings::parse(setting).expect("valid settings");
+        let settings = settings(rng, &own, &filters);
         world.take_events();
         drop(world);
-        // IAM denies a change of a session that becomes foreign meanwhile.
-        let pairs: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (policy, run_settings) = parse(&settings);
+        let site = Self { settings, policy, run_settings, filters, right: None, mistake: None };
+        site.permit(cloud);
+        site
+    }
+
+    /// Sets one more setting, or another value of one, rightly or by mistake.
+    pub(super) fn set(
+        &mut self,
+        cloud: &Cloud,
+        name: &'static str,
+        value: String,
+        mistake: Option<Mistake>,
+    ) {
+        self.correct(cloud);
+        if mistake.is_some() {
+            self.right = Some(self.settings.clone());
+        }
+        self.mistake = mistake;
+        self.settings.insert(name, value);
+        (self.policy, self.run_settings) = parse(&self.settings);
+        if mistake.is_none() {
+            self.permit(cloud);
+        }
+    }
+
+    /// Takes the mistake out of the settings, and says whether there was one.
+    pub(super) fn correct(&mut self, cloud: &Cloud) -> bool {
+        self.mistake = None;
+        let Some(right) = self.right.take() else { return false };
+        self.settings = right;
+        (self.policy, self.run_settings) = parse(&self.settings);
+        self.permit(cloud);
+        true
+    }
+
+    /// Whether the settings name the target, or would without the mistake.
+    pub(super) fn names(&self, target: &str) -> bool {
+        let all = self.right.iter().chain([&self.settings]);
+        let mut named = all.filter_map(|settings| settings.get("MIRROR_TARGET_IDS"));
+        named.any(|named| named.split(',').any(|it| it == target))
+    }
+
+    /// IAM denies a change of a session that becomes foreign meanwhile. With a default filter of the
+    /// operator's it would deny the others too, which tags may name here.
+    fn permit(&self, cloud: &Cloud) {
+        let settings = self.settings.iter().filter(|(name, _)| **name != "MIRROR_FILTER_ID");
+        let pairs: Vec<_> = settings.map(|(name, value)| (*name, value.as_str())).collect();
         for function in ["automirror", "config-rule"] {
             role::of(function, cloud, &pairs).expect("a role").leave_unrecorded();
         }
-        Self { settings, policy, run_settings, allowed: own, forbidden, filters }
     }
 }
 
-/// Random settings. The targets that they forbid leave `allowed`.
-fn settings(
-    rng: &mut Rng,
-    allowed: &mut Vec<String>,
-    shared: String,
-) -> (BTreeMap<&'static str, String>, Vec<String>) {
-    let mut settings = BTreeMap::new();
+fn parse(settings: &Settings) -> (Policy, RunSettings) {
+    let setting = |name: &str| settings.get(name).cloned();
+    let policy = Policy::parse(setting).expect("valid settings");
+    (policy, RunSettings::parse(setting).expect("valid settings"))
+}
+
+/// A load balancer or none, and up to three sensors, which run out of room.
+fn own_targets(rng: &mut Rng, world: &mut World) -> Vec<String> {
+    let sensors = rng.usize(0..3);
+    let mut own: Vec<_> =
+        [ZONE_A, ZONE_B].iter().take(sensors).map(|zone| sensor(rng, world, zone)).collect();
+    if own.is_empty() || rng.u8(0..3) > 0 {
+        own.push(load_balancer(world, &Caller::default()));
+    }
+    rng.shuffle(&mut own);
+    own
+}
+
+/// Random settings.
+fn settings(rng: &mut Rng, own: &[String], filters: &[String]) -> Settings {
+    let mut settings = Settings::new();
     for (name, value) in [
         ("MIRROR_SCOPE", "all"),
         ("MIRROR_VPC_IDS", "vpc-0000000000000000a"),
@@ -80,25 +140,23 @@ fn settings(
         ("MIRROR_KEEP_STOPPED", "true"),
         ("MIRROR_PACKET_LENGTH", "100"),
         ("MIRROR_VNI", "7"),
+        ("MIRROR_FILTER_ID", filters[0].as_str()),
     ] {
-        if rng.u8(..5) == 0 {
+        if rng.u8(0..5) == 0 {
             settings.insert(name, value.to_owned());
         }
     }
-    let mut forbidden = Vec::new();
-    match rng.u8(..4) {
+    match rng.u8(0..5) {
         0 => {
-            settings.insert("MIRROR_TARGET_OWNERS", OTHER_ACCOUNT.to_owned());
-            allowed.push(shared);
+            settings.insert("MIRROR_TARGET_OWNERS", format!("self,{OTHER_ACCOUNT}"));
         }
-        1 => {
-            forbidden.extend(allowed.split_off(1));
-            forbidden.push(shared);
-            settings.insert("MIRROR_TARGET_IDS", allowed.join(","));
+        1 | 2 => {
+            let named = own.iter().take(rng.usize(1..=own.len())).cloned();
+            settings.insert("MIRROR_TARGET_IDS", named.collect::<Vec<_>>().join(","));
         }
-        _ => forbidden.push(shared),
+        _ => {}
     }
-    (settings, forbidden)
+    settings
 }
 
 /// A filter that is the default by its tag, and another one.
@@ -110,32 +168,39 @@ fn filters(world: &mut World) -> Vec<String> {
 fn filter(world: &mut World, tags: Tags) -> String {
     let user = Caller::default();
     let filter = world.create_filter(&user, None, tags).expect("a filter");
-    let rule = CreateRule::accept_all(&filter, Direction::Ingress, 1);
-    world.create_rule(&user, rule, Tags::new()).expect("a rule");
+    for direction in [Direction::Ingress, Direction::Egress] {
+        let rule = CreateRule::accept_all(&filter, direction, 10);
+        world.create_rule(&user, rule, Tags::new()).expect("a rule");
+    }
     filter
 }
 
 fn load_balancer(world: &mut World, owner: &Caller) -> String {
-    let arn = format!(
-        "arn:aws:elasticloadbalancing:us-east-1:{}:loadbalancer/net/sensor/1",
-        owner.account
-    );
+    let subnets = [ZONE_A, ZONE_B];
+    let arn = world.create_network_load_balancer(owner, "sensor", &subnets).expect("a balancer");
     let endpoint = Endpoint::NetworkLoadBalancer(arn);
     world.create_target(owner, endpoint, None, Tags::new()).expect("a target")
 }
 
-/// A target behind an instance that takes 10 sources.
-fn sensor(world: &mut World, subnet: &str) -> String {
+/// A target behind an instance that takes 10 sources: behind its only interface, or a second one that can be
+/// detached.
+pub(super) fn sensor(rng: &mut Rng, world: &mut World, subnet: &str) -> String {
     let user = Caller::default();
+    let tags = match rng.u8(0..3) {
+        0 => Tags::new(),
+        _ => Tags::from([("Mirror".to_owned(), "False".to_owned())]),
+    };
+    let interface = |device_index| LaunchInterface { device_index, ..LaunchInterface::default() };
     let request = RunInstances {
         instance_type: "m5.large".to_owned(),
         subnet: Some(subnet.to_owned()),
-        tags: Tags::from([("Mirror".to_owned(), "False".to_owned())]),
+        tags,
+        interfaces: (0..=rng.u32(0..=1)).map(interface).collect(),
         ..RunInstances::default()
     };
     let instance = world.run_instances(&user, &request).expect("an instance").remove(0);
-    world.tick();
-    let interface = world.instance(&instance).expect("it was launched").interfaces[0].clone();
+    let interfaces = &world.instance(&instance).expect("it was launched").interfaces;
+    let interface = interfaces.last().expect("it has one").clone();
     let endpoint = Endpoint::Interface(interface);
     world.create_target(&user, endpoint, None, Tags::new()).expect("a target")
 }
