@@ -177,13 +177,17 @@ impl Completion<'_> {
             self.has_usage = false;
             return Ok(true);
         }
-        if !self.has_usage && self.needs_usage(&plan) {
+        let needs_usage = !self.has_usage && self.needs_usage(&plan);
+        let unseen = self.unseen_sessions(&plan);
+        let mut open = plan.questions;
+        // Of a large account the steps take as much memory as anything that is read next.
+        drop(plan.steps);
+        if needs_usage {
             let mut usage = std::mem::take(&mut self.usage);
             self.add_usage(observed, &mut usage).await?;
             (self.usage, self.has_usage) = (usage, true);
             return Ok(true);
         }
-        let unseen: BTreeSet<_> = self.unseen_sessions(&plan);
         if !unseen.is_empty() {
             let again = read_sessions_on(self.reader, &unseen).await?;
             observed.sessions.extend(again);
@@ -192,7 +196,6 @@ impl Completion<'_> {
             self.sought.extend(unseen);
             return Ok(true);
         }
-        let mut open = plan.questions;
         open.extend(self.questions_about_tags(observed));
         open.retain(|question| !self.asked.contains(question));
         if open.is_empty() {
