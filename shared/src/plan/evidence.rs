@@ -109,6 +109,25 @@ fn a_target_that_a_list_leaves_out_keeps_its_sessions() {
 }
 
 #[test]
+fn of_two_sessions_none_goes_while_the_target_of_one_is_unknown() {
+    let unknown =
+        "i-1 eni-1: block: target tmt-1 does not exist or is not shared with this account";
+    for (number, other) in [(2, 1), (1, 2)] {
+        let cloud = Cloud::new()
+            .with(|o| o.targets = vec![load_balancer("tmt-2", US)])
+            .session(owned("tms-1", "eni-1", number))
+            .session(Session {
+                target: "tmt-2".parse().unwrap(),
+                ..owned("tms-2", "eni-1", other)
+            });
+        let plan = crate::plan::plan(&cloud.policy(), &cloud.observed);
+        assert_eq!(plan.changes().count(), 0, "{plan}");
+        assert!(plan.to_string().contains(unknown), "{plan}");
+        assert_eq!(cloud.questions(), [Question::Target("tmt-1".parse().unwrap())]);
+    }
+}
+
+#[test]
 fn a_foreign_session_to_a_target_that_a_list_leaves_out_covers_nothing_and_is_asked_about() {
     let cloud = Cloud::new()
         .with(|o| o.targets = vec![load_balancer("tmt-2", US)])

@@ -33,12 +33,28 @@ impl<'a> Draft<'a> {
         }
         let fits = |desired: &DesiredSession, session: &Session| match self.fits(desired, session) {
             false => Fit::Wrong,
+            true if self.stay(desired.target.as_ref(), &session.target) == Stay::Unknown => {
+                Fit::Unsure
+            }
             true if desired.filter.for_new() == Some(&session.filter) => Fit::Best,
             true => Fit::Right,
         };
         let (matches, surplus) = match_sessions(&desired, &owned, &free, fits);
+        // One whose target is unknown may be the right one or the wrong one.
+        let is_unknown = |named: Option<&TargetId>, session: &Session| {
+            self.stay(named, &session.target) == Stay::Unknown
+        };
+        let is_uncertain = surplus.iter().any(|session| is_unknown(None, session))
+            || matches.iter().any(|it| {
+                let named = it.desired.target.as_ref();
+                it.session.existing().is_some_and(|session| is_unknown(named, session))
+            });
         for session in surplus {
-            self.delete(source, session, Reason::Duplicate);
+            if !is_uncertain {
+                self.delete(source, session, Reason::Duplicate);
+            } else if !self.delete_if_forbidden(source, session) {
+                self.check_target(source, &session.target);
+            }
         }
         for it in matches {
             self.serve(source, it, created_for, &foreign);

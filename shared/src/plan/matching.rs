@@ -29,7 +29,7 @@ pub(super) enum Served<'a> {
 }
 
 impl<'a> Served<'a> {
-    fn existing(self) -> Option<&'a Session> {
+    pub(super) fn existing(self) -> Option<&'a Session> {
         match self {
             Self::Existing(session) => Some(session),
             Self::New(_) | Self::NoFreeNumber | Self::NoFreeSlot => None,
@@ -46,6 +46,8 @@ impl<'a> Served<'a> {
 pub(super) enum Fit {
     /// It must be modified.
     Wrong,
+    /// Whether it may stay is not known, so it does.
+    Unsure,
     /// It may stay as it is.
     Right,
     /// A new session would be the same.
@@ -121,6 +123,7 @@ struct Cost {
     unserved: usize,
     /// Sessions that are right are worth something, so fewer of them cost more.
     right: Reverse<usize>,
+    sure: Reverse<usize>,
     best: Reverse<usize>,
     new: usize,
     /// Which desired sessions are not served, the first one's position counting most.
@@ -143,6 +146,7 @@ impl Cost {
         Self {
             unserved: which.iter().filter(|unserved| **unserved).count(),
             right: Reverse(served().filter(|fit| *fit != Fit::Wrong).count()),
+            sure: Reverse(served().filter(|fit| matches!(fit, Fit::Right | Fit::Best)).count()),
             best: Reverse(served().filter(|fit| *fit == Fit::Best).count()),
             new: matches.iter().filter(|it| matches!(it.session, Served::New(_))).count(),
             which,
