@@ -46,6 +46,8 @@ impl<'a> Served<'a> {
 pub(super) enum Fit {
     /// It must be modified.
     Wrong,
+    /// It stays on its target, with another filter.
+    OtherFilter,
     /// Whether it may stay is not known, so it does.
     Unsure,
     /// It may stay as it is.
@@ -125,6 +127,7 @@ struct Cost {
     right: Reverse<usize>,
     sure: Reverse<usize>,
     best: Reverse<usize>,
+    on_target: Reverse<usize>,
     new: usize,
     /// Which desired sessions are not served, the first one's position counting most.
     which: Vec<bool>,
@@ -145,9 +148,12 @@ impl Cost {
         let which: Vec<_> = matches.iter().map(|it| it.session.is_nothing()).collect();
         Self {
             unserved: which.iter().filter(|unserved| **unserved).count(),
-            right: Reverse(served().filter(|fit| *fit != Fit::Wrong).count()),
+            right: Reverse(
+                served().filter(|fit| !matches!(fit, Fit::Wrong | Fit::OtherFilter)).count(),
+            ),
             sure: Reverse(served().filter(|fit| matches!(fit, Fit::Right | Fit::Best)).count()),
             best: Reverse(served().filter(|fit| *fit == Fit::Best).count()),
+            on_target: Reverse(served().filter(|fit| *fit != Fit::Wrong).count()),
             new: matches.iter().filter(|it| matches!(it.session, Served::New(_))).count(),
             which,
             by: assignment.iter().map(|at| at.unwrap_or(usize::MAX)).collect(),
