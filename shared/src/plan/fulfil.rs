@@ -31,15 +31,13 @@ impl<'a> Draft<'a> {
         if created_for.is_err() {
             free.slots = 0;
         }
-        let fits = |desired: &DesiredSession, session: &Session| {
-            let is_best = desired.filter.for_new() == Some(&session.filter);
-            match self.stay(desired.target.as_ref(), &session.target) {
-                Stay::No => Fit::Wrong,
-                _ if !desired.filter.accepts(&session.filter) => Fit::OtherFilter,
-                Stay::Unknown => Fit::Unsure,
-                Stay::Yes if is_best => Fit::Best,
-                Stay::Yes => Fit::Right,
-            }
+        let fits = |desired: &DesiredSession, session: &Session| match self
+            .stay(desired.target.as_ref(), &session.target)
+        {
+            Stay::No => Fit::Wrong,
+            _ if !desired.filter.accepts(&session.filter) => Fit::OtherFilter,
+            Stay::Unknown => Fit::Unsure,
+            Stay::Yes => Fit::Right,
         };
         let (matches, surplus) = match_sessions(&desired, &owned, &free, fits);
         // One whose target is unknown may be the right one or the wrong one.

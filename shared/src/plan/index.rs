@@ -148,20 +148,12 @@ fn sessions_by_interface(observed: &Observed) -> BTreeMap<&InterfaceId, Vec<&Ses
     sessions
 }
 
-/// The one filter with the owner's `ManagedBy` tag; of several, the one that owned sessions use; without
-/// any, the only filter there is. Whoever may tag filters must not be able to change what is mirrored, so
-/// an existing session keeps its filter whatever this says.
+/// The one filter with the owner's `ManagedBy` tag, else the only filter there is. Whoever may tag filters
+/// must not be able to change what is mirrored, so an existing session keeps its filter whatever this says.
 fn default_filter<'a>(policy: &Policy, observed: &'a Observed) -> Option<&'a FilterId> {
     let is_tagged = |filter: &&Filter| filter.managed_by.as_deref() == Some(&policy.owner);
-    let tagged: BTreeSet<_> =
-        observed.filters.iter().filter(is_tagged).map(|filter| &filter.id).collect();
-    let is_owned = |it: &&Session| it.is_owned_by(&policy.owner, &observed.account);
-    let in_use = || observed.sessions.iter().filter(is_owned).map(|session| &session.filter);
-    match tagged.len() {
-        0 => only(observed.filters.iter().map(|filter| &filter.id)),
-        1 => tagged.first().copied(),
-        _ => only(in_use().filter(|filter| tagged.contains(filter)).collect::<BTreeSet<_>>()),
-    }
+    let tagged = observed.filters.iter().filter(is_tagged).map(|filter| &filter.id);
+    only(tagged).or_else(|| only(observed.filters.iter().map(|filter| &filter.id)))
 }
 
 fn only<T>(items: impl IntoIterator<Item = T>) -> Option<T> {

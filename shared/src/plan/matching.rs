@@ -52,8 +52,6 @@ pub(super) enum Fit {
     Unsure,
     /// It may stay as it is.
     Right,
-    /// A new session would be the same.
-    Best,
 }
 
 /// Where new sessions fit on a source.
@@ -126,7 +124,6 @@ struct Cost {
     /// Sessions that are right are worth something, so fewer of them cost more.
     right: Reverse<usize>,
     sure: Reverse<usize>,
-    best: Reverse<usize>,
     on_target: Reverse<usize>,
     new: usize,
     /// Which desired sessions are not served, the first one's position counting most.
@@ -151,8 +148,7 @@ impl Cost {
             right: Reverse(
                 served().filter(|fit| !matches!(fit, Fit::Wrong | Fit::OtherFilter)).count(),
             ),
-            sure: Reverse(served().filter(|fit| matches!(fit, Fit::Right | Fit::Best)).count()),
-            best: Reverse(served().filter(|fit| *fit == Fit::Best).count()),
+            sure: Reverse(served().filter(|fit| *fit == Fit::Right).count()),
             on_target: Reverse(served().filter(|fit| *fit != Fit::Wrong).count()),
             new: matches.iter().filter(|it| matches!(it.session, Served::New(_))).count(),
             which,
@@ -238,7 +234,7 @@ mod tests {
         let taken = owned.iter().map(|session| session.number).collect();
         let free = FreeSlots { slots, numbers: 1..=highest, taken };
         let fits = |desired: &DesiredSession, session: &Session| {
-            if desired.filter.accepts(&session.filter) { Fit::Best } else { Fit::Wrong }
+            if desired.filter.accepts(&session.filter) { Fit::Right } else { Fit::Wrong }
         };
         let (matches, surplus) = match_sessions(&desired, &owned, &free, fits);
         let matches = matches.iter().map(|it| {

@@ -417,13 +417,7 @@ fn the_default_filter_is_the_one_set_then_the_one_tagged_then_the_only_one() {
             filter.managed_by = Some("automirror".into());
         }
     });
-    both.plans_also(&[none]);
-    let in_use = both.session(Session {
-        interface: "eni-8".parse().unwrap(),
-        filter: "tmf-2".parse().unwrap(),
-        ..owned("tms-8", "eni-8", 1)
-    });
-    in_use.plans(&[chosen]);
+    both.plans(&[none]);
 }
 
 #[test]
