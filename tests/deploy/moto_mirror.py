@@ -5,6 +5,7 @@
 It adds, in the form of AWS's API models:
 
 - traffic mirroring: filter rules and network services of filters, sessions, deletion, and ids that look like AWS's;
+- instances by the id of an interface of theirs;
 - the logging configuration and the KMS key of a function;
 - the redrive allow policy of a queue, a redrive policy that is returned as it was set, and a queue policy that
   stays when another attribute is set;
@@ -23,6 +24,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.core.responses import ActionResult
 from moto.ec2 import utils
 from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.instances import Instance
 from moto.ec2.models.traffic_mirrors import TrafficMirrorFilter
 from moto.ec2.responses.traffic_mirrors import TrafficMirrors
 from moto.events.models import Rule
@@ -43,6 +45,9 @@ utils.EC2_RESOURCE_TO_PREFIX.update(
 )
 # moto looks tags up by the type of a resource, which it derives from the id.
 utils.EC2_PREFIX_TO_RESOURCE.update({v: k for k, v in utils.EC2_RESOURCE_TO_PREFIX.items()})
+
+Instance.interface_ids = property(lambda instance: [nic.id for nic in instance.nics.values()])
+utils.filter_dict_attribute_mapping["network-interface.network-interface-id"] = "interface_ids"
 
 RULE_FIELDS = (
     "TrafficDirection",
