@@ -9,7 +9,8 @@
 //! sessions on their interfaces      | always, but for an instance that starts and is not selected
 //! targets and filters               | a sweep, an instance is selected, or a session was named, and they are
 //!                                   | not in the cache, or the plan made with them needs fresh ones
-//! interfaces of balancers           | with the targets, where there is more than one
+//! interfaces of balancers           | with the targets, where there is more than one; for a sweep or a
+//!                                   | verdict also the only one's, and up to twice more what is missing
 //! interfaces managed by a service   | a sweep, or a selected instance has more than its primary interface
 //! sessions on the allowed targets   | a target must be chosen, and there is a choice or a limit
 //! instances behind the targets      | the same, a sweep or a verdict, and a target is a network interface
@@ -229,9 +230,13 @@ impl Completion<'_> {
         observed: &mut Observed,
         usage: &mut TargetUsage,
     ) -> Result<(), ObserveError> {
-        let Reader { policy, account, .. } = *self.reader;
+        let Reader { ec2, policy, account, judges, .. } = *self.reader;
         let allowed = candidates(policy, account, &observed.targets, Some(observed));
         self.reader.read_usage(&allowed, observed.sources.iter(), usage).await?;
+        // An event must not cost that much: of several targets it takes one that was located.
+        if self.is_sweep || judges {
+            usage.look_for_balancers(ec2, account, &allowed).await?;
+        }
         usage.add_to(observed);
         observed.sessions = unique(std::mem::take(&mut observed.sessions), |session| &session.id);
         Ok(())

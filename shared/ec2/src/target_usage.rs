@@ -1,11 +1,14 @@
 //! How full targets are and whether they can receive, read where a target has to be chosen or judged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures_util::try_join;
 use shared::{
     id::{AccountId, InstanceId, InterfaceId, TargetId},
-    observed::{Observed, Session, Shown, Source, Target},
+    observed::{Location, Observed, Session, Shown, Source, Target},
     plan::desired::named_targets,
     policy::Policy,
 };
@@ -16,7 +19,7 @@ use crate::{
     client::Ec2,
     error::ObserveError,
     interfaces,
-    targets::{hidden_instance, locate},
+    targets::{Behind, description, hidden_instance, locate, locate_balancers},
 };
 
 /// At most this many targets are looked at beside those that have sessions or are named, which takes one
@@ -38,7 +41,14 @@ pub(crate) struct TargetUsage {
     sessions: Vec<Session>,
     /// The interfaces of the instances behind them, and other interfaces behind them.
     sources: BTreeMap<InterfaceId, Source>,
+    /// The descriptions of balancers' interfaces that were looked for more than once.
+    sought_balancers: BTreeSet<String>,
+    /// What was found of those.
+    balancers: Vec<(Arc<str>, Location)>,
 }
+
+/// How often a balancer is looked for before nothing is known about it: one answer may leave it out.
+const LOOKS_FOR_BALANCERS: usize = 2;
 
 impl TargetUsage {
     /// Where every session of the account was read.
@@ -81,6 +91,30 @@ impl TargetUsage {
         self.ask_about(ec2, policy, missing).await
     }
 
+    /// Looks for the interfaces of balancers and endpoints of the account that nothing has located. Without
+    /// any the balancer was deleted, which EC2 does not say of a target.
+    pub(crate) async fn look_for_balancers(
+        &mut self,
+        ec2: &Ec2,
+        account: &AccountId,
+        targets: &[&Target],
+    ) -> Result<(), ObserveError> {
+        let unlocated = targets
+            .iter()
+            .filter(|target| target.account == *account && target.location.zones.is_empty());
+        let mut missing: BTreeSet<String> =
+            unlocated.filter_map(|target| description(&target.endpoint)).collect();
+        missing.retain(|it| !self.sought_balancers.contains(it));
+        self.sought_balancers.extend(missing.iter().cloned());
+        for _ in 0..LOOKS_FOR_BALANCERS {
+            let descriptions = missing.iter().map(String::as_str);
+            let found = interfaces::balancer_interfaces(&ec2.client, descriptions).await?;
+            missing.retain(|it| found.iter().all(|(description, _)| **description != **it));
+            self.balancers.extend(found);
+        }
+        Ok(())
+    }
+
     /// Asks about interfaces that are on no instance that EC2 shows, and about the instances that they name
     /// all the same.
     async fn ask_about(
@@ -113,8 +147,10 @@ impl TargetUsage {
         let sources = observed.sources.iter().chain(self.sources.values());
         let sources = sources.filter(|source| behind.contains(&source.id));
         let sources: BTreeMap<_, _> = sources.map(|source| (&source.id, source)).collect();
-        let was_sought = |interface: &InterfaceId| self.sought.contains(interface);
-        locate(&mut observed.targets, &observed.account, &sources, was_sought);
+        locate_balancers(&mut observed.targets, &self.balancers);
+        let Self { sought, sought_balancers, .. } = self;
+        let behind = Behind { sources, sought, sought_balancers };
+        locate(&mut observed.targets, &observed.account, &behind);
         observed.sessions.extend(self.sessions.iter().cloned());
     }
 }

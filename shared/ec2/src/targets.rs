@@ -1,7 +1,10 @@
 //! Facts about targets. A new kind of target is one variant of [`Endpoint`] and an arm in each match
 //! here.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aws_sdk_ec2::types::{
     NetworkInterface, NetworkInterfaceType, TrafficMirrorTarget, TrafficMirrorTargetType,
@@ -55,7 +58,7 @@ fn facts(endpoint: &Endpoint) -> (Capacity, TargetState, Vec<InterfaceId>) {
     match endpoint {
         Endpoint::Interface(id) => (Capacity::Unknown, TargetState::Unread, vec![id.clone()]),
         Endpoint::NetworkLoadBalancer(_) | Endpoint::GatewayLoadBalancerEndpoint(_) => {
-            (Capacity::Unlimited, TargetState::Ready, Vec::new())
+            (Capacity::Unlimited, TargetState::Unread, Vec::new())
         }
         Endpoint::Other(_) => (Capacity::Unknown, TargetState::Ready, Vec::new()),
     }
@@ -104,41 +107,55 @@ pub(crate) fn locate_balancers(targets: &mut [Target], interfaces: &[(Arc<str>, 
     }
 }
 
-/// Adds what the interface behind a target tells: where the target is, how many sources it takes, and
-/// whether it can receive. Another account's interface cannot be seen and counts as alive.
-pub(crate) fn locate(
-    targets: &mut [Target],
-    account: &AccountId,
-    sources: &BTreeMap<&InterfaceId, &Source>,
-    was_sought: impl Fn(&InterfaceId) -> bool,
-) {
+/// What was looked for behind targets, and what was found.
+pub(crate) struct Behind<'a> {
+    pub(crate) sources: BTreeMap<&'a InterfaceId, &'a Source>,
+    pub(crate) sought: &'a BTreeSet<InterfaceId>,
+    /// Descriptions of balancers' interfaces that were looked for more than once.
+    pub(crate) sought_balancers: &'a BTreeSet<String>,
+}
+
+/// Adds what the interfaces behind a target tell: where the target is, how many sources it takes, and
+/// whether it can receive. Another account's interfaces cannot be seen and count as alive.
+pub(crate) fn locate(targets: &mut [Target], account: &AccountId, behind: &Behind<'_>) {
     for target in targets {
-        let Some(interface) = target.interfaces.first() else { continue };
         if target.account != *account {
             target.state = TargetState::Ready;
-            continue;
+        } else if let Some(interface) = target.interfaces.first().cloned() {
+            locate_interface(target, &interface, behind);
+        } else if let Some(description) = description(&target.endpoint) {
+            target.state = if !target.location.zones.is_empty() {
+                TargetState::Ready
+            } else if behind.sought_balancers.contains(&description) {
+                TargetState::Unknown
+            } else {
+                TargetState::Unread
+            };
         }
-        let Some(source) = sources.get(interface) else {
-            if was_sought(interface) {
-                target.state = TargetState::Unknown;
-            }
-            continue;
-        };
-        if let Some(instance) = source.instance() {
-            target.capacity = interface_capacity(&instance.instance_type);
-        }
-        if let Some(interface) = source.interface.as_ref().yes() {
-            let zones: Vec<Arc<str>> = interface.zone.clone().into_iter().collect();
-            target.location = Location { vpc: interface.vpc.clone(), zones };
-        }
-        target.state = match (&source.interface, target.state) {
-            // EC2 knows better than its lists.
-            (_, TargetState::Full) => TargetState::Full,
-            (Shown::Yes(interface), _) => state(interface),
-            (Shown::NotInList, _) => TargetState::Unknown,
-            (Shown::NotFound, _) => TargetState::Gone,
-        };
     }
+}
+
+fn locate_interface(target: &mut Target, interface: &InterfaceId, behind: &Behind<'_>) {
+    let Some(source) = behind.sources.get(interface) else {
+        if behind.sought.contains(interface) {
+            target.state = TargetState::Unknown;
+        }
+        return;
+    };
+    if let Some(instance) = source.instance() {
+        target.capacity = interface_capacity(&instance.instance_type);
+    }
+    if let Some(interface) = source.interface.as_ref().yes() {
+        let zones: Vec<Arc<str>> = interface.zone.clone().into_iter().collect();
+        target.location = Location { vpc: interface.vpc.clone(), zones };
+    }
+    target.state = match (&source.interface, target.state) {
+        // EC2 knows better than its lists.
+        (_, TargetState::Full) => TargetState::Full,
+        (Shown::Yes(interface), _) => state(interface),
+        (Shown::NotInList, _) => TargetState::Unknown,
+        (Shown::NotFound, _) => TargetState::Gone,
+    };
 }
 
 /// Whether packets sent to this interface are received.

@@ -472,8 +472,8 @@ fn touched(policy: &Policy, observed: &Observed) -> Touched {
         Action::Modify(_, change) => change.target.is_some() || change.filter.is_some(),
         _ => true,
     };
-    let changes = plan.changes().filter(is_move);
-    let changed = changes.filter_map(|step| step.action.session().cloned());
+    let moves = plan.changes().filter(is_move);
+    let changed = moves.filter_map(|step| step.action.session().cloned());
     let changed: BTreeSet<_> = changed.collect();
     let without_room: BTreeSet<_> = plan
         .steps

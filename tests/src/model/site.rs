@@ -4,8 +4,7 @@ use shared::policy::{Policy, run::RunSettings};
 
 use super::scenario::Scenario;
 use crate::aws::ec2::{
-    Caller, CreateRule, CreateSession, DEFAULT_ACCOUNT, Direction, Endpoint, RunInstances, Session,
-    Tags, World,
+    Caller, CreateRule, CreateSession, Direction, RunInstances, Session, Tags, World, ZONE_A,
 };
 use crate::cloud::Cloud;
 
@@ -76,11 +75,7 @@ pub(super) fn is_owned(session: &Session) -> bool {
 }
 
 fn target(world: &mut World, name: &str) -> String {
-    let arn = format!(
-        "arn:aws:elasticloadbalancing:us-east-1:{DEFAULT_ACCOUNT}:loadbalancer/net/{name}/1"
-    );
-    let endpoint = Endpoint::NetworkLoadBalancer(arn);
-    world.create_target(&Caller::default(), endpoint, None, Tags::new()).expect("a target")
+    world.create_balancer_target(&Caller::default(), name, &[ZONE_A]).expect("a target")
 }
 
 fn filter(world: &mut World) -> String {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, interval};
 
 use super::process::Process;
 use super::{clock, still};
-use crate::aws::ec2::{Caller, Endpoint, RunInstances, Tags};
+use crate::aws::ec2::{Caller, RunInstances, Tags, ZONE_A};
 use crate::cloud::Cloud;
 use crate::cloud::call::{Call, Outcome};
 use crate::cloud::fault::{Fault, Kind};
@@ -149,9 +149,7 @@ async fn mirror(process: Rc<Process>, ids: Vec<String>) {
 
 fn prepare(cloud: &Cloud, instances: usize) -> Vec<String> {
     let (mut world, user) = (cloud.world(), Caller::default());
-    let arn = "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/sensor/1";
-    let endpoint = Endpoint::NetworkLoadBalancer(arn.to_owned());
-    world.create_target(&user, endpoint, None, Tags::new()).expect("a target");
+    world.create_balancer_target(&user, "sensor", &[ZONE_A]).expect("a target");
     world.create_filter(&user, None, Tags::new()).expect("a filter");
     drop(world);
     launch(cloud, instances)

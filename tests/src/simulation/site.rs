@@ -176,10 +176,7 @@ fn filter(world: &mut World, tags: Tags) -> String {
 }
 
 fn load_balancer(world: &mut World, owner: &Caller) -> String {
-    let subnets = [ZONE_A, ZONE_B];
-    let arn = world.create_network_load_balancer(owner, "sensor", &subnets).expect("a balancer");
-    let endpoint = Endpoint::NetworkLoadBalancer(arn);
-    world.create_target(owner, endpoint, None, Tags::new()).expect("a target")
+    world.create_balancer_target(owner, "sensor", &[ZONE_A, ZONE_B]).expect("a target")
 }
 
 /// A target behind an instance that takes 10 sources: behind its only interface, or a second one that can be

@@ -213,7 +213,9 @@ async fn an_empty_answer_of_each_list_deletes_and_moves_nothing_and_says_nothing
     }
     stage.sweep().await;
     stage.unchanged();
-    assert_eq!(stage.verdict(&instances[0]).await.0, Compliant);
+    // Nothing shows the balancer either, and nothing is green that was not seen.
+    let (said, why) = stage.verdict(&instances[0]).await;
+    assert!(said == NonCompliant && why.starts_with("[target-unseen] "), "{why}");
     stage.recover();
     for action in ["DescribeTrafficMirrorTargets", "DescribeTrafficMirrorFilters"] {
         stage.fault(Fault::new(action, all.clone()));
@@ -379,6 +381,68 @@ async fn without_another_target_the_session_on_a_dead_one_stays_and_is_red() {
 }
 
 #[tokio::test]
+async fn a_balancer_or_endpoint_of_which_nothing_is_left_is_red_and_keeps_its_sessions() {
+    for is_endpoint in [false, true] {
+        let mut stage = ruled(&[], &[]).await;
+        stage.drop_load_balancer();
+        let behind = {
+            let mut world = stage.world();
+            if is_endpoint {
+                let id = world.create_gateway_load_balancer_endpoint(&user(), ZONE_A).unwrap();
+                Endpoint::GatewayLoadBalancerEndpoint(id)
+            } else {
+                let subnets = [ZONE_A, ZONE_B];
+                let arn = world.create_network_load_balancer(&user(), "old", &subnets).unwrap();
+                Endpoint::NetworkLoadBalancer(arn)
+            }
+        };
+        let target = |stage: &Stage, endpoint: &Endpoint| {
+            stage.world().create_target(&user(), endpoint.clone(), None, Tags::new()).unwrap()
+        };
+        let old = target(&stage, &behind);
+        let instance = stage.mirrored().await;
+        assert_eq!(stage.verdict(&instance).await.0, Compliant);
+        let (Endpoint::NetworkLoadBalancer(id) | Endpoint::GatewayLoadBalancerEndpoint(id)) =
+            behind
+        else {
+            panic!("neither a balancer nor an endpoint")
+        };
+        stage.world().delete_balancer_or_endpoint(&id);
+        stage.take_calls();
+        let sweep = stage.sweep().await;
+        assert_eq!(
+            steps(&sweep.log),
+            [("block".to_owned(), "target-unseen".to_owned())],
+            "the target is the only one"
+        );
+        stage.unchanged();
+        let (said, why) = stage.verdict(&instance).await;
+        assert!(said == NonCompliant && why.starts_with("[target-unseen] "), "{why}");
+
+        // Of two, the living one takes what is new, and the sessions on the other stay.
+        let alive = load_balancer(&mut stage.world(), &user());
+        let late = stage.launch(&tagged());
+        stage.let_run();
+        let started = running(&late);
+        let function = worker(&stage.deployment.cloud, &[]).await.unwrap();
+        function.invoke(started.as_bytes()).await.unwrap();
+        assert_eq!(stage.session(&late).target, alive);
+        assert_eq!(stage.session(&instance).target, old);
+        assert_eq!(stage.verdict(&late).await.0, Compliant);
+    }
+}
+
+/// One answer that leaves the balancer's interfaces out proves nothing.
+#[tokio::test]
+async fn a_balancer_that_one_answer_leaves_out_is_looked_for_again() {
+    let mut stage = ruled(&[], &[]).await;
+    let instance = stage.mirrored().await;
+    let all = Kind::OmitRows { per_mille: 1000 };
+    stage.fault(Fault::once("DescribeNetworkInterfaces", all));
+    assert_eq!(stage.verdict(&instance).await.0, Compliant);
+}
+
+#[tokio::test]
 async fn the_target_in_the_sources_vpc_and_zone_is_chosen_whatever_kind_it_is() {
     let stage = stage().await;
     stage.drop_load_balancer();
@@ -524,9 +588,12 @@ async fn ten_thousand_targets_cost_an_event_no_more_calls_than_fifty() {
     for targets in [50, 10_000] {
         let stage = stage().await;
         {
+            // One balancer: a debug build of the local cloud would take more than a warm-up's time for as many.
             let mut world = stage.world();
+            let arn = world.create_network_load_balancer(&user(), "many", &[ZONE_A]).unwrap();
             for _ in 1..targets {
-                load_balancer(&mut world, &user());
+                let endpoint = Endpoint::NetworkLoadBalancer(arn.clone());
+                world.create_target(&user(), endpoint, None, Tags::new()).unwrap();
             }
         }
         let instance = stage.launch(&tagged());

@@ -5,7 +5,7 @@ use std::sync::MutexGuard;
 use local_cloud::{
     aws::ec2::{
         Caller, CreateRule, CreateSession, Direction, Endpoint, Instance, LaunchInterface,
-        RunInstances, Session, Tags, World,
+        RunInstances, Session, Tags, World, ZONE_A,
     },
     aws::sqs::Delivery,
     cloud::call::{Call, Outcome},
@@ -232,9 +232,7 @@ pub(crate) fn two_interfaces() -> RunInstances {
 }
 
 pub(crate) fn load_balancer(world: &mut World, owner: &Caller) -> String {
-    let arn = "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/sensor/1";
-    let endpoint = Endpoint::NetworkLoadBalancer(arn.to_owned());
-    world.create_target(owner, endpoint, None, Tags::new()).unwrap()
+    world.create_balancer_target(owner, "sensor", &[ZONE_A]).unwrap()
 }
 
 /// A filter that accepts all IPv4 packets.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use local_cloud::aws::ec2::{
-    Caller, CreateRule, CreateSession, Direction, Endpoint, RunInstances, Tags,
+    Caller, CreateRule, CreateSession, Direction, RunInstances, Tags, ZONE_A,
 };
 use local_cloud::aws::sqs::Queue;
 use local_cloud::cloud::call::Call;
@@ -41,9 +41,7 @@ impl Stage {
         let cloud = Cloud::start(&Options::default())?;
         let user = Caller::default();
         let mut world = cloud.world();
-        let arn = "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/sensor/1";
-        let endpoint = Endpoint::NetworkLoadBalancer(arn.to_owned());
-        let target = world.create_target(&user, endpoint, None, Tags::new())?;
+        let target = world.create_balancer_target(&user, "sensor", &[ZONE_A])?;
         let filter = world.create_filter(&user, None, Tags::new())?;
         for direction in [Direction::Ingress, Direction::Egress] {
             let rule = CreateRule::accept_all(&filter, direction, 100);

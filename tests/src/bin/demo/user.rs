@@ -3,7 +3,7 @@
 use anyhow::Context;
 use local_cloud::aws::ec2::{
     Caller, CreateRule, CreateSession, DEFAULT_ACCOUNT, Direction, Endpoint, Instance,
-    LaunchInterface, Query, RunInstances, Session, Tags,
+    LaunchInterface, Query, RunInstances, Session, Tags, ZONE_A,
 };
 
 use crate::label::{self, count, short};
@@ -83,10 +83,9 @@ impl Stage {
     }
 
     pub(crate) fn make_balancer(&mut self, name: &str) -> anyhow::Result<String> {
-        let region = self.deployment.cloud.world().region.clone();
-        let arn = format!(
-            "arn:aws:elasticloadbalancing:{region}:{DEFAULT_ACCOUNT}:loadbalancer/net/{name}/0a1b"
-        );
+        let mut world = self.deployment.cloud.world();
+        let arn = world.create_network_load_balancer(&self.alice, name, &[ZONE_A])?;
+        drop(world);
         let target = self.make_target(Endpoint::NetworkLoadBalancer(arn), name)?;
         let text =
             format!("creates target {} for the Network Load Balancer {name}", short(&target));
@@ -126,10 +125,7 @@ impl Stage {
         let outsider = Caller::user(account);
         let filter = self.make_open_filter(&insider, who, who)?;
         let mut world = self.deployment.cloud.world();
-        let balancer =
-            format!("arn:aws:elasticloadbalancing:us-east-1:{account}:loadbalancer/net/x/0");
-        let endpoint = Endpoint::NetworkLoadBalancer(balancer);
-        let target = world.create_target(&outsider, endpoint, None, Tags::new())?;
+        let target = world.create_balancer_target(&outsider, "x", &[ZONE_A])?;
         world.share_target(&target, DEFAULT_ACCOUNT);
         let (number, session) = (Some(1), CreateSession::default());
         let session = CreateSession { interface, target, filter, number, ..session };

@@ -1,7 +1,7 @@
 //! What other services put into a VPC for targets: Network Load Balancers and Gateway Load Balancer endpoints. All
 //! that EC2 shows of them is the interfaces that AWS creates, and no user can create such interfaces.
 
-use super::{Caller, CreateInterface, Refusal, World};
+use super::{Caller, CreateInterface, Endpoint, Refusal, Tags, World};
 
 /// AWS's own account, which creates the interfaces of endpoints.
 const AWS: &str = "727180483921";
@@ -27,6 +27,17 @@ impl World {
         }
         let (region, account) = (&self.region, &caller.account);
         Ok(format!("arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/{path}"))
+    }
+
+    /// Makes a Network Load Balancer and a target that leads to it. The answer is the target's id.
+    pub fn create_balancer_target(
+        &mut self,
+        caller: &Caller,
+        name: &str,
+        subnets: &[&str],
+    ) -> Result<String, Refusal> {
+        let balancer = self.create_network_load_balancer(caller, name, subnets)?;
+        self.create_target(caller, Endpoint::NetworkLoadBalancer(balancer), None, Tags::new())
     }
 
     /// Makes a Gateway Load Balancer endpoint, which stands in one subnet. The answer is its id.
@@ -85,9 +96,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::super::stage::Stage;
-    use super::super::{
-        CreateSession, Endpoint, Interface, Query, Resource, SECOND_VPC, Tags, ZONE_A, ZONE_B,
-    };
+    use super::super::{CreateSession, Interface, Query, Resource, SECOND_VPC, ZONE_A, ZONE_B};
     use super::*;
 
     fn described<'a>(stage: &'a Stage, description: &str) -> Vec<&'a Interface> {

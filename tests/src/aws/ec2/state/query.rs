@@ -190,7 +190,10 @@ impl Condition {
     }
 
     pub(super) fn fits(&self, found: &str) -> bool {
-        self.values.iter().any(|value| matches(value, found))
+        let is_pattern = |value: &String| value.contains(['*', '?']);
+        self.values
+            .iter()
+            .any(|value| value == found || (is_pattern(value) && matches(value, found)))
     }
 
     fn holds<T: Resource>(&self, world: &World, row: &T) -> bool {
