@@ -56,12 +56,6 @@ impl InstanceState {
         }
     }
 
-    /// It is on its way out and its machine may still send packets.
-    #[must_use]
-    pub const fn is_leaving(self) -> bool {
-        matches!(self, Self::Stopping | Self::ShuttingDown)
-    }
-
     /// Pending or running.
     #[must_use]
     pub const fn is_pending_or_running(self) -> bool {

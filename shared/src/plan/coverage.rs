@@ -35,17 +35,15 @@ impl Coverage {
         Self { ipv4, ipv6, amazon_dns: filter.amazon_dns }
     }
 
-    /// What two filters accept together.
-    pub(super) fn and(self, other: Self) -> Self {
+    /// What two filters accept together, Amazon DNS aside.
+    pub(super) fn and(mut self, other: Self) -> Self {
         let both = |one: Directions, other: Directions| Directions {
             ingress: one.ingress || other.ingress,
             egress: one.egress || other.egress,
         };
-        Self {
-            ipv4: both(self.ipv4, other.ipv4),
-            ipv6: both(self.ipv6, other.ipv6),
-            amazon_dns: self.amazon_dns || other.amazon_dns,
-        }
+        self.ipv4 = both(self.ipv4, other.ipv4);
+        self.ipv6 = both(self.ipv6, other.ipv6);
+        self
     }
 
     /// The filter accepts nothing.

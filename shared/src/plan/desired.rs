@@ -263,3 +263,60 @@ fn values_of<'a>(tags: &'a [Tag], key: &str) -> impl Iterator<Item = &'a str> {
     let tags = tags.iter().filter(move |tag| eq_ignore_case(&tag.key, key));
     tags.map(|tag| tag.value.trim()).filter(|value| !value.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::test_cloud::*;
+
+    #[test]
+    fn the_tag_and_the_state_select_an_instance() {
+        use InstanceState::{Pending, Running, ShuttingDown, Stopped, Stopping, Terminated};
+        let states = [Pending, Running, Stopping, Stopped, ShuttingDown, Terminated];
+        let in_states = |keep: &str| {
+            states.map(|state| {
+                let cloud = Cloud::new().set("MIRROR_KEEP_STOPPED", keep);
+                let cloud = cloud.instance(|it| it.state = state);
+                selected(&cloud.policy(), &cloud.observed.instances[0]).is_ok()
+            })
+        };
+        assert_eq!(in_states("false"), [true, true, false, false, false, false]);
+        assert_eq!(in_states("true"), [true, true, true, true, false, false]);
+    }
+
+    #[test]
+    fn an_opt_out_goes_before_a_selecting_tag_and_the_spelling_of_the_key_does_not_matter() {
+        for (tags, key, selects) in [
+            (&[][..], false, false),
+            (&[("Mirror", "True")], true, true),
+            (&[("mIRROR", "tRUE")], true, true),
+            (&[("Mirror", "yes")], true, false),
+            (&[("Mirror", "False")], true, false),
+            (&[("Mirror", "True"), ("mirror", "False")], true, false),
+            (&[("Mirrors", "True")], false, false),
+        ] {
+            let tags: Vec<_> = tags
+                .iter()
+                .map(|(key, value)| Tag { key: (*key).into(), value: (*value).into() })
+                .collect();
+            let cloud = Cloud::new().instance(|it| it.tags.clone_from(&tags));
+            let (policy, instance) = (cloud.policy(), &cloud.observed.instances[0]);
+            assert_eq!(are_selecting(&policy, &tags), selects, "{tags:?}");
+            assert_eq!(selected(&policy, instance).is_ok(), selects, "{tags:?}");
+            assert_eq!(has_key(&policy, instance), key, "{tags:?}");
+            let is_opted_out = tags.iter().any(|tag| is_false(&tag.value));
+            assert_eq!(lacks_tag(&policy, instance), !selects && !is_opted_out, "{tags:?}");
+        }
+    }
+
+    #[test]
+    fn a_tag_names_targets_where_it_can_be_read() {
+        let named = |value: &str| {
+            let cloud = Cloud::new().tag("Mirror-Target", value);
+            let named = named_targets(&cloud.observed.instances[0]);
+            named.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(named("tmt-1, tmt-2"), ["tmt-1", "tmt-2"]);
+        assert_eq!(named("odd"), [""; 0]);
+    }
+}

@@ -114,7 +114,11 @@ impl<'a> Draft<'a> {
             Shown::Yes(shown) if shown.state == TargetState::Gone => Stay::No,
             Shown::Yes(shown) if named.is_none() && is_draining(self.policy, shown) => Stay::No,
             Shown::Yes(_) => Stay::Yes,
-            Shown::NotInList if self.policy.targets.is_empty() || is_named_by_settings => {
+            Shown::NotInList
+                if self.policy.targets.is_empty()
+                    || is_named_by_settings
+                    || !self.is_each_named_target_shown() =>
+            {
                 Stay::Unknown
             }
             Shown::NotInList | Shown::NotFound => Stay::No,

@@ -321,6 +321,23 @@ fn sessions_leave_a_target_that_is_being_drained_where_the_settings_name_it() {
                  no other",
     ]);
     cloud("tmt-1,tmt-2").tag("Mirror-Target", "tmt-1").plans(&[KEEP]);
+    let named = cloud("tmt-1,tmt-2").tag("Mirror-Target", "tmt-1").with(|o| o.sessions.clear());
+    named.plans(&[
+        "i-1 eni-1: block: target tmt-1 is being drained and takes no new sessions, and there is \
+                 no other",
+    ]);
+    // A stopped target is no place to go to, even where the source has a session on it already.
+    let beside = cloud("tmt-1,tmt-2")
+        .with(|o| o.targets[1].state = TargetState::Stopped)
+        .filter(filter("tmf-2"))
+        .tag("Mirror-Filter", "tmf-1,tmf-2")
+        .session(Session {
+            target: "tmt-2".parse().unwrap(),
+            filter: "tmf-2".parse().unwrap(),
+            ..owned("tms-2", "eni-1", 2)
+        });
+    let beside = crate::plan::plan(&beside.policy(), &beside.observed);
+    assert_eq!(beside.changes().count(), 0, "{beside}");
     let asleep = cloud("tmt-1,tmt-2").with(|o| o.targets[1].state = TargetState::Stopped);
     asleep.plans(&[KEEP]);
     let stopped = cloud("tmt-1").with(|o| o.targets[0].state = TargetState::Stopped);
@@ -529,4 +546,56 @@ fn a_filter_that_sees_half_is_said() {
     dns.plans(&[KEEP, &partial("ingress IPv4 and no egress IPv4")]);
     let new = cloud(Direction::Egress).with(|o| o.sessions.clear());
     new.plans(&[&partial("egress IPv4"), CREATE]);
+}
+
+#[test]
+fn a_filter_that_a_tag_names_and_no_list_shows_is_asked_about() {
+    let cloud = Cloud::new().tag("Mirror-Filter", "tmf-9");
+    let filter: crate::id::FilterId = "tmf-9".parse().unwrap();
+    assert_eq!(cloud.questions(), [Question::Filter(filter.clone())]);
+    let answered = cloud.with(|o| o.not_found.filters.extend([filter]));
+    assert_eq!(answered.questions(), []);
+}
+
+#[test]
+fn a_mistyped_vpc_stops_what_it_would_leave_out_and_nothing_else() {
+    let mistyped = |ids: &str| {
+        let vpcs: Vec<_> = ids.split(',').map(|id| id.parse().unwrap()).collect();
+        let cloud = mirrored().set("MIRROR_VPC_IDS", ids);
+        cloud.with(|o| {
+            o.is_whole = true;
+            o.not_found.vpcs.extend(vpcs);
+        })
+    };
+    let codes = |cloud: Cloud| {
+        let plan = crate::plan::plan(&cloud.policy(), &cloud.observed);
+        plan.steps.iter().map(|it| (it.action.name(), it.reason.code())).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(mistyped("vpc-9")), [("block", "setting-broken")]);
+    let untagged = mistyped("vpc-9").instance(|it| it.tags.clear());
+    assert_eq!(codes(untagged), [("ignore", "other-vpc")]);
+    // Where another setting is broken, an instance in another VPC is still none of ours.
+    let target = mirrored().set("MIRROR_VPC_IDS", "vpc-2").set("MIRROR_TARGET_IDS", "tmt-9");
+    assert_eq!(codes(target), [("ignore", "other-vpc")]);
+}
+
+#[test]
+fn a_foreign_session_covers_nothing_that_an_owned_session_does() {
+    let theirs = || foreign("tms-8", 8, "tmt-1", "tmf-1");
+    let narrow = |target| Session { target, ..owned("tms-1", "eni-1", 1) };
+    let two = || {
+        let cloud = Cloud::new().filter(filter("tmf-2")).target(load_balancer("tmt-2", US));
+        cloud.tag("Mirror-Filter", "tmf-1,tmf-2").tag("Mirror-Target", "tmt-1,tmt-2")
+    };
+    let steps = |cloud: Cloud| {
+        let plan = crate::plan::plan(&cloud.policy(), &cloud.observed);
+        let steps = plan.steps.iter().filter(|it| it.reason.code() == "covered");
+        steps.count()
+    };
+    assert_eq!(steps(two().session(theirs())), 1);
+    assert_eq!(steps(two().session(theirs()).session(narrow("tmt-1".parse().unwrap()))), 0);
+    // An owned session with that filter on a target where it must not stay does not.
+    let gone = two().with(|o| o.targets.push(target_in(TargetState::Gone, "tmt-3")));
+    let gone = gone.session(theirs()).session(narrow("tmt-3".parse().unwrap()));
+    assert_eq!(steps(gone), 1);
 }

@@ -40,11 +40,14 @@ impl<'a> Draft<'a> {
             Stay::Yes => Fit::Right,
         };
         let (matches, surplus) = match_sessions(&desired, &owned, &free, fits);
-        // One whose target is unknown may be the right one or the wrong one.
+        // One whose target is unknown may be the right one or the wrong one, unless the instance names all
+        // of its targets.
+        let any_target_will_do = matches.iter().any(|it| it.desired.target.is_none());
         let is_unknown = |named: Option<&TargetId>, session: &Session| {
             self.stay(named, &session.target) == Stay::Unknown
         };
-        let is_uncertain = surplus.iter().any(|session| is_unknown(None, session))
+        let is_uncertain = (any_target_will_do
+            && surplus.iter().any(|session| is_unknown(None, session)))
             || matches.iter().any(|it| {
                 let named = it.desired.target.as_ref();
                 it.session.existing().is_some_and(|session| is_unknown(named, session))

@@ -78,18 +78,15 @@ pub(super) fn match_sessions<'a>(
     free: &FreeSlots,
     fits: impl Fn(&DesiredSession, &Session) -> Fit,
 ) -> (Vec<Match<'a>>, Vec<&'a Session>) {
-    let mut best: Option<(Cost, Vec<Match<'a>>)> = None;
-    for assignment in assignments(desired.len(), owned.len()) {
+    let all = assignments(desired.len(), owned.len()).into_iter().map(|assignment| {
         let assigned = desired.iter().zip(&assignment);
         let assigned: Vec<_> = assigned
             .map(|(desired, at)| (desired, at.and_then(|at| owned.get(at).copied())))
             .collect();
         let matches = number(&assigned, free);
-        let cost = Cost::of(&matches, &assignment, &fits);
-        if best.as_ref().is_none_or(|(least, _)| cost < *least) {
-            best = Some((cost, matches));
-        }
-    }
+        (Cost::of(&matches, &assignment, &fits), matches)
+    });
+    let best = all.min_by(|(cost, _), (other, _)| cost.cmp(other));
     let matches = best.map(|(_, matches)| matches).unwrap_or_default();
     let serves = |session: &Session| {
         let served = matches.iter().filter_map(|it| it.session.existing());
@@ -199,6 +196,20 @@ mod tests {
     use super::*;
     use crate::plan::desired::DesiredFilter;
 
+    fn session(number: i32, filter: &str) -> Session {
+        Session {
+            id: format!("tms-{number}").parse().unwrap(),
+            account: "111111111111".parse().unwrap(),
+            interface: "eni-1".parse().unwrap(),
+            target: "tmt-1".parse().unwrap(),
+            filter: format!("tmf-{filter}").parse().unwrap(),
+            number: number.try_into().unwrap(),
+            packet_length: None,
+            vni: None,
+            managed_by: None,
+        }
+    }
+
     /// Matches desired sessions with these filters and owned sessions, as number and filter.
     fn matched(desired: &[&str], owned: &[(i32, &str)], slots: usize) -> Vec<String> {
         matched_up_to(9, desired, owned, slots)
@@ -216,20 +227,7 @@ mod tests {
             .iter()
             .map(|name| DesiredSession { target: None, filter: DesiredFilter::Named(filter(name)) })
             .collect();
-        let sessions: Vec<_> = owned
-            .iter()
-            .map(|(number, name)| Session {
-                id: format!("tms-{number}").parse().unwrap(),
-                account: "111111111111".parse().unwrap(),
-                interface: "eni-1".parse().unwrap(),
-                target: "tmt-1".parse().unwrap(),
-                filter: filter(name),
-                number: (*number).try_into().unwrap(),
-                packet_length: None,
-                vni: None,
-                managed_by: None,
-            })
-            .collect();
+        let sessions: Vec<_> = owned.iter().map(|(number, name)| session(*number, name)).collect();
         let owned: Vec<_> = sessions.iter().collect();
         let taken = owned.iter().map(|session| session.number).collect();
         let free = FreeSlots { slots, numbers: 1..=highest, taken };
@@ -247,6 +245,31 @@ mod tests {
             format!("{} {session}", it.desired.filter.for_new().unwrap())
         });
         matches.chain(surplus.iter().map(|session| format!("surplus {}", session.id))).collect()
+    }
+
+    /// Matches one desired session with owned ones that fit like this, from number 1 on, and says which
+    /// serves.
+    fn serving(fits: &[Fit]) -> u16 {
+        let desired =
+            DesiredSession { target: None, filter: DesiredFilter::Named("tmf-a".parse().unwrap()) };
+        let sessions: Vec<_> = (1..).take(fits.len()).map(|number| session(number, "a")).collect();
+        let owned: Vec<_> = sessions.iter().collect();
+        let taken = owned.iter().map(|session| session.number).collect();
+        let free = FreeSlots { slots: 3, numbers: 1..=9, taken };
+        let fit =
+            |_: &DesiredSession, session: &Session| fits[usize::from(session.number.get()) - 1];
+        let (matches, _) = match_sessions(&[desired], &owned, &free, fit);
+        matches[0].session.existing().unwrap().number.get()
+    }
+
+    #[test]
+    fn of_several_the_session_serves_that_fits_best() {
+        use Fit::{OtherFilter, Right, Unsure, Wrong};
+        for pair in [Wrong, OtherFilter, Unsure, Right].windows(2) {
+            let (worse, better) = (pair[0], pair[1]);
+            let served = [[worse, better], [better, worse], [worse; 2]].map(|fits| serving(&fits));
+            assert_eq!(served, [2, 1, 1], "{worse:?} {better:?}");
+        }
     }
 
     #[test]

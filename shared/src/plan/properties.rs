@@ -344,7 +344,9 @@ proptest! {
         let stays = |source: &&Source| {
             let interface = source.interface.as_ref().yes();
             let status = interface.and_then(|it| it.attachment).unwrap_or_default().status;
-            source.instance().is_some_and(|instance| !instance.state.is_leaving())
+            let is_leaving =
+                |state| matches!(state, InstanceState::Stopping | InstanceState::ShuttingDown);
+            source.instance().is_some_and(|instance| !is_leaving(instance.state))
                 && status != AttachmentStatus::Detaching
         };
         let on_instances = after.sources.iter().filter(stays);
@@ -468,13 +470,14 @@ struct Touched {
 
 fn touched(policy: &Policy, observed: &Observed) -> Touched {
     let plan = plan(policy, observed);
-    let is_move = |step: &&Step| match &step.action {
-        Action::Modify(_, change) => change.target.is_some() || change.filter.is_some(),
-        _ => true,
-    };
-    let moves = plan.changes().filter(is_move);
-    let changed = moves.filter_map(|step| step.action.session().cloned());
-    let changed: BTreeSet<_> = changed.collect();
+    let moved = plan.changes().filter_map(|step| match &step.action {
+        Action::Delete(session) => Some(session.clone()),
+        Action::Modify(session, change) => {
+            (change.target.is_some() || change.filter.is_some()).then(|| session.clone())
+        }
+        _ => None,
+    });
+    let changed: BTreeSet<_> = moved.collect();
     let without_room: BTreeSet<_> = plan
         .steps
         .iter()

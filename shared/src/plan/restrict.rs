@@ -90,4 +90,28 @@ mod tests {
         assert_eq!(withheld, whole.changes().collect::<Vec<_>>());
         assert_eq!(detected.plan.steps.len(), 1);
     }
+
+    #[test]
+    fn sessions_leave_a_draining_target_in_sweeps_only_and_not_all_at_once() {
+        let mut cloud = Cloud::new().set("MIRROR_TARGET_IDS", "tmt-1,tmt-2").with(|observed| {
+            remove_instances(observed);
+            observed.targets[0].draining = true;
+            observed.targets.push(load_balancer("tmt-2", US));
+        });
+        for id in 0..60 {
+            let interface = format!("eni-{id}");
+            let described = instance(&format!("i-{id}"), &[&interface]);
+            cloud = cloud.session(owned(&format!("tms-{id}"), &interface, 1));
+            cloud.observed.add(described);
+        }
+        // One step of another kind is never withheld.
+        cloud.observed.add(instance("i-new", &["eni-new"]));
+        let changes = |drains| {
+            let whole = plan(&cloud.policy(), &cloud.observed);
+            let restricted = restrict(whole, Limits { mode: Mode::Enforce, drains });
+            (restricted.plan.changes().count(), restricted.withheld.len())
+        };
+        assert_eq!(changes(true), (MAX_DRAINED + 1, 60 - MAX_DRAINED));
+        assert_eq!(changes(false), (1, 60));
+    }
 }

@@ -83,15 +83,6 @@ impl Action {
         }
     }
 
-    /// The session that the action is about, where there is one already.
-    #[must_use]
-    pub const fn session(&self) -> Option<&SessionId> {
-        match self {
-            Self::Modify(session, _) | Self::Delete(session) | Self::Keep(session) => Some(session),
-            Self::Create(_) | Self::Block | Self::Ignore => None,
-        }
-    }
-
     /// The target that the action sets.
     #[must_use]
     pub const fn target(&self) -> Option<&TargetId> {

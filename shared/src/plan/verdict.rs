@@ -41,3 +41,33 @@ pub fn verdict(step: &Step, criteria: Criteria<'_>) -> Verdict {
         Action::Ignore => Verdict::NotApplicable,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{plan, test_cloud::*};
+
+    #[test]
+    fn what_ec2_cannot_mirror_and_what_is_accepted_are_the_operators_choice() {
+        let of = |cloud: Cloud, unsupported, accepted: &[&str]| {
+            let accepted = accepted.iter().map(|code| (*code).to_owned()).collect();
+            let criteria = Criteria { unsupported, accepted: &accepted };
+            let plan = plan(&cloud.policy(), &cloud.observed);
+            plan.steps.iter().map(|step| verdict(step, criteria)).max().unwrap()
+        };
+        use Verdict::{Compliant, NonCompliant, NotApplicable};
+        let unsupported = || Cloud::new().instance(|it| it.instance_type = "t2.micro".into());
+        let half = || {
+            let session = owned("tms-1", "eni-1", 1);
+            Cloud::new().session(session).with(|it| it.filters[0].rules.truncate(1))
+        };
+        let missing = || Cloud::new().with(|it| it.targets.clear());
+        assert_eq!(of(unsupported(), NotApplicable, &[]), NotApplicable);
+        assert_eq!(of(unsupported(), NonCompliant, &[]), NonCompliant);
+        assert_eq!(of(half(), NotApplicable, &[]), NonCompliant);
+        assert_eq!(of(half(), NotApplicable, &["filter-partial"]), Compliant);
+        assert_eq!(of(half(), NotApplicable, &["filter-empty"]), NonCompliant);
+        assert_eq!(of(missing(), NotApplicable, &[]), NonCompliant);
+        assert_eq!(of(missing(), NotApplicable, &["no-target"]), NotApplicable);
+    }
+}

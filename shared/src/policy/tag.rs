@@ -29,3 +29,22 @@ pub fn eq_ignore_case(left: &str, right: &str) -> bool {
     left.eq_ignore_ascii_case(right)
         || (!(left.is_ascii() && right.is_ascii()) && left.to_lowercase() == right.to_lowercase())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn true_is_read_in_any_spelling_and_nothing_else_is() {
+        for (value, expected) in [
+            ("true", true),
+            (" TRUE ", true),
+            ("True", true),
+            ("yes", false),
+            ("", false),
+            ("truer", false),
+        ] {
+            assert_eq!(is_true(value), expected, "{value:?}");
+        }
+    }
+}
