@@ -106,7 +106,6 @@ impl<'a> Draft<'a> {
         if named.is_some_and(|named| named != target) {
             return Stay::No;
         }
-        let is_named_by_settings = self.policy.targets.contains(target);
         match self.index.target(target) {
             Shown::Yes(_) if !self.index.allows(self.policy, target) => {
                 if self.is_each_named_target_shown() { Stay::No } else { Stay::Unknown }
@@ -115,9 +114,7 @@ impl<'a> Draft<'a> {
             Shown::Yes(shown) if named.is_none() && is_draining(self.policy, shown) => Stay::No,
             Shown::Yes(_) => Stay::Yes,
             Shown::NotInList
-                if self.policy.targets.is_empty()
-                    || is_named_by_settings
-                    || !self.is_each_named_target_shown() =>
+                if self.policy.targets.is_empty() || !self.is_each_named_target_shown() =>
             {
                 Stay::Unknown
             }

@@ -327,21 +327,12 @@ fn sessions_leave_a_target_that_is_being_drained_where_the_settings_name_it() {
                  no other",
     ]);
     // A stopped target is no place to go to, even where the source has a session on it already.
-    let beside = cloud("tmt-1,tmt-2")
-        .with(|o| o.targets[1].state = TargetState::Stopped)
-        .filter(filter("tmf-2"))
-        .tag("Mirror-Filter", "tmf-1,tmf-2")
-        .session(Session {
-            target: "tmt-2".parse().unwrap(),
-            filter: "tmf-2".parse().unwrap(),
-            ..owned("tms-2", "eni-1", 2)
-        });
-    let beside = crate::plan::plan(&beside.policy(), &beside.observed);
-    assert_eq!(beside.changes().count(), 0, "{beside}");
-    let asleep = cloud("tmt-1,tmt-2").with(|o| o.targets[1].state = TargetState::Stopped);
-    asleep.plans(&[KEEP]);
-    let stopped = cloud("tmt-1").with(|o| o.targets[0].state = TargetState::Stopped);
-    stopped.plans(&[KEEP, "i-1 eni-1: block: the instance behind target tmt-1 does not run"]);
+    let stopped = |cloud: Cloud| cloud.with(|o| o.targets[1].state = TargetState::Stopped);
+    let beside = stopped(cloud("tmt-1,tmt-2")).session(foreign("tms-8", 8, "tmt-2", "tmf-1"));
+    beside.plans(&[KEEP]);
+    stopped(cloud("tmt-1,tmt-2")).plans(&[KEEP]);
+    let asleep = cloud("tmt-1").with(|o| o.targets[0].state = TargetState::Stopped);
+    asleep.plans(&[KEEP, "i-1 eni-1: block: the instance behind target tmt-1 does not run"]);
 }
 
 #[test]
@@ -598,4 +589,13 @@ fn a_foreign_session_covers_nothing_that_an_owned_session_does() {
     let gone = two().with(|o| o.targets.push(target_in(TargetState::Gone, "tmt-3")));
     let gone = gone.session(theirs()).session(narrow("tmt-3".parse().unwrap()));
     assert_eq!(steps(gone), 1);
+}
+
+#[test]
+fn without_any_filter_an_instance_that_names_two_targets_is_blocked_once() {
+    let cloud = Cloud::new().target(load_balancer("tmt-2", US)).with(|o| o.filters.clear());
+    let cloud = cloud.tag("Mirror-Target", "tmt-1,tmt-2");
+    let plan = crate::plan::plan(&cloud.policy(), &cloud.observed);
+    let codes: Vec<_> = plan.steps.iter().map(|step| step.reason.code()).collect();
+    assert_eq!(codes, ["no-filter"]);
 }

@@ -44,7 +44,7 @@ pub fn verdict(step: &Step, criteria: Criteria<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Verdict::*, *};
     use crate::plan::{plan, test_cloud::*};
 
     #[test]
@@ -55,7 +55,6 @@ mod tests {
             let plan = plan(&cloud.policy(), &cloud.observed);
             plan.steps.iter().map(|step| verdict(step, criteria)).max().unwrap()
         };
-        use Verdict::{Compliant, NonCompliant, NotApplicable};
         let unsupported = || Cloud::new().instance(|it| it.instance_type = "t2.micro".into());
         let half = || {
             let session = owned("tms-1", "eni-1", 1);
