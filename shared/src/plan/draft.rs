@@ -133,7 +133,9 @@ impl<'a> Draft<'a> {
         let target = self.index.target(&session.target).yes();
         desired.filter.for_new() == Some(&session.filter)
             && self.stay(desired.target.as_ref(), &session.target) == Stay::Yes
-            && target.is_some_and(|target| target.state != TargetState::Stopped)
+            && target.is_some_and(|target| {
+                !matches!(target.state, TargetState::Stopped | TargetState::Unknown)
+            })
     }
 
     /// What the filter accepts.

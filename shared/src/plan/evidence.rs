@@ -599,3 +599,20 @@ fn without_any_filter_an_instance_that_names_two_targets_is_blocked_once() {
     let codes: Vec<_> = plan.steps.iter().map(|step| step.reason.code()).collect();
     assert_eq!(codes, ["no-filter"]);
 }
+
+#[test]
+fn a_foreign_session_to_a_target_that_nothing_shows_alive_neither_covers_nor_may_be_in_front() {
+    let cloud = |state| {
+        let theirs = foreign("tms-8", 1, "tmt-2", "tmf-1");
+        let cloud = Cloud::new().set("MIRROR_PRECEDENCE", "after").session(theirs);
+        cloud.target(Target { state, ..load_balancer("tmt-2", US) })
+    };
+    let codes = |cloud: Cloud| {
+        let plan = crate::plan::plan(&cloud.policy(), &cloud.observed);
+        plan.steps.iter().map(|step| step.reason.code()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(cloud(TargetState::Ready)), ["covered"]);
+    for state in [TargetState::Unknown, TargetState::Stopped, TargetState::Gone] {
+        assert_eq!(codes(cloud(state)), ["shadowed", "not-mirrored"], "{state:?}");
+    }
+}

@@ -199,8 +199,9 @@ impl<'a> Draft<'a> {
     /// can be seen.
     fn may_be_in_front(&self, session: &Session) -> bool {
         let state = self.index.target(&session.target).yes().map(|target| target.state);
-        let is_dead = matches!(state, Some(TargetState::Gone | TargetState::Stopped));
-        self.index.trusts(self.policy, &session.target) && !is_dead
+        let may_be_dead =
+            matches!(state, Some(TargetState::Gone | TargetState::Stopped | TargetState::Unknown));
+        self.index.trusts(self.policy, &session.target) && !may_be_dead
     }
 
     /// What the filters in use accept. Several sessions may share the packets among them on purpose, so

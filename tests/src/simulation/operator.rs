@@ -13,13 +13,14 @@ use crate::cloud::Cloud;
 
 /// One act in the account.
 pub(super) fn act(rng: &mut Rng, world: &mut World, site: &Site) -> String {
-    said(match rng.u8(0..12) {
+    said(match rng.u8(0..13) {
         0..=2 => stop_or_start(rng, world),
         3 => terminate(rng, world),
         4 => detach_and_delete(rng, world),
         5 | 6 => Some(drain(rng, world)),
         7..=9 => change_filter(rng, world, site),
         10 => create_target(rng, world),
+        11 => delete_balancer(rng, world),
         _ => delete_target(rng, world, site),
     })
 }
@@ -110,6 +111,23 @@ fn detach_and_delete(rng: &mut Rng, world: &mut World) -> Act {
     }
     let what = if is_deleted { "detach and delete" } else { "detach" };
     Some((format!("{what} {interface} behind {target}"), done))
+}
+
+/// The target stays, and EC2 says nothing about it.
+fn delete_balancer(rng: &mut Rng, world: &mut World) -> Act {
+    let balancers = targets::all(world).into_iter().filter_map(|id| {
+        let target = world.target(&id).filter(|it| it.owner == DEFAULT_ACCOUNT)?;
+        match &target.endpoint {
+            Endpoint::NetworkLoadBalancer(id) | Endpoint::GatewayLoadBalancerEndpoint(id) => {
+                Some(id.clone())
+            }
+            Endpoint::Interface(_) => None,
+        }
+    });
+    let balancers: Vec<_> = balancers.filter(|id| !world.is_endpoint_gone(id)).collect();
+    let balancer = rng.choice(balancers)?;
+    world.delete_balancer_or_endpoint(&balancer);
+    Some((format!("delete {balancer}"), Ok(())))
 }
 
 fn drain(rng: &mut Rng, world: &mut World) -> (String, Result<(), Refusal>) {

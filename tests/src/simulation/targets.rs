@@ -9,7 +9,7 @@ use crate::aws::ec2::{DEFAULT_ACCOUNT, Endpoint, Resource, State, Target, World}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Health {
     Up,
-    /// Its instance is there and does not run.
+    /// Its instance is there and does not run; or its balancer was deleted, of which EC2 says nothing.
     Stopped,
     /// Its interface is no more or on nothing, or its instance is terminated.
     Gone,
@@ -36,13 +36,19 @@ pub(super) fn is_allowed(world: &World, site: &Site, id: &str) -> bool {
         || others.any(|owner| owner.as_str() == target.owner)
 }
 
-/// Nobody can see what is behind another account's target, or behind a load balancer: they count as alive.
+/// Nobody can see what is behind another account's target, which counts as alive, nor behind a load balancer
+/// that is there.
 pub(super) fn health(world: &World, id: &str) -> Health {
     let Some(target) = world.target(id) else { return Health::Gone };
-    let Endpoint::Interface(interface) = &target.endpoint else { return Health::Up };
     if target.owner != DEFAULT_ACCOUNT {
         return Health::Up;
     }
+    let interface = match &target.endpoint {
+        Endpoint::Interface(interface) => interface,
+        Endpoint::NetworkLoadBalancer(id) | Endpoint::GatewayLoadBalancerEndpoint(id) => {
+            return if world.is_endpoint_gone(id) { Health::Stopped } else { Health::Up };
+        }
+    };
     let attachment = world.interface(interface).and_then(|it| it.attachment.as_ref());
     let host = attachment.and_then(|it| it.instance.as_ref()).and_then(|id| world.instance(id));
     match host.map(|host| host.state) {

@@ -77,6 +77,11 @@ impl World {
         self.gone_endpoints.insert(arn_or_id.to_owned());
     }
 
+    /// Whether this balancer or endpoint was there and was deleted.
+    pub fn is_endpoint_gone(&self, arn_or_id: &str) -> bool {
+        self.gone_endpoints.contains(arn_or_id)
+    }
+
     fn create_interface_of_aws(
         &mut self,
         caller: &Caller,

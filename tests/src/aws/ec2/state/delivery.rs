@@ -100,7 +100,7 @@ impl World {
                 host.is_some_and(|host| matches!(host.state, State::Pending | State::Running))
             }
             Endpoint::NetworkLoadBalancer(id) | Endpoint::GatewayLoadBalancerEndpoint(id) => {
-                !self.gone_endpoints.contains(id)
+                !self.is_endpoint_gone(id)
             }
         }
     }
