@@ -16,7 +16,21 @@ macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(
+            feature = "serde",
+            derive(serde::Serialize, serde::Deserialize),
+            serde(try_from = "String")
+        )]
         pub struct $name(Arc<str>);
+
+        #[cfg(feature = "serde")]
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
 
         impl $name {
             /// The id as EC2 writes it.
@@ -72,7 +86,21 @@ ids! {
 
 /// An AWS account: twelve digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "String")
+)]
 pub struct AccountId(Arc<str>);
+
+#[cfg(feature = "serde")]
+impl TryFrom<String> for AccountId {
+    type Error = AccountIdError;
+
+    fn try_from(text: String) -> Result<Self, AccountIdError> {
+        text.parse()
+    }
+}
 
 /// Why a text is not an account id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -11,6 +11,11 @@ macro_rules! numbers {
     ($($(#[$doc:meta])* $name:ident($repr:ty) in $range:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(
+            feature = "serde",
+            derive(serde::Serialize, serde::Deserialize),
+            serde(try_from = "i32")
+        )]
         pub struct $name($repr);
 
         impl $name {

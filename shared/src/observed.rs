@@ -20,6 +20,7 @@ use crate::id::{AccountId, FilterId, InstanceId, SessionId, TargetId, VpcId};
 
 /// The part of one account and region that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Observed {
     /// The account of this installation.
     pub account: AccountId,
@@ -43,6 +44,7 @@ pub struct Observed {
 
 /// What EC2, asked for its id, says does not exist. What a list only does not show is not in here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NotFound {
     /// Targets.
     pub targets: BTreeSet<TargetId>,
@@ -59,6 +61,7 @@ pub struct NotFound {
 
 /// What EC2 has shown about instance types, now or earlier in this process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KnownTypes {
     /// Kinds of instance with a session on one of their interfaces, as
     /// [`kind`](crate::plan::eligibility::kind) names them.

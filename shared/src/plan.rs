@@ -21,6 +21,7 @@
 //! `place` write steps into it; `decide` is the whole. On top of a plan: [`verdict`], [`restrict`]
 //! and [`apply`].
 
+pub mod advice;
 pub mod apply;
 mod catalogue;
 mod coverage;
@@ -31,10 +32,12 @@ pub mod eligibility;
 mod fulfil;
 mod index;
 mod matching;
+pub mod nearest;
 mod place;
 mod placement;
 pub mod question;
 pub mod reason;
+pub mod remove;
 pub mod restrict;
 mod settings;
 pub mod step;

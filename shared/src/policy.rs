@@ -50,6 +50,9 @@ pub struct Policy {
     pub keep_stopped: bool,
     /// The value of the `ManagedBy` tag on the sessions of this installation.
     pub owner: String,
+    /// The value of the `Installation` tag on new sessions, which tells installations with one owner apart.
+    /// Without it every session with the owner's tag is owned.
+    pub installation: Option<String>,
     /// Instance families (`m8g`) and types (`m7i.metal-24xl`) to add to those that can be mirrored.
     pub supported_types: BTreeSet<String>,
     /// Instance families and types that EC2 cannot mirror, whatever the built-in list says.
@@ -160,6 +163,7 @@ impl Policy {
             keep_stopped: settings
                 .one_of("MIRROR_KEEP_STOPPED", &[("false", false), ("true", true)])?,
             owner: settings.tag_value("MIRROR_OWNER", "automirror")?,
+            installation: settings.optional_tag_value("MIRROR_INSTALLATION")?,
             supported_types: settings.instance_types("MIRROR_SUPPORTED_TYPES")?,
             unsupported_types: settings.instance_types("MIRROR_UNSUPPORTED_TYPES")?,
             accepted_reasons: accepted_reasons(&settings)?,

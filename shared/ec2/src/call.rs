@@ -8,14 +8,16 @@ use shared::{
     observed::{DescribedInstance, Filter, Session, Tag, Target},
     policy::Policy,
 };
+use tokio::time::Instant;
 
 use crate::{
     ask::{Ask, Query},
     by_id::{ById, by_id},
+    client::Ec2,
     convert::{self, Interner, convert_or_skip},
     described::Described,
     error::{IncompleteList, ObserveError},
-    pages::collect,
+    pages::{Part, collect, collect_until},
     targets,
 };
 
@@ -24,28 +26,41 @@ pub(crate) const BY_INTERFACE: &str = "network-interface.network-interface-id";
 
 /// The instances that the query asks for and that are relevant.
 pub(crate) async fn instances(
-    client: &Client,
+    ec2: &Ec2,
     policy: &Policy,
     query: &Query,
     is_relevant: impl Fn(&DescribedInstance) -> bool,
 ) -> Result<Described, ObserveError> {
-    let parts = query.read(|ask| ask_instances(client, policy, ask, &is_relevant)).await?;
-    let mut described = Described::default();
-    for part in parts {
-        described.append(part);
+    Ok(instances_until(ec2, policy, query, None, is_relevant).await?.found)
+}
+
+/// The same, as far as there is time for: until this moment, or until a page after the first one fails.
+pub(crate) async fn instances_until(
+    ec2: &Ec2,
+    policy: &Policy,
+    query: &Query,
+    until: Option<Instant>,
+    is_relevant: impl Fn(&DescribedInstance) -> bool,
+) -> Result<Part<Described>, ObserveError> {
+    let parts =
+        query.read_in_turn(|ask| ask_instances(ec2, policy, ask, until, &is_relevant)).await?;
+    let mut all = Part::<Described>::default();
+    for Part { found, cut_short } in parts {
+        all.found.append(found);
+        all.cut_short = all.cut_short.or(cut_short);
     }
-    Ok(described)
+    Ok(all)
 }
 
 /// What EC2 says about these instances.
 pub(crate) async fn instances_by_id(
-    client: &Client,
+    ec2: &Ec2,
     policy: &Policy,
     ids: &[InstanceId],
 ) -> Result<(Described, BTreeSet<InstanceId>), ObserveError> {
     let read = async |ids| {
-        let described = ask_instances(client, policy, Ask::Ids(ids), &|_| true).await?;
-        Ok(vec![described])
+        let part = ask_instances(ec2, policy, Ask::Ids(ids), None, &|_| true).await?;
+        Ok(vec![part.found])
     };
     let ById { found, not_found } = by_id(ids, read).await?;
     let mut described = Described::default();
@@ -56,27 +71,35 @@ pub(crate) async fn instances_by_id(
 }
 
 async fn ask_instances(
-    client: &Client,
+    ec2: &Ec2,
     policy: &Policy,
     ask: Ask,
+    until: Option<Instant>,
     is_relevant: &impl Fn(&DescribedInstance) -> bool,
-) -> Result<Described, ObserveError> {
-    let request = client
-        .describe_instances()
-        // Without it EC2 may hide instances that a service manages for the account.
-        .include_managed_resources(true)
-        .set_filters(ask.filters())
-        .set_instance_ids(ask.ids())
-        .set_max_results(ask.page_size());
-    let pages = request.into_paginator().stop_on_duplicate_token(false).send();
-    let mut interner = Interner::default();
-    let mut convert = |item: &ec2::Instance| {
-        let reads = |key: &str| policy.reads_tag(key);
-        let convert = |item: &_| convert::instance(item, reads, &mut interner);
-        convert_or_skip("instance", item.instance_id(), item, convert).filter(is_relevant)
-    };
-    collect(pages, |reservation| {
-        reservation.instances().iter().filter_map(&mut convert).collect::<Vec<_>>()
+) -> Result<Part<Described>, ObserveError> {
+    let ask = &ask;
+    ec2.ask_for_managed(async |managed| {
+        let request = ec2
+            .client
+            .describe_instances()
+            .set_include_managed_resources(managed.then_some(true))
+            .set_filters(ask.filters())
+            .set_instance_ids(ask.ids())
+            .set_max_results(ask.wide_page_size());
+        let pages = request.into_paginator().stop_on_duplicate_token(false).send();
+        let mut interner = Interner::default();
+        let mut convert = |item: &ec2::Instance| {
+            let reads = |key: &str| policy.reads_tag(key);
+            let convert = |item: &_| convert::instance(item, reads, &mut interner);
+            convert_or_skip("instance", item.instance_id(), item, convert).filter(is_relevant)
+        };
+        let read = |reservation: &ec2::Reservation| {
+            reservation.instances().iter().filter_map(&mut convert).collect::<Vec<_>>()
+        };
+        match until {
+            Some(until) => collect_until(pages, read, until).await,
+            None => Ok(Part { found: collect(pages, read).await?, cut_short: None }),
+        }
     })
     .await
 }
@@ -100,6 +123,28 @@ pub(crate) async fn tags(
         found.into_iter().map(|tag| tag.ok_or_else(unreadable)).collect::<Result<Vec<_>, _>>()
     };
     Ok(query.read(read).await?.into_iter().flatten().collect())
+}
+
+/// The names of the regions that are enabled for the account.
+///
+/// # Errors
+/// EC2 could not be asked.
+pub async fn regions(ec2: &Ec2) -> Result<Vec<String>, ObserveError> {
+    let answer = ec2.client.describe_regions().send().await;
+    let answer = answer.map_err(|error| ObserveError::new("describe regions", error))?;
+    let names = answer.regions().iter().filter_map(|region| region.region_name());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// The sessions with this description.
+///
+/// # Errors
+/// EC2 could not be asked.
+pub async fn sessions_described_as(
+    ec2: &Ec2,
+    description: &str,
+) -> Result<Vec<Session>, ObserveError> {
+    sessions(&ec2.client, &Query::by("description", [description])).await
 }
 
 pub(crate) async fn sessions(client: &Client, query: &Query) -> Result<Vec<Session>, ObserveError> {

@@ -3,26 +3,39 @@
 //! Standard retries, not adaptive ones: those delay every call of a client after one refusal, reads
 //! included, and the queue retries what does not fit into this invocation.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 pub use aws_config::SdkConfig;
 use aws_config::{
-    BehaviorVersion, environment::EnvironmentVariableCredentialsProvider, retry::RetryConfig,
-    timeout::TimeoutConfig,
+    BehaviorVersion, ecs::EcsCredentialsProvider,
+    environment::EnvironmentVariableCredentialsProvider,
+    meta::credentials::CredentialsProviderChain, provider_config::ProviderConfig,
+    retry::RetryConfig, timeout::TimeoutConfig,
 };
-use aws_sdk_ec2::config::{RuntimeComponents, SharedHttpClient, retry::RetryPartition};
+use aws_sdk_ec2::config::{
+    ProvideCredentials, RuntimeComponents, SharedHttpClient, retry::RetryPartition,
+};
 use aws_smithy_http_client::{
     Builder, ConnectorBuilder,
     proxy::ProxyConfig,
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
+use crate::error::ObserveError;
+
 /// Within a region a connection takes milliseconds; two seconds allow for one lost packet.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// A page of 1,000 instances takes EC2 a few seconds.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A call with all its attempts; well below the function's time-out.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
+/// A page of 1,000 sessions or 200 instances takes EC2 a second or two.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A call with all its attempts, of which three may stay without an answer. Half of the shortest time-out that
+/// the templates offer, 30 seconds, is left to others.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 /// The first attempt and three more, at most 0.5, 1 and 2 seconds apart: together about what EC2's
 /// token buckets need to refill for a batch (5 changes or 20 reads a second).
 const MAX_ATTEMPTS: u32 = 4;
@@ -36,6 +49,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(4);
 #[derive(Clone, Debug)]
 pub struct Ec2 {
     pub(crate) client: aws_sdk_ec2::Client,
+    /// EC2 there does not know the parameter `IncludeManagedResources`, which is new in 2026.
+    hides_managed: Arc<AtomicBool>,
 }
 
 impl Ec2 {
@@ -45,7 +60,32 @@ impl Ec2 {
         let config = aws_sdk_ec2::config::Builder::from(config)
             .retry_partition(own_retries("ec2-reads"))
             .build();
-        Self { client: aws_sdk_ec2::Client::from_conf(config) }
+        let client = aws_sdk_ec2::Client::from_conf(config);
+        Self { client, hides_managed: Arc::default() }
+    }
+
+    /// Asks with `IncludeManagedResources`, without which EC2 may hide what a service manages for the account;
+    /// and without it, from then on, where EC2 does not know that parameter.
+    pub(crate) async fn ask_for_managed<T, F>(
+        &self,
+        ask: impl Fn(bool) -> F,
+    ) -> Result<T, ObserveError>
+    where
+        F: Future<Output = Result<T, ObserveError>>,
+    {
+        if self.hides_managed.load(Ordering::Relaxed) {
+            return ask(false).await;
+        }
+        match ask(true).await {
+            Err(error) if error.is_unknown_parameter() => {
+                self.hides_managed.store(true, Ordering::Relaxed);
+                tracing::warn!(
+                    "EC2 here does not know IncludeManagedResources: it is asked without"
+                );
+                ask(false).await
+            }
+            answer => answer,
+        }
     }
 }
 
@@ -60,24 +100,48 @@ pub fn own_retries(name: &'static str) -> RetryPartition {
 pub async fn config() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http_client())
-        // Where Lambda puts them. Looking anywhere else would take a tenth of a cold start.
-        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        .credentials_provider(credentials())
         .retry_config(retries())
         .timeout_config(timeouts())
         .load()
         .await
 }
 
+/// Where Lambda offers credentials: in the environment; a function with `SnapStart` finds there only the address
+/// of an endpoint, `AWS_CONTAINER_CREDENTIALS_FULL_URI` (Lambda developer guide). Looking anywhere else would
+/// take a tenth of a cold start.
+fn credentials() -> CredentialsProviderChain {
+    // The endpoint is on this machine, and what it gives is nothing for a proxy.
+    let direct = ProviderConfig::empty().with_http_client(http_client_over(ProxyConfig::disabled));
+    let endpoint = EcsCredentialsProvider::builder().configure(&direct).build();
+    CredentialsProviderChain::first_try(
+        "environment",
+        EnvironmentVariableCredentialsProvider::new(),
+    )
+    .or_else("container endpoint", endpoint)
+}
+
+/// The access key that the clients sign with; none where there are no credentials.
+pub async fn access_key(config: &SdkConfig) -> Option<String> {
+    let credentials = config.credentials_provider()?.provide_credentials().await.ok()?;
+    Some(credentials.access_key_id().to_owned())
+}
+
 /// The HTTP client that all AWS clients share: hyper with rustls and AWS-LC, through the proxy that the
 /// environment names, if any. It is what the SDK builds by itself, built here so that the SDK can be
 /// compiled before AWS-LC is.
-fn http_client() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| {
+#[must_use]
+pub fn http_client() -> SharedHttpClient {
+    http_client_over(ProxyConfig::from_env)
+}
+
+fn http_client_over(proxy: fn() -> ProxyConfig) -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector =
             ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.set_proxy_config(Some(proxy()));
         connector.build()
     })
 }

@@ -17,6 +17,7 @@ use shared::{
 
 /// The tag that names the owner of a session or filter.
 const OWNER_TAG: &str = "ManagedBy";
+const INSTALLATION_TAG: &str = "Installation";
 
 /// Converts an item, and logs where it is left out.
 pub(crate) fn convert_or_skip<T, U>(
@@ -203,12 +204,17 @@ pub(crate) fn session(session: &ec2::TrafficMirrorSession) -> Option<Session> {
         packet_length: length.and_then(|length| PacketLength::try_from(length).ok()),
         vni: vni.and_then(|vni| Vni::try_from(vni).ok()),
         managed_by: owner(session.tags()),
+        installation: value_of(session.tags(), INSTALLATION_TAG),
     })
 }
 
 /// The owner that the tags of a session or filter name.
 pub(crate) fn owner(tags: &[ec2::Tag]) -> Option<Arc<str>> {
-    let tag = tags.iter().find(|tag| tag.key() == Some(OWNER_TAG))?;
+    value_of(tags, OWNER_TAG)
+}
+
+fn value_of(tags: &[ec2::Tag], key: &str) -> Option<Arc<str>> {
+    let tag = tags.iter().find(|tag| tag.key() == Some(key))?;
     Some(tag.value().unwrap_or_default().into())
 }
 

@@ -4,17 +4,20 @@ use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 
 /// EC2 could not be read. Nothing may be concluded from what was read before.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {operation}")]
+#[error("could not {operation}{}", lacking(.operation, .code.as_deref()))]
 pub struct ObserveError {
     operation: &'static str,
     /// EC2's error code, where it answered with one.
     pub code: Option<String>,
+    is_about_content: bool,
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 /// A list is not what it should be, so it may lack anything.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IncompleteList {
+    #[error("there was no time to read the list to its end")]
+    OutOfTime,
     #[error("EC2 gave the same page token twice, so the list is incomplete")]
     RepeatedToken,
     #[error("EC2 gave more than {0} pages, which no account fills")]
@@ -29,16 +32,30 @@ impl ObserveError {
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
         let code = error.code().map(str::to_owned);
-        Self { operation, code, source: Box::new(error) }
+        let is_invalid = code.as_deref().is_some_and(|code| code.starts_with("Invalid"));
+        // An answer that is there and makes no sense.
+        let is_garbled =
+            matches!(&error, SdkError::ResponseError(it) if it.raw().status().is_success());
+        let is_about_content = is_invalid || is_garbled;
+        Self { operation, code, is_about_content, source: Box::new(error) }
     }
 
     pub(crate) fn incomplete(operation: &'static str, why: IncompleteList) -> Self {
-        Self { operation, code: None, source: Box::new(why) }
+        let is_about_content = matches!(why, IncompleteList::Unreadable);
+        Self { operation, code: None, is_about_content, source: Box::new(why) }
+    }
+
+    /// The permission that the function's role lacks, such as `ec2:DescribeInstances`, where that is why the
+    /// call failed.
+    #[must_use]
+    pub fn missing_permission(&self) -> Option<String> {
+        missing_permission(self.operation, self.code.as_deref())
     }
 
     #[cfg(test)]
     pub(crate) fn with_code(code: &str) -> Self {
-        Self { operation: "describe", code: Some(code.to_owned()), source: code.into() }
+        let (operation, is_about_content) = ("describe", false);
+        Self { operation, code: Some(code.to_owned()), is_about_content, source: code.into() }
     }
 
     /// EC2 says that something which was asked for by its id does not exist. Its documentation spells the
@@ -48,9 +65,73 @@ impl ObserveError {
         self.code.as_deref().is_some_and(ends_so)
     }
 
+    /// It lies in what was asked about: EC2 does not like it, or describes it in a way that cannot be read.
+    /// Then the same question about something else may be answered.
+    #[must_use]
+    pub fn is_about_content(&self) -> bool {
+        self.is_about_content
+    }
+
+    /// EC2 does not know a parameter of the request.
+    pub(crate) fn is_unknown_parameter(&self) -> bool {
+        self.code.as_deref() == Some("UnknownParameter")
+    }
+
     /// EC2 does not like something about the ids that were asked for: it fails again as long as they are
     /// among them.
     pub(crate) fn is_about_ids(&self) -> bool {
         self.code.as_deref().is_some_and(|code| code.starts_with("Invalid"))
+    }
+}
+
+/// Whether an AWS service has answered with this code because the role lacks a permission, or something denies
+/// it: EC2's code ("Error codes for the Amazon EC2 API") and that of AWS's other services.
+#[must_use]
+pub fn is_denied(code: &str) -> bool {
+    matches!(code, "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException")
+}
+
+/// The action is named like the operation: `describe tags` needs `ec2:DescribeTags`.
+fn missing_permission(operation: &str, code: Option<&str>) -> Option<String> {
+    code.filter(|code| is_denied(code))?;
+    let words = operation.split(' ').filter_map(|word| word.split_at_checked(1));
+    let action = words.map(|(first, rest)| first.to_ascii_uppercase() + rest);
+    Some(format!("ec2:{}", action.collect::<String>()))
+}
+
+fn lacking(operation: &str, code: Option<&str>) -> String {
+    match missing_permission(operation, code) {
+        Some(permission) => {
+            format!(" (the role of this function lacks the permission {permission})")
+        }
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denied_read_names_the_permission_that_is_missing() {
+        for (operation, code, expected) in [
+            ("describe instances", "UnauthorizedOperation", Some("ec2:DescribeInstances")),
+            (
+                "describe traffic mirror sessions",
+                "AccessDenied",
+                Some("ec2:DescribeTrafficMirrorSessions"),
+            ),
+            ("describe tags", "AccessDeniedException", Some("ec2:DescribeTags")),
+            ("describe tags", "RequestLimitExceeded", None),
+        ] {
+            let code = Some(code.to_owned());
+            let source = "because".into();
+            let error = ObserveError { operation, code, is_about_content: false, source };
+            assert_eq!(error.missing_permission().as_deref(), expected);
+            let hint = expected.map(|it| format!("lacks the permission {it})")).unwrap_or_default();
+            assert!(error.to_string().ends_with(&hint), "{error}");
+        }
+        let error = ObserveError::incomplete("describe tags", IncompleteList::Unreadable);
+        assert_eq!(error.to_string(), "could not describe tags");
     }
 }

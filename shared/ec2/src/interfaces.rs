@@ -24,6 +24,7 @@ use shared::{
 use crate::{
     ask::{Ask, Query, filter},
     by_id::{ById, by_id},
+    client::Ec2,
     convert::{self, convert_or_skip},
     error::ObserveError,
     pages::collect,
@@ -35,50 +36,54 @@ const SMALLEST_PAGE: i32 = 5;
 
 /// The interfaces that the query asks for, as far as they belong to no instance that was read.
 pub(crate) async fn unattached(
-    client: &Client,
+    ec2: &Ec2,
     policy: &Policy,
     query: &Query,
 ) -> Result<Vec<Source>, ObserveError> {
     let convert = |item: &_| convert::unattached(item, |key| policy.reads_tag(key));
-    let read = |ask| network_interfaces(client, ask, convert);
-    let parts: Vec<Vec<_>> = query.read(read).await?;
+    let read = |ask| network_interfaces(ec2, ask, convert);
+    let parts: Vec<Vec<_>> = query.read_in_turn(read).await?;
     Ok(parts.into_iter().flatten().collect())
 }
 
 /// What EC2 says about these interfaces.
 pub(crate) async fn interfaces_by_id(
-    client: &Client,
+    ec2: &Ec2,
     policy: &Policy,
     ids: &[InterfaceId],
 ) -> Result<ById<Source, InterfaceId>, ObserveError> {
     let convert = |item: &_| convert::unattached(item, |key| policy.reads_tag(key));
-    by_id(ids, |ids| network_interfaces(client, Ask::Ids(ids), convert)).await
+    by_id(ids, |ids| network_interfaces(ec2, Ask::Ids(ids), convert)).await
 }
 
 /// The interfaces on instances of the account that a service manages, with that service.
 pub(crate) async fn requesters(
-    client: &Client,
+    ec2: &Ec2,
     account: &AccountId,
 ) -> Result<BTreeMap<InterfaceId, Arc<str>>, ObserveError> {
     let ask = Ask::Matching(vec![
         filter("requester-managed", ["true"]),
         filter("attachment.instance-owner-id", [account.as_str()]),
     ]);
-    let interfaces = network_interfaces(client, ask, convert::requester).await?;
+    let interfaces = network_interfaces(ec2, ask, convert::requester).await?;
     Ok(interfaces.into_iter().collect())
 }
 
 /// The interfaces of AWS's own with one of these descriptions, and where each is.
 pub(crate) async fn balancer_interfaces(
-    client: &Client,
+    ec2: &Ec2,
     descriptions: impl IntoIterator<Item = &str>,
 ) -> Result<Vec<(Arc<str>, Location)>, ObserveError> {
     let query = Query::by("description", descriptions);
     let parts: Vec<Vec<_>> = query
-        .read(async |ask: Ask| {
-            let pages = interface_pages(client, &ask);
-            // What is no balancer's interface is left out on purpose, so without a word.
-            collect(pages, targets::balancer_interface).await
+        .read_in_turn(async |ask: Ask| {
+            let ask = &ask;
+            ec2.ask_for_managed(async |managed| {
+                let pages = interface_pages(&ec2.client, ask, managed);
+                // What is no balancer's interface is left out on purpose, so without a word.
+                collect(pages, targets::balancer_interface).await
+            })
+            .await
         })
         .await?;
     Ok(parts.into_iter().flatten().collect())
@@ -86,34 +91,43 @@ pub(crate) async fn balancer_interfaces(
 
 /// Whether there is any interface in these VPCs.
 pub(crate) async fn is_any_interface_in(
-    client: &Client,
+    ec2: &Ec2,
     vpcs: &BTreeSet<VpcId>,
 ) -> Result<bool, ObserveError> {
     let query = Query::by("vpc-id", vpcs.iter().map(VpcId::as_str));
-    // One is enough, so neither page needs to be large nor the list to be read to its end.
     let read = async |ask: Ask| {
-        let request = client.describe_network_interfaces().include_managed_resources(true);
-        let request = request.set_filters(ask.filters()).max_results(SMALLEST_PAGE);
-        let mut pages = request.into_paginator().stop_on_duplicate_token(true).send();
-        while let Some(page) = pages.next().await {
-            let page =
-                page.map_err(|error| ObserveError::new("describe network interfaces", error))?;
-            if !page.network_interfaces().is_empty() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let ask = &ask;
+        ec2.ask_for_managed(async |managed| is_any(&ec2.client, ask, managed).await).await
     };
     Ok(query.read(read).await?.into_iter().any(|found| found))
 }
 
+/// One is enough, so neither page needs to be large nor the list to be read to its end.
+async fn is_any(client: &Client, ask: &Ask, managed: bool) -> Result<bool, ObserveError> {
+    let request = client.describe_network_interfaces();
+    let request = request.set_include_managed_resources(managed.then_some(true));
+    let request = request.set_filters(ask.filters()).max_results(SMALLEST_PAGE);
+    let mut pages = request.into_paginator().stop_on_duplicate_token(true).send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| ObserveError::new("describe network interfaces", error))?;
+        if !page.network_interfaces().is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 async fn network_interfaces<U>(
-    client: &Client,
+    ec2: &Ec2,
     ask: Ask,
     convert: impl Fn(&ec2::NetworkInterface) -> Option<U>,
 ) -> Result<Vec<U>, ObserveError> {
-    collect(interface_pages(client, &ask), |item| {
-        convert_or_skip("network interface", item.network_interface_id(), item, &convert)
+    let (ask, convert) = (&ask, &convert);
+    ec2.ask_for_managed(async |managed| {
+        collect(interface_pages(&ec2.client, ask, managed), |item| {
+            convert_or_skip("network interface", item.network_interface_id(), item, convert)
+        })
+        .await
     })
     .await
 }
@@ -121,14 +135,15 @@ async fn network_interfaces<U>(
 fn interface_pages(
     client: &Client,
     ask: &Ask,
+    managed: bool,
 ) -> PaginationStream<
     Result<DescribeNetworkInterfacesOutput, SdkError<DescribeNetworkInterfacesError>>,
 > {
     let request = client
         .describe_network_interfaces()
-        .include_managed_resources(true)
+        .set_include_managed_resources(managed.then_some(true))
         .set_filters(ask.filters())
         .set_network_interface_ids(ask.ids())
-        .set_max_results(ask.page_size());
+        .set_max_results(ask.wide_page_size());
     request.into_paginator().stop_on_duplicate_token(false).send()
 }

@@ -86,11 +86,20 @@ pub(crate) async fn read_named(
     let (sessions, (resources, origin), requesters, usage) = try_join!(
         read_sessions_on(reader, &interfaces),
         read_if(is_planned, reader.resources()),
-        read_if(ask_requesters, interfaces::requesters(&ec2.client, account)),
+        read_if(ask_requesters, interfaces::requesters(ec2, account)),
         read_if(most_interfaces.is_some(), reader.read_usage_early(&described)),
     )?;
     add_requesters(&mut described.sources, &requesters);
-    Ok(PartialRead { described, unattached, sessions, resources, origin, usage, not_found })
+    Ok(PartialRead {
+        described,
+        cut_short: None,
+        unattached,
+        sessions,
+        resources,
+        origin,
+        usage,
+        not_found,
+    })
 }
 
 /// How many interfaces the selected instance with the most of them has; none where no instance is
@@ -139,8 +148,7 @@ async fn ask_about_instances(
     let shown: BTreeSet<_> = described.instances.iter().map(|instance| &instance.id).collect();
     let missing = named.instances.iter().copied().filter(|id| !shown.contains(id));
     let missing: Vec<InstanceId> = missing.cloned().collect();
-    let client = &reader.ec2.client;
-    let (found, gone) = call::instances_by_id(client, reader.policy, &missing).await?;
+    let (found, gone) = call::instances_by_id(reader.ec2, reader.policy, &missing).await?;
     described.append(found);
     not_found.instances.extend(gone);
     Ok(())
@@ -151,15 +159,15 @@ async fn read_instances(
     reader: &Reader<'_>,
     named: &Named<'_>,
 ) -> Result<(Described, Vec<Source>), ObserveError> {
-    let (client, policy) = (&reader.ec2.client, reader.policy);
+    let (ec2, policy) = (reader.ec2, reader.policy);
     let by_id = Query::by("instance-id", named.instances.iter().map(|id| id.as_str()));
     let by_interface = Query::by(BY_INTERFACE, named.interfaces.iter().map(InterfaceId::as_str));
     let available = named.unattached.then_some("available");
     let unattached = Query::by("status", available);
     let (mut described, more, unattached) = try_join!(
-        call::instances(client, policy, &by_id, |_| true),
-        call::instances(client, policy, &by_interface, |_| true),
-        interfaces::unattached(client, policy, &unattached),
+        call::instances(ec2, policy, &by_id, |_| true),
+        call::instances(ec2, policy, &by_interface, |_| true),
+        interfaces::unattached(ec2, policy, &unattached),
     )?;
     described.append(more);
     described.deduplicate();

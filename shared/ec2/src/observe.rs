@@ -29,7 +29,7 @@ use std::{
 
 use shared::{
     id::{InstanceId, InterfaceId},
-    observed::{Instance, Observed, Shown, Source},
+    observed::{Instance, Observed, Session, Shown, Source},
     plan::{
         desired::{has_key, lacks_tag, selected},
         plan,
@@ -39,9 +39,11 @@ use shared::{
     },
     policy::Scope,
 };
+use tokio::time::Instant;
 
 use crate::{
     ask::Query,
+    call,
     described::add_requesters,
     error::ObserveError,
     interfaces,
@@ -62,19 +64,45 @@ pub async fn observe(
     reader: &Reader<'_>,
     selectors: &BTreeSet<Selector>,
 ) -> Result<Observed, ObserveError> {
+    Ok(observe_until(reader, selectors, None).await?.observed)
+}
+
+/// What was observed, and why that is not everything.
+#[derive(Debug)]
+pub struct Observation {
+    /// What was observed. All that it shows can be judged.
+    pub observed: Observed,
+    /// Why the list of instances of a sweep was not read to its end: then nothing is known about what
+    /// `observed` lacks.
+    pub cut_short: Option<ObserveError>,
+}
+
+/// The same, where a sweep reads the list of instances as far as there is time for: until this moment, or
+/// until a page after the first one fails.
+///
+/// # Errors
+/// The first other call that failed after the client's retries.
+pub async fn observe_until(
+    reader: &Reader<'_>,
+    selectors: &BTreeSet<Selector>,
+    until: Option<Instant>,
+) -> Result<Observation, ObserveError> {
     let is_sweep = selectors.contains(&Selector::Sweep);
     let mut read = if is_sweep {
-        read_sweep(reader, selectors).await?
+        read_sweep(reader, selectors, until).await?
     } else {
         read_named(reader, selectors).await?
     };
     let (origin, usage) = (read.origin, std::mem::take(&mut read.usage));
+    let cut_short = read.cut_short.take();
     let mut observed = whole(reader, read);
-    observed.is_whole = is_sweep;
-    let unattached = read_unattached(reader, &observed).await?;
-    observed.sources.extend(unattached);
-    adopt_instances(reader, &mut observed).await?;
-    check_vpcs(reader, &mut observed).await?;
+    if cut_short.is_none() {
+        observed.is_whole = is_sweep;
+        let unattached = read_unattached(reader, &observed).await?;
+        observed.sources.extend(unattached);
+        adopt_instances(reader, &mut observed).await?;
+        check_vpcs(reader, &mut observed).await?;
+    }
     let mut completion = Completion {
         reader,
         selectors,
@@ -89,7 +117,15 @@ pub async fn observe(
     if let Some((cache, _)) = reader.cache {
         cache.note_proven(&observed);
     }
-    Ok(observed)
+    Ok(Observation { observed, cut_short })
+}
+
+/// Every session of the account and region.
+///
+/// # Errors
+/// The call that failed after the client's retries.
+pub async fn read_all_sessions(reader: &Reader<'_>) -> Result<Vec<Session>, ObserveError> {
+    call::sessions(&reader.ec2.client, &Query::All).await
 }
 
 /// What was read, in one piece.
@@ -123,7 +159,7 @@ async fn read_unattached(
     }
     missing.retain(|id| !known.contains(id));
     let query = Query::by("network-interface-id", missing.iter().map(|id| id.as_str()));
-    let found = interfaces::unattached(&reader.ec2.client, reader.policy, &query).await?;
+    let found = interfaces::unattached(reader.ec2, reader.policy, &query).await?;
     let mut found: BTreeMap<_, _> =
         found.into_iter().map(|source| (source.id, source.interface)).collect();
     let source = |id: &InterfaceId| Source {
@@ -140,7 +176,7 @@ async fn check_vpcs(reader: &Reader<'_>, observed: &mut Observed) -> Result<(), 
     if !observed.is_whole || vpcs.is_empty() || seen.any(|vpc| vpcs.contains(vpc)) {
         return Ok(());
     }
-    if !interfaces::is_any_interface_in(&reader.ec2.client, vpcs).await? {
+    if !interfaces::is_any_interface_in(reader.ec2, vpcs).await? {
         observed.not_found.vpcs.clone_from(vpcs);
     }
     Ok(())
@@ -170,7 +206,7 @@ impl Completion<'_> {
             (observed.targets, observed.filters) = (resources.targets, resources.filters);
             if self.origin == Origin::Nowhere {
                 let Reader { ec2, account, .. } = *self.reader;
-                let requesters = interfaces::requesters(&ec2.client, account).await?;
+                let requesters = interfaces::requesters(ec2, account).await?;
                 add_requesters(&mut observed.sources, &requesters);
             }
             self.origin = Origin::Ec2;

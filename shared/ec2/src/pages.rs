@@ -16,6 +16,7 @@ use aws_sdk_ec2::{
     types as ec2,
 };
 use aws_smithy_async::future::pagination_stream::PaginationStream;
+use tokio::time::{Instant, timeout_at};
 
 use crate::error::{IncompleteList, ObserveError};
 
@@ -23,7 +24,7 @@ use crate::error::{IncompleteList, ObserveError};
 /// quotas"); EC2 may return shorter pages, and empty ones.
 const MAX_MIRROR_PAGES: usize = 200;
 /// Two million instances or interfaces.
-const MAX_PAGES: usize = 2_000;
+const MAX_PAGES: usize = 10_000;
 
 /// A page of a list.
 pub(crate) trait Page {
@@ -72,10 +73,18 @@ pages! {
         MAX_MIRROR_PAGES;
 }
 
+/// A list, as far as it was read.
+#[derive(Default)]
+pub(crate) struct Part<C> {
+    pub(crate) found: C,
+    /// Why the rest of it was not read.
+    pub(crate) cut_short: Option<ObserveError>,
+}
+
 /// Reads a list to its end, and converts page by page, so that only our small types stay in memory.
 pub(crate) async fn collect<P: Page, E, U, I, C>(
-    mut pages: PaginationStream<Result<P, SdkError<E>>>,
-    mut read: impl FnMut(&P::Item) -> I,
+    pages: PaginationStream<Result<P, SdkError<E>>>,
+    read: impl FnMut(&P::Item) -> I,
 ) -> Result<C, ObserveError>
 where
     I: IntoIterator<Item = U>,
@@ -83,16 +92,54 @@ where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     let mut found = C::default();
+    extend(&mut found, pages, read, &mut 0).await?;
+    Ok(found)
+}
+
+/// Reads a list as far as there is time for: until this moment, or until a page after the first one fails.
+pub(crate) async fn collect_until<P: Page, E, U, I, C>(
+    pages: PaginationStream<Result<P, SdkError<E>>>,
+    read: impl FnMut(&P::Item) -> I,
+    until: Instant,
+) -> Result<Part<C>, ObserveError>
+where
+    I: IntoIterator<Item = U>,
+    C: Default + Extend<U>,
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let (mut found, mut count) = (C::default(), 0);
+    let cut_short = match timeout_at(until, extend(&mut found, pages, read, &mut count)).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) if count == 0 => return Err(error),
+        Ok(Err(error)) => Some(error),
+        Err(_) => Some(ObserveError::incomplete(P::OPERATION, IncompleteList::OutOfTime)),
+    };
+    Ok(Part { found, cut_short })
+}
+
+/// Adds the pages of a list to what was found, and counts them.
+async fn extend<P: Page, E, U, I, C>(
+    found: &mut C,
+    mut pages: PaginationStream<Result<P, SdkError<E>>>,
+    mut read: impl FnMut(&P::Item) -> I,
+    count: &mut usize,
+) -> Result<(), ObserveError>
+where
+    I: IntoIterator<Item = U>,
+    C: Extend<U>,
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
     let mut tokens = Tokens::default();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| ObserveError::new(P::OPERATION, error))?;
         for item in page.items() {
             found.extend(read(item));
         }
+        *count += 1;
         let incomplete = |why| ObserveError::incomplete(P::OPERATION, why);
         tokens.note(page.next_token(), P::MAX_PAGES).map_err(incomplete)?;
     }
-    Ok(found)
+    Ok(())
 }
 
 /// The page tokens of one list.

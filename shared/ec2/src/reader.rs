@@ -36,6 +36,8 @@ pub struct Reader<'a> {
 /// What was read for the selectors, before it is complete.
 pub(crate) struct PartialRead {
     pub(crate) described: Described,
+    /// Why the list of instances was not read to its end.
+    pub(crate) cut_short: Option<ObserveError>,
     pub(crate) unattached: Vec<Source>,
     pub(crate) sessions: Vec<Session>,
     pub(crate) resources: MirrorResources,
@@ -66,16 +68,19 @@ impl Reader<'_> {
     }
 
     pub(crate) async fn read_resources(&self) -> Result<MirrorResources, ObserveError> {
-        let resources = MirrorResources::read(&self.ec2.client).await?;
+        let resources = MirrorResources::read(self.ec2).await?;
         if let Some((cache, now)) = self.cache {
             cache.store(resources.clone(), now);
         }
         Ok(resources)
     }
 
-    /// The interfaces with an owned session.
+    /// The interfaces with a session of this owner: an owned one, or one of another installation.
     pub(crate) fn mirrored<'s>(&self, sessions: &'s [Session]) -> BTreeSet<&'s InterfaceId> {
-        let is_owned = |it: &&Session| it.is_owned_by(&self.policy.owner, self.account);
+        let is_owned = |it: &&Session| {
+            let is_twin = it.twin(self.policy, self.account).is_some();
+            is_twin || it.is_owned(self.policy, self.account)
+        };
         let owned = sessions.iter().filter(is_owned);
         owned.map(|session| &session.interface).collect()
     }

@@ -1,10 +1,10 @@
 //! The targets and filters that an account can see.
 
-use aws_sdk_ec2::Client;
 use shared::observed::{Filter, Target};
 
 use crate::{
     call,
+    client::Ec2,
     error::ObserveError,
     interfaces,
     targets::{description, locate_balancers},
@@ -19,16 +19,16 @@ pub(crate) struct MirrorResources {
 
 impl MirrorResources {
     /// Both lists at the same time.
-    pub(crate) async fn read(client: &Client) -> Result<Self, ObserveError> {
+    pub(crate) async fn read(ec2: &Ec2) -> Result<Self, ObserveError> {
         let (targets, filters) =
-            futures_util::try_join!(located_targets(client), call::filters(client))?;
+            futures_util::try_join!(located_targets(ec2), call::filters(&ec2.client))?;
         Ok(Self { targets, filters })
     }
 
     /// One list after the other, so on one connection.
-    pub(crate) async fn read_in_turn(client: &Client) -> Result<Self, ObserveError> {
-        let targets = located_targets(client).await?;
-        let filters = call::filters(client).await?;
+    pub(crate) async fn read_in_turn(ec2: &Ec2) -> Result<Self, ObserveError> {
+        let targets = located_targets(ec2).await?;
+        let filters = call::filters(&ec2.client).await?;
         Ok(Self { targets, filters })
     }
 }
@@ -38,15 +38,15 @@ impl MirrorResources {
 const MAX_LOCATED: usize = 200;
 
 /// Every target; where there is a choice, with the place of the balancers and endpoints among them.
-async fn located_targets(client: &Client) -> Result<Vec<Target>, ObserveError> {
-    let mut targets = call::targets(client).await?;
+async fn located_targets(ec2: &Ec2) -> Result<Vec<Target>, ObserveError> {
+    let mut targets = call::targets(&ec2.client).await?;
     if targets.len() > 1 {
         let mut descriptions: Vec<_> =
             targets.iter().filter_map(|target| description(&target.endpoint)).collect();
         descriptions.sort();
         descriptions.truncate(MAX_LOCATED);
         let descriptions = descriptions.iter().map(String::as_str);
-        let interfaces = interfaces::balancer_interfaces(client, descriptions).await?;
+        let interfaces = interfaces::balancer_interfaces(ec2, descriptions).await?;
         locate_balancers(&mut targets, &interfaces);
     }
     Ok(targets)

@@ -9,6 +9,7 @@ use shared::{
     plan::desired::{has_key, selected},
     policy::{Scope, key_pattern::key_patterns},
 };
+use tokio::time::Instant;
 
 use crate::{
     ask::Query,
@@ -16,16 +17,18 @@ use crate::{
     described::{Described, add_requesters},
     error::ObserveError,
     interfaces,
+    pages::Part,
     reader::{Origin, PartialRead, Reader},
     selector::Selector,
     target_usage::TargetUsage,
 };
 
 /// Reads every session, and the instances that are selected, have an owned session or are named:
-/// the others could take a hundred times as much memory.
+/// the others could take a hundred times as much memory. The list of instances may end at `until`.
 pub(crate) async fn read_sweep(
     reader: &Reader<'_>,
     selectors: &BTreeSet<Selector>,
+    until: Option<Instant>,
 ) -> Result<PartialRead, ObserveError> {
     let Reader { ec2, policy, account, .. } = *reader;
     // Sessions before instances: a session that somebody creates in between for a new instance
@@ -39,12 +42,14 @@ pub(crate) async fn read_sweep(
             || (policy.scope == Scope::Tagged && !has_key(policy, &it.instance))
     };
     let query = sweep_query(reader);
-    let (mut described, resources, requesters) = try_join!(
-        call::instances(&ec2.client, policy, &query, is_relevant),
+    let (instances, resources, requesters) = try_join!(
+        call::instances_until(ec2, policy, &query, until, is_relevant),
         reader.read_resources(),
-        interfaces::requesters(&ec2.client, account),
+        interfaces::requesters(ec2, account),
     )?;
-    if policy.scope == Scope::Tagged {
+    let Part { found: mut described, cut_short } = instances;
+    // What a list that was cut short lacks is not looked for one by one.
+    if policy.scope == Scope::Tagged && cut_short.is_none() {
         let others = read_untagged(reader, &mirrored, &described).await?;
         described.append(others);
     }
@@ -54,7 +59,16 @@ pub(crate) async fn read_sweep(
     add_requesters(&mut described.sources, &requesters);
     let usage = TargetUsage::of_all_sessions(&resources.targets);
     let (unattached, origin, not_found) = (Vec::new(), Origin::Ec2, NotFound::default());
-    Ok(PartialRead { described, unattached, sessions, resources, origin, usage, not_found })
+    Ok(PartialRead {
+        described,
+        cut_short,
+        unattached,
+        sessions,
+        resources,
+        origin,
+        usage,
+        not_found,
+    })
 }
 
 /// Which instances a sweep asks for at first.
@@ -77,7 +91,7 @@ async fn read_untagged(
     let known: BTreeSet<_> = described.interfaces().collect();
     let others = mirrored.difference(&known).map(|id| id.as_str());
     let query = Query::by(BY_INTERFACE, others);
-    call::instances(&reader.ec2.client, reader.policy, &query, |_| true).await
+    call::instances(reader.ec2, reader.policy, &query, |_| true).await
 }
 
 /// The instances that are named beside the sweep and were not read yet.
@@ -90,5 +104,5 @@ async fn read_missing(
     let missing = selectors.iter().filter_map(Selector::instance);
     let missing = missing.filter(|id| !known.contains(id)).map(InstanceId::as_str);
     let query = Query::by("instance-id", missing);
-    call::instances(&reader.ec2.client, reader.policy, &query, |_| true).await
+    call::instances(reader.ec2, reader.policy, &query, |_| true).await
 }

@@ -80,7 +80,7 @@ impl TargetUsage {
             Query::by("traffic-mirror-target-id", uncounted.iter().map(TargetId::as_str));
         let (sessions, described) = try_join!(
             call::sessions(&ec2.client, &on_targets),
-            call::instances(&ec2.client, policy, &on_instances, |_| true),
+            call::instances(ec2, policy, &on_instances, |_| true),
         )?;
         self.sessions.extend(sessions);
         self.sources.extend(described.sources.into_iter().map(|it| (it.id.clone(), it)));
@@ -108,7 +108,7 @@ impl TargetUsage {
         self.sought_balancers.extend(missing.iter().cloned());
         for _ in 0..LOOKS_FOR_BALANCERS {
             let descriptions = missing.iter().map(String::as_str);
-            let found = interfaces::balancer_interfaces(&ec2.client, descriptions).await?;
+            let found = interfaces::balancer_interfaces(ec2, descriptions).await?;
             missing.retain(|it| found.iter().all(|(description, _)| **description != **it));
             self.balancers.extend(found);
         }
@@ -123,19 +123,18 @@ impl TargetUsage {
         policy: &Policy,
         mut missing: Vec<InterfaceId>,
     ) -> Result<(), ObserveError> {
-        let client = &ec2.client;
         let listed = Query::by("network-interface-id", missing.iter().map(InterfaceId::as_str));
-        let mut found = interfaces::unattached(client, policy, &listed).await?;
+        let mut found = interfaces::unattached(ec2, policy, &listed).await?;
         missing.retain(|id| found.iter().all(|source| source.id != *id));
         missing.truncate(MAX_ASKED);
-        let answer = interfaces::interfaces_by_id(client, policy, &missing).await?;
+        let answer = interfaces::interfaces_by_id(ec2, policy, &missing).await?;
         found.extend(answer.found);
         let gone = answer.not_found.into_iter();
         found.extend(gone.map(|id| Source { id, interface: Shown::NotFound }));
         let hidden: Vec<InstanceId> =
             found.iter().filter_map(hidden_instance).take(MAX_ASKED).cloned().collect();
         self.sources.extend(found.into_iter().map(|it| (it.id.clone(), it)));
-        let (described, _) = call::instances_by_id(client, policy, &hidden).await?;
+        let (described, _) = call::instances_by_id(ec2, policy, &hidden).await?;
         self.sources.extend(described.sources.into_iter().map(|it| (it.id.clone(), it)));
         Ok(())
     }

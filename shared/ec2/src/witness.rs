@@ -55,7 +55,8 @@ pub(crate) async fn answer(
     let client = &reader.ec2.client;
     let open = Open::new(questions);
     confirm_tags(reader, observed, &open.tags).await?;
-    let interfaces = interfaces::interfaces_by_id(client, reader.policy, &open.interfaces).await?;
+    let interfaces =
+        interfaces::interfaces_by_id(reader.ec2, reader.policy, &open.interfaces).await?;
     enter_interfaces(observed, interfaces);
     adopt_instances(reader, observed).await?;
     let targets = call::targets_by_id(client, &open.targets).await?;
@@ -136,7 +137,7 @@ pub(crate) async fn adopt_instances(
     let ids: BTreeSet<_> = left_out.filter_map(|source| hidden_instance(source)).collect();
     let query = Query::by("instance-id", ids.iter().map(|id| id.as_str()));
     let Described { instances, sources } =
-        call::instances(&reader.ec2.client, reader.policy, &query, |_| true).await?;
+        call::instances(reader.ec2, reader.policy, &query, |_| true).await?;
     let shown: BTreeSet<_> = sources.iter().map(|source| &source.id).collect();
     observed.sources.retain(|source| !shown.contains(&source.id));
     let adopted: BTreeSet<_> = instances.iter().map(|instance| &instance.id).collect();

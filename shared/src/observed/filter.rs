@@ -6,6 +6,7 @@ use crate::id::FilterId;
 
 /// A Traffic Mirror filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Filter {
     /// Its id.
     pub id: FilterId,
@@ -19,6 +20,7 @@ pub struct Filter {
 
 /// A rule of a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FilterRule {
     /// Which packets of a source it looks at.
     pub direction: Direction,
@@ -32,6 +34,7 @@ pub struct FilterRule {
 
 /// Seen from the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Direction {
     /// Packets that the source receives.
     Ingress,
@@ -41,6 +44,7 @@ pub enum Direction {
 
 /// The packets that a rule is about: those that lie in every range.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Packets {
     /// Protocol numbers (IANA).
     pub protocols: RangeInclusive<u8>,
@@ -54,6 +58,7 @@ pub struct Packets {
 
 /// Source and destination addresses, as numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Addresses {
     /// Of IPv4.
     V4(RangeInclusive<u32>, RangeInclusive<u32>),

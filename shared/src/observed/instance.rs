@@ -6,6 +6,7 @@ use crate::id::InstanceId;
 
 /// An EC2 instance. Its network interfaces are [`Source`](super::Source)s.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Instance {
     /// Its id.
     pub id: InstanceId,
@@ -23,6 +24,7 @@ pub struct Instance {
 
 /// A tag as EC2 shows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Tag {
     /// The key, as written.
     pub key: Arc<str>,
@@ -32,6 +34,7 @@ pub struct Tag {
 
 /// The state of an instance (EC2 API, `InstanceState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(missing_docs, reason = "the names are EC2's")]
 pub enum InstanceState {
     Pending,

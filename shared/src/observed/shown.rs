@@ -3,6 +3,7 @@
 /// Something that was looked for. A list that does not show it proves less than EC2's word about its
 /// id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Shown<T> {
     /// EC2 shows it.
     Yes(T),

@@ -7,6 +7,7 @@ use crate::id::{InstanceId, InterfaceId, VpcId};
 
 /// A mirror source: a network interface, and what EC2 shows of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Source {
     /// Its id.
     pub id: InterfaceId,
@@ -39,6 +40,7 @@ impl Source {
 
 /// An instance with its network interfaces, as one item of `DescribeInstances` shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DescribedInstance {
     /// The instance.
     pub instance: Arc<Instance>,
@@ -48,6 +50,7 @@ pub struct DescribedInstance {
 
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Interface {
     /// `interface`, `efa`, `trunk`, …
     pub kind: Arc<str>,
@@ -72,6 +75,7 @@ pub struct Interface {
 
 /// How an interface is attached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Attachment {
     /// Device index 0 on network card 0.
     pub primary: bool,
@@ -81,6 +85,7 @@ pub struct Attachment {
 
 /// Whether an interface stays attached (EC2 API, `AttachmentStatus`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AttachmentStatus {
     /// It is attached, or about to be.
     #[default]
@@ -93,6 +98,7 @@ pub enum AttachmentStatus {
 
 /// What an interface belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Owner {
     /// An EC2 instance.
     Instance(Arc<Instance>),

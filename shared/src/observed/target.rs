@@ -6,6 +6,7 @@ use crate::id::{AccountId, InterfaceId, TargetId, VpcId};
 
 /// A Traffic Mirror target.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Target {
     /// Its id.
     pub id: TargetId,
@@ -27,6 +28,7 @@ pub struct Target {
 
 /// What receives the packets of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Endpoint {
     /// A network interface.
     Interface(InterfaceId),
@@ -40,6 +42,7 @@ pub enum Endpoint {
 
 /// Where a target is, as far as that is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Location {
     /// Its VPC.
     pub vpc: Option<VpcId>,
@@ -49,6 +52,7 @@ pub struct Location {
 
 /// How many sources a target takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Capacity {
     /// Any number.
     Unlimited,
@@ -71,6 +75,7 @@ impl Capacity {
 
 /// Whether what receives the packets of a target is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum TargetState {
     /// Nobody has looked.
     Unread,

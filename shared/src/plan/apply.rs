@@ -41,6 +41,7 @@ fn created(
         packet_length: new.packet_length,
         vni: new.vni,
         managed_by: Some(policy.owner.as_str().into()),
+        installation: policy.installation.as_deref().map(Into::into),
     }
 }
 

@@ -72,7 +72,11 @@ struct Wanted {
 }
 
 fn decide<'a>(draft: &mut Draft<'a>, source: &'a Source) {
-    match assess(draft, source) {
+    let assessment = assess(draft, source);
+    if !matches!(assessment, Assessment::OutOfScope(_)) {
+        draft.name_twins(source);
+    }
+    match assessment {
         Assessment::OutOfScope(reason) => draft.step(source, Action::Ignore, reason),
         Assessment::Blocked(reason) => draft.step(source, Action::Block, reason),
         Assessment::NotSelected(reason) => clear(draft, source, &reason),

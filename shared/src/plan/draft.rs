@@ -101,6 +101,20 @@ impl<'a> Draft<'a> {
         sessions.filter(|session| !self.index.is_owned(self.policy, session)).collect()
     }
 
+    /// A step for each session of another installation with the same owner.
+    pub(super) fn name_twins(&mut self, source: &Source) {
+        let twins = self.index.twins(self.policy, &source.id);
+        let reasons: Vec<_> = twins
+            .map(|(session, installation)| Reason::OtherInstallation {
+                session: session.id.clone(),
+                installation: installation.to_owned(),
+            })
+            .collect();
+        for reason in reasons {
+            self.step(source, Action::Block, reason);
+        }
+    }
+
     /// Whether an owned session may stay on this target, where the instance names `named` or none.
     pub(super) fn stay(&self, named: Option<&TargetId>, target: &TargetId) -> Stay {
         if named.is_some_and(|named| named != target) {

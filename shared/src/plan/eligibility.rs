@@ -14,7 +14,7 @@ use crate::{
 /// Families whose virtualised sizes can be sources ("Supported instance types" of the Traffic
 /// Mirroring guide, 2026). It lists what is supported: EC2 refuses other families.
 #[rustfmt::skip]
-const FAMILIES: &[&str] = &[
+pub(super) const FAMILIES: &[&str] = &[
     // General purpose
     "a1", "m4", "m5", "m5a", "m5ad", "m5d", "m5dn", "m5n", "m5zn", "m6a", "m6g", "m6gd", "m6i",
     "m6id", "m6idn", "m6in", "m7a", "m7g", "m7gd", "m7i", "m7i-flex", "t3", "t3a", "t4g",

@@ -59,7 +59,18 @@ impl<'a> Index<'a> {
     }
 
     pub(super) fn is_owned(&self, policy: &Policy, session: &Session) -> bool {
-        session.is_owned_by(&policy.owner, &self.observed.account)
+        session.is_owned(policy, &self.observed.account)
+    }
+
+    /// The sessions on an interface that another installation with the same owner created, and its name.
+    pub(super) fn twins<'s>(
+        &'s self,
+        policy: &'s Policy,
+        interface: &InterfaceId,
+    ) -> impl Iterator<Item = (&'a Session, &'a str)> + use<'s, 'a> {
+        let account = &self.observed.account;
+        let sessions = self.sessions(interface).iter().copied();
+        sessions.filter_map(move |session| Some((session, session.twin(policy, account)?)))
     }
 
     pub(super) fn target(&self, id: &TargetId) -> Shown<&'a Target> {

@@ -207,6 +207,7 @@ mod tests {
             packet_length: None,
             vni: None,
             managed_by: None,
+            installation: None,
         }
     }
 

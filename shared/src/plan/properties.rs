@@ -111,6 +111,7 @@ fn session() -> impl Strategy<Value = Session> {
             filter: filter.parse().unwrap(),
             packet_length: packet_length.map(|length: i32| length.try_into().unwrap()),
             managed_by: owner.map(Into::into),
+            installation: None,
             ..owned("tms-0", interface, number)
         }
     })
@@ -268,6 +269,14 @@ proptest! {
         prop_assert_eq!(again.changes().count(), 0, "first:\n{}\nsecond:\n{}", first, again);
     }
 
+    /// The command line writes what was observed to a file, and decides by it elsewhere.
+    #[cfg(feature = "serde")]
+    #[test]
+    fn a_world_as_a_file_is_the_world(observed in observed()) {
+        let file = serde_json::to_string(&observed).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Observed>(&file).unwrap(), observed);
+    }
+
     #[test]
     fn the_order_of_the_lists_does_not_matter(
         policy in settings(),
@@ -289,7 +298,7 @@ proptest! {
         for step in plan(&policy, &observed).changes() {
             if let Action::Modify(id, _) | Action::Delete(id) = &step.action {
                 let session = observed.sessions.iter().find(|session| session.id == *id).unwrap();
-                prop_assert!(session.is_owned_by(&policy.owner, &observed.account), "{}", step);
+                prop_assert!(session.is_owned(&policy, &observed.account), "{}", step);
                 prop_assert_eq!(&session.interface, &step.source);
                 prop_assert_eq!(step.before.as_deref(), Some(session));
             }
@@ -353,7 +362,7 @@ proptest! {
         let sources: BTreeSet<_> = on_instances.filter(in_scope).map(|source| &source.id).collect();
         for session in after.sessions.iter().filter(|s| sources.contains(&s.interface)) {
             let target = after.targets.iter().find(|target| target.id == session.target);
-            let Some(target) = target.filter(|_| session.is_owned_by(&policy.owner, &after.account)) else {
+            let Some(target) = target.filter(|_| session.is_owned(&policy, &after.account)) else {
                 continue;
             };
             prop_assert!(policy.allows(&target.id, Some(&target.account), &after.account));

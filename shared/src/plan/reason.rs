@@ -31,6 +31,9 @@ reasons! {
     /// A second owned session where one is enough.
     Duplicate => "duplicate", Change, "an owned session with a lower number does the same";
 
+    /// Somebody asked for the removal of every owned session.
+    Removed => "removed", Change, "all sessions of this installation are being removed";
+
     /// The selecting tag is absent or has another value.
     NotSelected {
         /// The key of the selecting tag.
@@ -175,7 +178,8 @@ reasons! {
         filter: FilterId,
     } => "same-filter-twice", ActionNeeded,
         "EC2 mirrors each packet once, so a second session with filter {filter} would mirror nothing: \
-         give each target a filter of its own in tag Mirror-Filter";
+         give each target a filter of its own in tag Mirror-Filter",
+        filter = plain(filter.as_str());
     /// The target is not one that the operator allows.
     TargetNotAllowed {
         /// That target.
@@ -183,13 +187,14 @@ reasons! {
         /// Its owner, where EC2 shows it.
         owner: Option<AccountId>,
     } => "target-not-allowed", ActionNeeded, "target {target}{owner} is not allowed",
-        owner = OfAccount(owner.as_ref());
+        target = plain(target.as_str()), owner = OfAccount(owner.as_ref());
     /// EC2 does not show the target.
     TargetUnknown {
         /// That target.
         target: TargetId,
     } => "target-unknown", ActionNeeded,
-        "target {target} does not exist or is not shared with this account";
+        "target {target} does not exist or is not shared with this account",
+        target = plain(target.as_str());
     /// Nothing shows whether the target receives.
     TargetUnseen {
         /// That target.
@@ -238,7 +243,8 @@ reasons! {
     FilterUnknown {
         /// That filter.
         filter: FilterId,
-    } => "filter-unknown", ActionNeeded, "filter {filter} does not exist";
+    } => "filter-unknown", ActionNeeded, "filter {filter} does not exist",
+        filter = plain(filter.as_str());
     /// The filter accepts nothing, so nothing is mirrored.
     FilterEmpty {
         /// That filter.
@@ -266,6 +272,16 @@ reasons! {
     } => "no-free-number", ActionNeeded,
         "no session number is free {precedence} the foreign sessions",
         precedence = precedence.as_str();
+    /// Another installation with the same owner has a session there: they would fight for ever.
+    OtherInstallation {
+        /// That session.
+        session: SessionId,
+        /// The name of that installation.
+        installation: String,
+    } => "other-installation", ActionNeeded,
+        "session {session} has the owner of this installation and is of installation {installation}: it is \
+         left alone (give each installation a MIRROR_OWNER of its own)",
+        installation = quote(&plain(installation));
     /// A foreign session takes the packets first and sends them to a target that nobody allowed.
     Shadowed {
         /// That session.
@@ -323,5 +339,12 @@ mod tests {
             owner: "222222222222".parse().ok(),
         };
         assert_eq!(reason.to_string(), "target tmt-1 of account 222222222222 is not allowed");
+        // Anybody may write a word into a tag that looks like an id. EC2's ids are shorter.
+        let long = format!("tmf-{}", "x".repeat(64)).parse().unwrap();
+        let shown = Reason::FilterUnknown { filter: long }.to_string();
+        assert_eq!(shown, format!("filter tmf-{} does not exist", "x".repeat(20)));
+        let id = "tmf-0123456789abcdef0";
+        let shown = Reason::SameFilterTwice { filter: id.parse().unwrap() }.to_string();
+        assert!(shown.contains(&format!("filter {id} would")), "{shown}");
     }
 }

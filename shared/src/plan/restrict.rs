@@ -1,19 +1,25 @@
 //! Narrows a finished plan to what may be carried out. What is withheld stays in the result.
 
+use std::collections::BTreeSet;
+
 use super::{
     reason::Reason,
-    step::{Plan, Step},
+    step::{Action, Plan, Step},
 };
-use crate::policy::run::Mode;
+use crate::{id::InterfaceId, policy::run::Mode};
 
 /// What may be carried out of a plan.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct Limits<'a> {
     /// Whether anything may be carried out.
     pub mode: Mode,
     /// Whether sessions may leave targets that are being drained: sweeps do that, at most
     /// [`MAX_DRAINED`] at a time.
     pub drains: bool,
+    /// How many sessions may be deleted because of tags or settings; none is no limit.
+    pub deletions: Option<usize>,
+    /// Sources that were changed so often that nothing more is done to them for a while.
+    pub unstable: &'a BTreeSet<InterfaceId>,
 }
 
 /// A plan that was narrowed.
@@ -38,10 +44,14 @@ pub struct Withheld {
 /// What withholds a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WithheldBy {
-    /// `MIRROR_MODE` is `detect`.
+    /// `MIRROR_MODE` is `detect`, or the caller asked for a look only.
     DetectMode,
     /// Enough sessions leave targets that are being drained.
     DrainLimit,
+    /// Enough sessions were deleted because of tags or settings: `MIRROR_DELETION_LIMIT`.
+    DeletionLimit,
+    /// The source was changed too often in a short time.
+    Unstable,
 }
 
 /// At most this many sessions leave targets that are being drained in one go: whoever may tag a target
@@ -49,29 +59,106 @@ pub enum WithheldBy {
 pub const MAX_DRAINED: usize = 50;
 
 /// Takes out of the plan what the limits do not allow.
-pub fn restrict(mut plan: Plan, limits: Limits) -> Restricted {
-    let by = match limits.mode {
-        Mode::Enforce => WithheldBy::DrainLimit,
-        Mode::Detect => WithheldBy::DetectMode,
-    };
-    let mut drained = 0_usize;
-    let is_withheld = |step: &mut Step| match limits.mode {
-        Mode::Detect => step.action.is_change(),
-        Mode::Enforce if matches!(step.reason, Reason::Draining { .. }) => {
-            drained = drained.saturating_add(1);
-            !limits.drains || drained > MAX_DRAINED
+pub fn restrict(plan: Plan, limits: Limits<'_>) -> Restricted {
+    let Plan { steps, questions } = plan;
+    let (mut drained, mut deleted) = (0_usize, 0_usize);
+    let mut withheld_by = |step: &Step| {
+        if !step.action.is_change() {
+            return None;
         }
-        Mode::Enforce => false,
+        if limits.mode == Mode::Detect {
+            return Some(WithheldBy::DetectMode);
+        }
+        if limits.unstable.contains(&step.source) {
+            return Some(WithheldBy::Unstable);
+        }
+        if matches!(step.reason, Reason::Draining { .. }) {
+            drained = drained.saturating_add(1);
+            let is_held = !limits.drains || drained > MAX_DRAINED;
+            return is_held.then_some(WithheldBy::DrainLimit);
+        }
+        if is_limited_deletion(step) {
+            deleted = deleted.saturating_add(1);
+            let is_held = limits.deletions.is_some_and(|limit| deleted > limit);
+            return is_held.then_some(WithheldBy::DeletionLimit);
+        }
+        None
     };
-    let withheld = plan.steps.extract_if(.., is_withheld);
-    let withheld = withheld.map(|step| Withheld { step, by }).collect();
-    Restricted { plan, withheld }
+    let mut restricted = Restricted::default();
+    restricted.plan.questions = questions;
+    for step in steps {
+        match withheld_by(&step) {
+            Some(by) => restricted.withheld.push(Withheld { step, by }),
+            None => restricted.plan.steps.push(step),
+        }
+    }
+    restricted
+}
+
+/// Whether the step deletes a session because of a tag or a setting, and not because its machine is off or
+/// its interface is attached to nothing.
+#[must_use]
+pub fn is_limited_deletion(step: &Step) -> bool {
+    matches!(step.action, Action::Delete(_))
+        && !matches!(step.reason, Reason::NotRunning { .. } | Reason::Detached | Reason::Removed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{plan, test_cloud::*};
+    use crate::{
+        observed::InstanceState,
+        plan::{plan, test_cloud::*},
+    };
+
+    const NONE: &BTreeSet<InterfaceId> = &BTreeSet::new();
+
+    fn limits(mode: Mode) -> Limits<'static> {
+        Limits { mode, drains: true, deletions: None, unstable: NONE }
+    }
+
+    /// 20 instances with a session each: 15 have lost their tag, 4 are stopped, and one is as it should be.
+    fn untagged_fleet() -> Cloud {
+        let mut cloud = Cloud::new().with(remove_instances);
+        for id in 0..20 {
+            let interface = format!("eni-{id:02}");
+            cloud = cloud.session(owned(&format!("tms-{id:02}"), &interface, 1));
+            cloud.observed.add(instance(&format!("i-{id:02}"), &[&interface]));
+            change_instance(&mut cloud.observed, id, |it| {
+                if id < 15 {
+                    it.tags.clear();
+                } else if id < 19 {
+                    it.state = InstanceState::Stopped;
+                }
+            });
+        }
+        cloud
+    }
+
+    #[test]
+    fn so_many_sessions_go_for_tags_and_settings_and_all_of_stopped_instances() {
+        let cloud = untagged_fleet();
+        for (deletions, deleted, held) in [(None, 19, 0), (Some(10), 14, 5), (Some(0), 4, 15)] {
+            let whole = plan(&cloud.policy(), &cloud.observed);
+            let restricted = restrict(whole, Limits { deletions, ..limits(Mode::Enforce) });
+            assert_eq!(restricted.plan.changes().count(), deleted, "{deletions:?}");
+            assert_eq!(restricted.withheld.len(), held, "{deletions:?}");
+            assert!(restricted.withheld.iter().all(|it| it.by == WithheldBy::DeletionLimit));
+        }
+    }
+
+    #[test]
+    fn what_is_unstable_is_left_as_it_is() {
+        let cloud = untagged_fleet();
+        let unstable = &["eni-00", "eni-16", "eni-19"].map(|id| id.parse().unwrap()).into();
+        let whole = plan(&cloud.policy(), &cloud.observed);
+        let restricted = restrict(whole, Limits { unstable, ..limits(Mode::Enforce) });
+        assert_eq!(restricted.plan.changes().count(), 17);
+        let withheld: Vec<_> =
+            restricted.withheld.iter().map(|it| (it.step.source.as_str(), it.by)).collect();
+        let by = WithheldBy::Unstable;
+        assert_eq!(withheld, [("eni-00", by), ("eni-16", by)]);
+    }
 
     #[test]
     fn detect_mode_withholds_the_changes_and_nothing_else() {
@@ -81,10 +168,10 @@ mod tests {
         let whole = plan(&cloud.policy(), &cloud.observed);
         assert_eq!((whole.steps.len(), whole.changes().count()), (2, 1));
 
-        let enforced = restrict(whole.clone(), Limits { mode: Mode::Enforce, drains: true });
+        let enforced = restrict(whole.clone(), limits(Mode::Enforce));
         assert_eq!(enforced, Restricted { plan: whole.clone(), withheld: Vec::new() });
 
-        let detected = restrict(whole.clone(), Limits { mode: Mode::Detect, drains: true });
+        let detected = restrict(whole.clone(), limits(Mode::Detect));
         assert_eq!(detected.plan.changes().count(), 0);
         let withheld: Vec<_> = detected.withheld.iter().map(|it| &it.step).collect();
         assert_eq!(withheld, whole.changes().collect::<Vec<_>>());
@@ -108,7 +195,7 @@ mod tests {
         cloud.observed.add(instance("i-new", &["eni-new"]));
         let changes = |drains| {
             let whole = plan(&cloud.policy(), &cloud.observed);
-            let restricted = restrict(whole, Limits { mode: Mode::Enforce, drains });
+            let restricted = restrict(whole, Limits { drains, ..limits(Mode::Enforce) });
             (restricted.plan.changes().count(), restricted.withheld.len())
         };
         assert_eq!(changes(true), (MAX_DRAINED + 1, 60 - MAX_DRAINED));

@@ -42,7 +42,7 @@ pub(super) fn broken_setting(
 /// Whether the tag that should select instances is on none, whatever its value, while there are many
 /// sessions: its key may be mistyped. A few sessions may be the last ones.
 fn selects_nothing(policy: &Policy, observed: &Observed) -> bool {
-    let is_owned = |it: &&Session| it.is_owned_by(&policy.owner, &observed.account);
+    let is_owned = |it: &&Session| it.is_owned(policy, &observed.account);
     // The default is not mistyped: a deployment that is to be removed goes back to it.
     policy.scope == Scope::Tagged
         && policy.tag_key != DEFAULT_TAG_KEY

@@ -200,6 +200,7 @@ pub(super) fn owned(id: &str, interface: &str, number: i32) -> Session {
         packet_length: None,
         vni: 7.try_into().ok(),
         managed_by: Some("automirror".into()),
+        installation: None,
     }
 }
 
@@ -209,6 +210,7 @@ pub(super) fn foreign(id: &str, number: i32, target: &str, filter: &str) -> Sess
         target: target.parse().unwrap(),
         filter: filter.parse().unwrap(),
         managed_by: None,
+        installation: None,
         ..owned(id, "eni-1", number)
     }
 }

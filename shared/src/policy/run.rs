@@ -19,6 +19,9 @@ pub struct RunSettings {
     pub rate_share: u8,
     /// Further tags of new sessions, by key.
     pub session_tags: BTreeMap<String, String>,
+    /// Percent of the owned sessions that may be deleted within an hour because of tags or settings, 1 to
+    /// 100. 100 is no limit.
+    pub deletion_limit: u8,
 }
 
 /// `MIRROR_MODE`.
@@ -33,6 +36,8 @@ pub enum Mode {
 const PERCENT: RangeInclusive<i32> = 1..=100;
 /// The rest is for others that create sessions, such as another execution environment.
 const DEFAULT_RATE_SHARE: u8 = 80;
+/// A mistyped tag key or value looks like a fleet whose tags were taken off.
+const DEFAULT_DELETION_LIMIT: u8 = 50;
 
 impl RunSettings {
     /// Reads the settings of a run through `lookup`, which gives a setting's value by its name.
@@ -48,6 +53,9 @@ impl RunSettings {
                 .number("MIRROR_RATE_SHARE", PERCENT)?
                 .unwrap_or(DEFAULT_RATE_SHARE),
             session_tags: session_tags(&settings)?,
+            deletion_limit: settings
+                .number("MIRROR_DELETION_LIMIT", PERCENT)?
+                .unwrap_or(DEFAULT_DELETION_LIMIT),
         })
     }
 }
@@ -107,12 +115,19 @@ mod tests {
     #[test]
     fn a_run_enforces_at_four_fifths_of_the_rate_unless_told_otherwise() {
         let session_tags = BTreeMap::new();
-        let default = RunSettings { mode: Mode::Enforce, rate_share: 80, session_tags };
+        let (mode, rate_share, deletion_limit) = (Mode::Enforce, 80, 50);
+        let default = RunSettings { mode, rate_share, session_tags, deletion_limit };
         assert_eq!(parse(&[]), Ok(default.clone()));
         let said = [("MIRROR_MODE", "Enforce"), ("MIRROR_RATE_SHARE", " ")];
         assert_eq!(parse(&said), Ok(default.clone()));
-        let other = RunSettings { mode: Mode::Detect, rate_share: 25, ..default };
-        assert_eq!(parse(&[("MIRROR_MODE", "detect"), ("MIRROR_RATE_SHARE", "25")]), Ok(other));
+        let other =
+            RunSettings { mode: Mode::Detect, rate_share: 25, deletion_limit: 100, ..default };
+        let said = [
+            ("MIRROR_MODE", "detect"),
+            ("MIRROR_RATE_SHARE", "25"),
+            ("MIRROR_DELETION_LIMIT", "100"),
+        ];
+        assert_eq!(parse(&said), Ok(other));
     }
 
     #[test]
@@ -152,6 +167,8 @@ mod tests {
             ("MIRROR_MODE", "dry", "`enforce` or `detect`"),
             ("MIRROR_RATE_SHARE", "0", "from 1 to 100"),
             ("MIRROR_RATE_SHARE", "101", "from 1 to 100"),
+            ("MIRROR_DELETION_LIMIT", "0", "from 1 to 100"),
+            ("MIRROR_DELETION_LIMIT", "50%", "from 1 to 100"),
         ] {
             let error = parse(&[(name, value)]).unwrap_err();
             assert!(error.starts_with(&format!("{name} is ")), "{error}");

@@ -29,7 +29,7 @@ pub(crate) const MAX_TAG_KEY: usize = 128;
 pub(crate) const MAX_TAG_VALUE: usize = 256;
 
 /// The name of every setting.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 22] = [
     "MIRROR_TAG_KEY",
     "MIRROR_TAG_VALUE",
     "MIRROR_SCOPE",
@@ -37,6 +37,8 @@ pub const NAMES: [&str; 20] = [
     "MIRROR_TARGET_IDS",
     "MIRROR_TARGET_OWNERS",
     "MIRROR_TRUSTED_TARGETS",
+    "MIRROR_INSTALLATION",
+    "MIRROR_DELETION_LIMIT",
     "MIRROR_FILTER_ID",
     "MIRROR_INTERFACES",
     "MIRROR_PACKET_LENGTH",
@@ -160,9 +162,17 @@ impl<F: Fn(&str) -> Option<String>> Settings<F> {
         name: &'static str,
         default: &str,
     ) -> Result<String, SettingError> {
-        let value = self.value(name).unwrap_or_else(|| default.to_owned());
+        let value = self.optional_tag_value(name)?;
+        Ok(value.unwrap_or_else(|| default.to_owned()))
+    }
+
+    pub(crate) fn optional_tag_value(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<String>, SettingError> {
+        let Some(value) = self.value(name) else { return Ok(None) };
         if is_tag_text(&value, MAX_TAG_VALUE) && !is_reserved(&value) {
-            return Ok(value);
+            return Ok(Some(value));
         }
         let accepted = format!("at most {MAX_TAG_VALUE} characters that do not start with `aws:`");
         Err(SettingError { name, value, accepted })

@@ -30,6 +30,7 @@ fn nothing_set_gives_the_documented_defaults() {
         precedence: Precedence::After,
         keep_stopped: false,
         owner: "automirror".to_owned(),
+        installation: None,
         supported_types: BTreeSet::new(),
         unsupported_types: BTreeSet::new(),
         accepted_reasons: BTreeSet::new(),
@@ -39,7 +40,7 @@ fn nothing_set_gives_the_documented_defaults() {
 
 #[test]
 fn the_longest_packet_that_can_be_asked_for_is_the_longest_that_is_accepted() {
-    assert_eq!(*PACKET_LENGTHS.end(), PacketLength::MAX_REQUESTED.into());
+    assert_eq!(*PACKET_LENGTHS.end(), i32::from(PacketLength::MAX_REQUESTED));
 }
 
 #[test]
@@ -78,6 +79,7 @@ fn every_setting_is_read() {
         ("MIRROR_PRECEDENCE", "before"),
         ("MIRROR_KEEP_STOPPED", "true"),
         ("MIRROR_OWNER", "team-blue"),
+        ("MIRROR_INSTALLATION", "stack"),
         ("MIRROR_SUPPORTED_TYPES", "M8g,m7i.metal-24xl"),
         ("MIRROR_UNSUPPORTED_TYPES", "t3"),
         ("MIRROR_ACCEPTED_REASONS", "Filter-Partial, instance-type"),
@@ -101,6 +103,7 @@ fn every_setting_is_read() {
         precedence: Precedence::Before,
         keep_stopped: true,
         owner: "team-blue".to_owned(),
+        installation: Some("stack".to_owned()),
         supported_types: ["m7i.metal-24xl", "m8g"].map(str::to_owned).into(),
         unsupported_types: ["t3".to_owned()].into(),
         accepted_reasons: ["filter-partial", "instance-type"].map(str::to_owned).into(),
@@ -115,6 +118,7 @@ fn a_bad_value_is_named_with_what_is_accepted() {
         ("MIRROR_TAG_KEY", long.as_str(), "at most 128 characters"),
         ("MIRROR_TAG_VALUE", "aws:x", "do not start with `aws:`"),
         ("MIRROR_OWNER", "AWS:x", "do not start with `aws:`"),
+        ("MIRROR_INSTALLATION", "aws:x", "do not start with `aws:`"),
         ("MIRROR_TAG_KEY", "mirror-target", "any key but Mirror-Target, Mirror-Filter"),
         ("MIRROR_TAG_VALUE", "false", "any value but False"),
         ("MIRROR_SCOPE", "some", "`tagged` or `all`"),
