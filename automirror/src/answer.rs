@@ -2,5 +2,6 @@
 
 pub(crate) mod batch_result;
 pub(crate) mod inventory;
+pub(crate) mod reply;
 pub(crate) mod step_log;
 pub(crate) mod summary;

@@ -5,22 +5,28 @@ use std::{collections::BTreeSet, time::SystemTime};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
 use shared::{
-    id::AccountId,
     policy::{Policy, run::RunSettings},
     text::quote,
 };
 use shared_ec2::client::SdkConfig;
-use tracing::{info, warn};
+use tracing::error;
 
 use crate::{
     act::deadline::Deadline,
-    answer::batch_result::{BatchResult, Request, answer_batch, answer_single, diagnostic},
+    answer::{
+        batch_result::Request,
+        reply,
+        summary::{Frame, Summary},
+    },
     event::{
         cloudtrail::Identity,
-        parse::Parser,
-        parsed::{ParsedEvent, Payload, Record, Shape},
+        envelope::RawPayload,
+        parse::{Home, Parser},
+        parsed::{Payload, Shape},
     },
-    reconcile::{Job, Reconciler},
+    group::{Group, Invocation},
+    intake::Intake,
+    reconcile::Reconciler,
 };
 
 /// The function.
@@ -50,68 +56,110 @@ impl Handler {
     }
 
     /// Answers one invocation: a batch with the messages that must be retried, anything else with a
-    /// summary.
+    /// summary and its steps.
     ///
     /// # Errors
-    /// Where what is not a batch must be retried as a whole.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+    /// Where what is not a batch must be retried as a whole, or cannot be read.
+    pub async fn handle(&self, event: LambdaEvent<RawPayload>) -> Result<Value, Diagnostic> {
         let LambdaEvent { payload, context } = event;
-        let parser = Parser { policy: &self.reconciler.policy, own: &self.own };
+        let arn = &context.invoked_function_arn;
+        let home = Home::of_arn(arn).ok_or_else(|| {
+            let why = format!("the function's ARN {} names no account and region", quote(arn));
+            error!("nothing was done, and the records are retried: {why}");
+            reply::diagnostic("NoAccount", why)
+        })?;
+        let parser = Parser { policy: &self.reconciler.policy, own: &self.own, home: &home };
         let Payload { shape, records } = parser.payload(payload);
-        let requests = records.into_iter().filter_map(|record| request(record, shape));
-        let requests = requests.collect::<Result<Vec<_>, _>>()?;
-        let result = self.work(&context, &requests).await;
-        match shape {
-            Shape::Batch => answer_batch(&requests, &result, (self.now)()),
-            Shape::Single => answer_single(&requests, &result, (self.now)()),
-        }
+        let count = records.len();
+        let intake = Intake::new(records, shape, &self.reconciler.memory, (self.now)());
+        let groups = self.work(&context, &home, &intake).await;
+        self.answer(shape, count, &intake, &groups)
     }
 
-    async fn work(&self, context: &Context, requests: &[Request]) -> BatchResult {
-        let deadline = Deadline::at(context.deadline, (self.now)());
-        let selectors: BTreeSet<_> =
-            requests.iter().flat_map(|request| request.scope.selectors.clone()).collect();
-        if selectors.is_empty() {
-            return BatchResult::default();
-        }
-        let arn = &context.invoked_function_arn;
-        let Some(account) = AccountId::of_arn(arn) else {
-            let why = format!("the function's ARN {} names no account", quote(arn));
-            return BatchResult::failed(&why);
-        };
-        if requests.iter().any(|request| request.scope.new_target) {
+    async fn work<'a>(&self, context: &Context, home: &Home, intake: &'a Intake) -> Vec<Group<'a>> {
+        if intake.requests.iter().any(|request| request.scope.new_target) {
             self.reconciler.forget_targets();
         }
-        let deleted = requests.iter().filter_map(|request| request.scope.deleted.clone()).collect();
-        let job = Job {
-            id: &context.request_id,
-            account: &account,
-            selectors: &selectors,
-            deleted: &deleted,
-            deadline,
+        let invocation = Invocation {
+            reconciler: &self.reconciler,
+            context,
+            home,
+            deleted: &intake.deleted,
+            orders: intake.orders(),
+            deadline: Deadline::at(context.deadline, (self.now)()),
+            now: self.now,
         };
-        self.reconciler.reconcile(job).await
+        Group::work(invocation, &intake.requests).await
+    }
+
+    fn answer(
+        &self,
+        shape: Shape,
+        records: usize,
+        intake: &Intake,
+        groups: &[Group<'_>],
+    ) -> Result<Value, Diagnostic> {
+        let now = (self.now)();
+        // One record may be in several groups.
+        let unfinished: BTreeSet<*const Request> =
+            groups.iter().flat_map(|group| group.unfinished(now)).map(std::ptr::from_ref).collect();
+        let is_unfinished =
+            |request: &&Request| unfinished.contains(&std::ptr::from_ref::<Request>(request));
+        let unfinished: Vec<&Request> = intake.requests.iter().filter(is_unfinished).collect();
+        let returned: Vec<Option<&str>> = intake
+            .returned
+            .iter()
+            .map(Option::as_deref)
+            .chain(unfinished.iter().map(|request| request.message.as_deref()))
+            .collect();
+        let failures: BTreeSet<&str> = groups
+            .iter()
+            .filter_map(|group| Some(group.result.failed.as_ref()?.message.as_str()))
+            .collect();
+        for failure in &failures {
+            error!("EC2 could not be read, and the records are retried: {failure}");
+        }
+        intake.warn_of_unread();
+        let summary = summary(groups);
+        // A look, or the removal of everything, is no sweep that repairs.
+        let is_order = intake.orders().detect || intake.orders().remove;
+        summary.log(&Frame {
+            trigger: &intake.trigger(),
+            records,
+            returned: returned.len(),
+            unreadable: intake.unreadable,
+            sweep: !is_order && groups.iter().any(Group::is_sweep),
+            complete: !is_order && groups.iter().any(Group::has_swept),
+        });
+        if shape == Shape::Batch {
+            return reply::batch(&returned);
+        }
+        if let Some(why) = &intake.first_unreadable {
+            return Err(reply::diagnostic("UnreadableEvent", why.clone()));
+        }
+        if let Some(failure) = failures.first() {
+            return Err(reply::diagnostic("ReadFailed", (*failure).to_owned()));
+        }
+        if !unfinished.is_empty() && !intake.orders().remove {
+            let steps: Vec<_> = groups.iter().flat_map(|group| &group.result.unfinished).collect();
+            return Err(reply::unfinished(&steps));
+        }
+        let steps: Vec<_> = groups.iter().flat_map(|group| &group.result.reported).collect();
+        reply::direct(&summary, &steps)
     }
 }
 
-/// What a record asks for. A record that asks for nothing is logged and done; only a direct call gets an
-/// error.
-fn request(record: Record, shape: Shape) -> Option<Result<Request, Diagnostic>> {
-    let Record { message, receives, event } = record;
-    let id = message.as_deref().unwrap_or("none");
-    match (event, shape) {
-        (ParsedEvent::Reconcile(scope), _) => Some(Ok(Request { message, receives, scope })),
-        (ParsedEvent::Ignored(why), _) => {
-            info!(message.id = id, "ignored an event: {why}");
-            None
-        }
-        (ParsedEvent::Unreadable(why), Shape::Batch) => {
-            warn!(message.id = id, "dropped a message that cannot be read: {why}");
-            None
-        }
-        (ParsedEvent::Unreadable(why), Shape::Single) => {
-            warn!("cannot read the event: {why}");
-            Some(Err(diagnostic("UnreadableEvent", why)))
+/// The numbers of all groups. A sweep has looked at everything, so beside it only what the others have
+/// changed is counted.
+fn summary(groups: &[Group<'_>]) -> Summary {
+    let has_swept = groups.iter().any(Group::has_swept);
+    let mut summary = Summary::default();
+    for group in groups {
+        if has_swept && !group.is_sweep() {
+            summary.add_changes(&group.result.summary);
+        } else {
+            summary.add(&group.result.summary);
         }
     }
+    summary
 }

@@ -6,11 +6,11 @@ use anyhow::anyhow;
 use automirror::{event::cloudtrail::Identity, handler::Handler};
 use lambda_runtime::{LambdaEvent, service_fn};
 use shared::policy::{Policy, run::RunSettings, setting::check_names};
-use shared_ec2::client;
+use shared_ec2::{client, log};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
+    log::init(setting);
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -24,14 +24,15 @@ async fn run() -> anyhow::Result<()> {
     check_names(names())?;
     let policy = Policy::parse(setting)?;
     let settings = RunSettings::parse(setting)?;
+    log::log_start(env!("CARGO_PKG_VERSION"), setting);
     for warning in policy.warnings() {
         tracing::warn!("{warning}");
     }
+    let config = client::config().await;
     let own = Identity {
         function_name: setting("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
-        access_key: setting("AWS_ACCESS_KEY_ID").unwrap_or_default(),
+        access_key: client::access_key(&config).await.unwrap_or_default(),
     };
-    let config = client::config().await;
     let handler = Handler::new(policy, settings, own, &config, now);
     handler.warm_up().await;
     let handler = &handler;

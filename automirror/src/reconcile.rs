@@ -1,16 +1,21 @@
-//! One invocation's work: read, plan, execute, and look again where something was deleted.
+//! What an invocation does for some of its events: read, plan, execute, and look again where something was
+//! deleted.
 
-use std::{collections::BTreeSet, time::SystemTime};
+mod limit;
+mod read;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
 use shared::{
     id::{AccountId, InstanceId, InterfaceId, SessionId, TargetId},
     observed::{Observed, TargetState},
     plan::{
         apply::apply,
-        plan,
         reason::Reason,
-        restrict::{Limits, Restricted, restrict},
-        step::Step,
+        step::{Action, Step},
     },
     policy::{
         Policy,
@@ -18,11 +23,8 @@ use shared::{
     },
 };
 use shared_ec2::{
-    ObserveError,
     cache::Cache,
     client::{Ec2, SdkConfig},
-    observe::observe,
-    reader::Reader,
     selector::Selector,
     warm_up::warm_up,
 };
@@ -32,19 +34,26 @@ use crate::{
         deadline::Deadline,
         executor::{Executor, Run},
         failure::{Failure, Kind},
-        outcome::{Executed, Execution, Outcome, SessionQuota},
+        outcome::{Executed, Execution, Outcome, RetryPolicy, Room},
     },
     answer::{
-        batch_result::{BatchResult, Unfinished},
+        batch_result::{BatchResult, ReadFailure, Unfinished},
         inventory::Inventory,
         step_log::{StepLog, log_done},
     },
+    event::parsed::Orders,
+    memory::Memory,
 };
+
+/// After deletions automirror looks again, at most this often: somebody may create what it deletes.
+const MAX_LOOKS: usize = 3;
 
 /// Reconciles one account and region.
 pub(crate) struct Reconciler {
     pub(crate) policy: Policy,
+    pub(crate) memory: Memory,
     mode: Mode,
+    deletion_limit: u8,
     ec2: Ec2,
     cache: Cache,
     now: fn() -> SystemTime,
@@ -52,7 +61,7 @@ pub(crate) struct Reconciler {
     step_log: StepLog,
 }
 
-/// What an invocation is about.
+/// What is to be reconciled.
 #[derive(Clone, Copy)]
 pub(crate) struct Job<'a> {
     /// Lambda's request id.
@@ -60,9 +69,15 @@ pub(crate) struct Job<'a> {
     pub(crate) account: &'a AccountId,
     /// What its events name.
     pub(crate) selectors: &'a BTreeSet<Selector>,
-    /// Sessions that somebody else deleted, as the events tell.
-    pub(crate) deleted: &'a BTreeSet<SessionId>,
+    /// What they are about, each with what it names: for the log.
+    pub(crate) causes: &'a [(&'a BTreeSet<Selector>, &'a str)],
+    /// Sessions that somebody else deleted, as the events tell, and where they were if that is known.
+    pub(crate) deleted: &'a BTreeMap<SessionId, Option<InterfaceId>>,
+    /// What was done before in this invocation: EC2's answers may lag behind it.
+    pub(crate) done: &'a [Executed],
     pub(crate) deadline: Deadline,
+    /// What a direct call asks for beyond that.
+    pub(crate) orders: Orders,
 }
 
 impl Reconciler {
@@ -72,11 +87,18 @@ impl Reconciler {
         config: &SdkConfig,
         now: fn() -> SystemTime,
     ) -> Self {
-        let ec2 = Ec2::new(config);
-        let mode = settings.mode;
-        let executor = Executor::new(config, now, settings);
-        let (cache, step_log) = (Cache::default(), StepLog::default());
-        Self { policy, mode, ec2, cache, now, executor, step_log }
+        let RunSettings { mode, deletion_limit, .. } = settings;
+        Self {
+            policy,
+            memory: Memory::default(),
+            mode,
+            deletion_limit,
+            ec2: Ec2::new(config),
+            cache: Cache::default(),
+            now,
+            executor: Executor::new(config, now, settings),
+            step_log: StepLog::default(),
+        }
     }
 
     pub(crate) async fn warm_up(&self) {
@@ -90,21 +112,22 @@ impl Reconciler {
 
     /// Reads what the events name, and brings its sessions to what they should be.
     pub(crate) async fn reconcile(&self, job: Job<'_>) -> BatchResult {
-        let read = Box::pin(self.observe(job, job.selectors, job.deleted));
+        let started = (self.now)();
+        let read = Box::pin(self.read(job, job.selectors));
         let observed = match job.deadline.cut(read).await {
             Some(Ok(observed)) => observed,
-            Some(Err(error)) => {
-                return BatchResult::failed(&format!("{:#}", anyhow::Error::from(error)));
-            }
-            None => return BatchResult::failed("EC2 could not be read before the time was up"),
+            Some(Err(error)) => return BatchResult::failed(ReadFailure::of(error)),
+            None => return BatchResult::failed(ReadFailure::out_of_time()),
         };
-        let inventory = Inventory::new(&observed, job.selectors);
+        self.note_read(job, &observed, started);
+        let inventory = Inventory::new(&self.policy, &observed, job.selectors);
         let pending = inventory.pending.clone();
-        let execution = self.execute_and_look_again(job, observed).await;
+        let execution = self.execute_and_look_again(job, &inventory, observed).await;
         if execution.executed.iter().any(|it| matches!(it.outcome, Outcome::Failed(_))) {
             self.cache.invalidate();
         }
         self.note_refused_types(&pending, &execution);
+        self.note_changes(&execution);
         self.conclude(job, inventory, execution)
     }
 
@@ -123,27 +146,31 @@ impl Reconciler {
         }
     }
 
-    async fn observe(
-        &self,
-        job: Job<'_>,
-        selectors: &BTreeSet<Selector>,
-        deleted: &BTreeSet<SessionId>,
-    ) -> Result<Observed, ObserveError> {
-        let Self { ec2, policy, cache, now, .. } = self;
-        let cache = Some((cache, now()));
-        let reader = Reader { ec2, policy, account: job.account, cache, judges: false };
-        let mut observed = observe(&reader, selectors).await?;
-        // EC2's answers may lag behind what it has done.
-        observed.sessions.retain(|session| !deleted.contains(&session.id));
-        Ok(observed)
+    fn note_changes(&self, execution: &Execution) {
+        for Executed { step, outcome } in &execution.executed {
+            if let (Action::Create(_), Outcome::Done(session)) = (&step.action, outcome) {
+                self.memory.note_created(session, &step.source);
+            }
+        }
+        let done = execution.executed.iter().filter(|it| it.outcome.is_done());
+        let sources = done.map(|executed| executed.step.source.clone()).collect();
+        self.memory.note_changes(sources, (self.now)());
     }
 
-    /// Executes the plan, and looks again until nothing more is deleted.
-    async fn execute_and_look_again(&self, job: Job<'_>, observed: Observed) -> Execution {
-        let mut execution = self.execute(job, observed).await;
+    /// Executes the plan, and looks again where something was deleted.
+    async fn execute_and_look_again(
+        &self,
+        job: Job<'_>,
+        inventory: &Inventory,
+        observed: Observed,
+    ) -> Execution {
+        let mut execution = self.execute(job, inventory, observed).await;
         let mut looked_after = 0;
-        while looked_after < execution.executed.len() {
-            let again = self.look_again(job, &execution.executed, looked_after).await;
+        for _ in 0..MAX_LOOKS {
+            if job.orders.remove || looked_after >= execution.executed.len() {
+                break;
+            }
+            let again = self.look_again(job, inventory, &execution.executed, looked_after).await;
             looked_after = execution.executed.len();
             execution.add_changes(again);
         }
@@ -152,45 +179,51 @@ impl Reconciler {
 
     /// Plans and executes, and does so again for sources whose target turned out to be full, until each
     /// has found room or no target is left.
-    async fn execute(&self, job: Job<'_>, mut observed: Observed) -> Execution {
-        let quota = SessionQuota::default();
-        let goes_first = |step: &Step| is_named(job.selectors, step);
+    async fn execute(
+        &self,
+        job: Job<'_>,
+        inventory: &Inventory,
+        mut observed: Observed,
+    ) -> Execution {
+        let room = Room::default();
+        let now = (self.now)();
+        let (unstable, changed) = (self.memory.unstable(now), self.memory.changed(now));
+        let on_end =
+            |executed: &Executed| log_done(executed, inventory.cause(job.causes, executed));
         let run = Run {
             id: job.id,
-            owner: &self.policy.owner,
+            policy: &self.policy,
             deleted: job.deleted,
             deadline: job.deadline,
-            goes_first: &goes_first,
-            on_end: &log_done,
+            go_last: &changed,
+            on_end: &on_end,
         };
         let mut total = Execution::default();
         let mut full_once = BTreeSet::new();
-        let mut restricted = self.plan(&observed);
+        let mut restricted = self.plan(job, &observed, &unstable).await;
         loop {
-            let mut round = self.executor.execute(run, restricted.plan, &quota).await;
+            let mut round = self.executor.execute(run, restricted.plan, &room).await;
+            self.note_deletions(&round);
             round.withheld = restricted.withheld;
-            let refused = self.settle(&mut observed, &mut round, &mut full_once);
+            let refused = self.settle(&mut observed, &mut round, &room, &mut full_once);
             total.add(round);
             if refused.is_empty() {
                 return total;
             }
-            restricted = self.plan(&observed);
+            restricted = self.plan(job, &observed, &unstable).await;
             restricted.plan.steps.retain(|step| refused.contains(&step.source));
+            restricted.withheld.retain(|withheld| refused.contains(&withheld.step.source));
         }
     }
 
-    fn plan(&self, observed: &Observed) -> Restricted {
-        let limits = Limits { mode: self.mode, drains: observed.is_whole };
-        restrict(plan(&self.policy, observed), limits)
-    }
-
     /// Enters what was done into what was observed. Takes out of the round the steps that EC2 refused for
-    /// lack of room on their target, and says which sources they are about: they are planned again, with
-    /// their neighbours on the same source.
+    /// lack of room on their target, or that were not tried because of that, and says which sources they
+    /// are about: they are planned again, with their neighbours on the same source.
     fn settle(
         &self,
         observed: &mut Observed,
         round: &mut Execution,
+        room: &Room,
         full_once: &mut BTreeSet<TargetId>,
     ) -> BTreeSet<InterfaceId> {
         let (mut refused, mut full, mut left) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -209,11 +242,17 @@ impl Reconciler {
             }
             true
         });
+        let is_full = |step: &&Step| step.action.target().is_some_and(|it| full.contains(it));
+        refused.extend(round.not_executed.iter().filter(is_full).map(|step| step.source.clone()));
         round.not_executed.retain(|step| !refused.contains(&step.source));
         // Where a session has just left the target, EC2 may have refused before that: it gets a second try.
         full.retain(|target| !left.contains(target) || !full_once.insert(target.clone()));
-        for target in observed.targets.iter_mut().filter(|target| full.contains(&target.id)) {
-            target.state = TargetState::Full;
+        for target in &mut observed.targets {
+            if full.contains(&target.id) {
+                target.state = TargetState::Full;
+            } else {
+                room.forget(&target.id);
+            }
         }
         refused
     }
@@ -223,7 +262,13 @@ impl Reconciler {
     /// was set, an instance that started or an interface that was attached in between had its event
     /// while the session was still there, and nothing else would bring it back before the next sweep.
     /// The same goes for what this look deletes.
-    async fn look_again(&self, job: Job<'_>, executed: &[Executed], first: usize) -> Execution {
+    async fn look_again(
+        &self,
+        job: Job<'_>,
+        inventory: &Inventory,
+        executed: &[Executed],
+        first: usize,
+    ) -> Execution {
         let lost = executed.iter().skip(first).filter(|it| it.deleted_session().is_some());
         let lost: Vec<&Step> = lost.map(|it| &it.step).collect();
         let selectors: BTreeSet<_> =
@@ -231,9 +276,11 @@ impl Reconciler {
         if selectors.is_empty() {
             return Execution::default();
         }
-        let mut deleted = job.deleted.clone();
-        deleted.extend(executed.iter().filter_map(Executed::deleted_session).cloned());
-        let read = Box::pin(self.observe(job, &selectors, &deleted));
+        let deleted = with_deleted(job.deleted, executed);
+        let done = executed.iter().filter(|it| it.outcome.is_done());
+        let done: Vec<_> = job.done.iter().chain(done).cloned().collect();
+        let job = Job { deleted: &deleted, done: &done, ..job };
+        let read = Box::pin(self.read(job, &selectors));
         let Some(Ok(observed)) = job.deadline.cut(read).await else {
             // Then the record is retried.
             let outcome = Outcome::OutOfTime;
@@ -242,35 +289,45 @@ impl Reconciler {
                 .map(|step| Executed { step: step.clone(), outcome: outcome.clone() });
             return Execution { executed: left.collect(), ..Execution::default() };
         };
-        self.execute(job, observed).await
+        self.execute(job, inventory, observed).await
     }
 
     /// Logs what happened, and says what must be retried.
     fn conclude(&self, job: Job<'_>, inventory: Inventory, execution: Execution) -> BatchResult {
-        let sweep = job.selectors.contains(&Selector::Sweep);
-        let mut summary = self.step_log.log(&inventory.pending, &execution, sweep);
+        let mut summary = self.step_log.log(&inventory, &execution, job.selectors, (self.now)());
         let named: BTreeSet<_> = job.selectors.iter().filter_map(Selector::instance).collect();
         let not_shown = named.into_iter().filter(|id| !inventory.instances.contains(*id));
         summary.not_shown = not_shown.map(ToString::to_string).collect();
         let mut result = BatchResult { inventory, summary, ..BatchResult::default() };
-        result.note_refused(execution.over_quota());
-        for Executed { step, outcome } in execution.executed {
+        result.note_refused(execution.untried());
+        result.report(job.selectors, &execution);
+        if !job.selectors.contains(&Selector::Sweep) {
+            result.seen = execution.steps().map(|step| step.source.clone()).collect();
+        }
+        for executed in execution.executed {
+            let Executed { step, outcome } = &executed;
             if let Some(policy) = outcome.retry_policy() {
-                result.unfinished.push(Unfinished { step, policy });
+                if policy == RetryPolicy::FewTimes {
+                    *result.tries.entry(step.source.clone()).or_default() += 1;
+                }
+                result.unfinished.push(Unfinished { step: step.clone(), policy });
             } else if let Outcome::Failed(Failure { kind: Kind::Permanent, .. }) = outcome {
-                result.note_refused([&step]);
+                result.note_refused([step]);
+            }
+            if outcome.is_done() {
+                result.done.push(executed);
             }
         }
         result
     }
 }
 
-/// Whether an event names what the step is about: it then goes before what only a sweep has found.
-fn is_named(selectors: &BTreeSet<Selector>, step: &Step) -> bool {
-    let is_instance_named = step.instance.as_ref().is_some_and(|instance| {
-        selectors.contains(&Selector::Instance(instance.clone()))
-            || selectors.contains(&Selector::Started(instance.clone()))
-            || selectors.contains(&Selector::Tagged(instance.clone()))
-    });
-    is_instance_named || selectors.contains(&Selector::Interface(step.source.clone()))
+/// The deleted sessions, with those that were deleted by these steps.
+pub(crate) fn with_deleted(
+    deleted: &BTreeMap<SessionId, Option<InterfaceId>>,
+    executed: &[Executed],
+) -> BTreeMap<SessionId, Option<InterfaceId>> {
+    let own = executed.iter().filter_map(|it| Some((it.deleted_session()?, &it.step.source)));
+    let own = own.map(|(session, source)| (session.clone(), Some(source.clone())));
+    deleted.clone().into_iter().chain(own).collect()
 }

@@ -3,8 +3,8 @@
 
 use automirror::event::{
     cloudtrail::Identity,
-    parse::Parser,
-    parsed::{ParsedEvent, Payload, Record, Scope, Shape},
+    parse::{Home, Parser},
+    parsed::{MAX_IDS, Orders, ParsedEvent, Payload, Record, Scope, Shape},
 };
 use serde_json::{Value, json};
 use shared::policy::Policy;
@@ -13,11 +13,16 @@ use shared_ec2::selector::Selector;
 /// The most characters said about an event: 250 and the sign that it was cut.
 const LONGEST: usize = 251;
 
-/// Nothing is lost, everything is read in one of three ways, and what is said is fit for the log.
+/// The most records of a batch that are read.
+const MAX_READ: usize = 1_000;
+
+/// Nothing is lost, everything is read in one of four ways, what is said is fit for the log, and what came
+/// through a queue or in an envelope orders nothing.
 pub fn check(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     if let Ok(payload) = serde_json::from_str(text) {
         check_payload(&payload);
+        check_envelopes(&payload);
     }
     check_batch(&text.lines().collect::<Vec<_>>());
 }
@@ -25,27 +30,41 @@ pub fn check(input: &[u8]) {
 fn check_payload(payload: &Value) {
     let parsed = parse(payload);
     assert_eq!(parsed, parse(payload), "parsing twice gives the same");
-    match payload.get("Records") {
-        None => {
-            assert_eq!((parsed.shape, parsed.records.len()), (Shape::Single, 1));
-            assert_eq!(parsed.records[0].message, None);
-        }
-        Some(Value::Array(records)) => {
-            assert_eq!((parsed.shape, parsed.records.len()), (Shape::Batch, records.len()));
+    let records = match payload {
+        Value::Array(records) if !records.is_empty() => Some(records),
+        payload => payload.get("Records").and_then(Value::as_array),
+    };
+    match records {
+        Some(records) => {
+            assert_eq!(parsed.records.len(), records.len());
             for (record, sent) in parsed.records.iter().zip(records) {
-                assert_eq!(
-                    record.message.as_deref(),
-                    sent.get("messageId").and_then(Value::as_str)
-                );
+                let id = sent.get("messageId").and_then(Value::as_str);
+                assert_eq!(record.message.as_deref(), id.filter(|_| parsed.shape == Shape::Batch));
             }
         }
-        Some(_) => {
-            assert_eq!((parsed.shape, parsed.records.len()), (Shape::Batch, 1));
-            assert!(matches!(parsed.records[0].event, ParsedEvent::Unreadable(_)));
-        }
+        None => assert_eq!(parsed.records.len(), 1),
     }
     for record in &parsed.records {
-        check_event(&record.event);
+        check_event(&record.event, parsed.shape == Shape::Single && records.is_none());
+    }
+}
+
+/// In any envelope a payload says the same as by itself, or nothing; and it orders nothing.
+fn check_envelopes(payload: &Value) {
+    let bare = parse(payload);
+    for envelope in [
+        json!({"Type": "Notification", "Message": payload.to_string()}),
+        json!({"version": "1.0", "requestPayload": payload}),
+        json!({"Records": [{"Sns": {"Message": payload.to_string()}}]}),
+        json!([{"messageId": "m-1", "body": payload.to_string()}]),
+    ] {
+        let wrapped = parse(&envelope);
+        assert_eq!(wrapped.records.len(), 1);
+        let event = &wrapped.records[0].event;
+        check_event(event, false);
+        if payload.get("detail-type").is_some() && payload.get("Records").is_none() {
+            assert_eq!(*event, bare.records[0].event, "the same as by itself");
+        }
     }
 }
 
@@ -59,32 +78,37 @@ fn check_batch(bodies: &[&str]) {
     for (n, (record, body)) in records.into_iter().zip(bodies).enumerate() {
         let Record { message, receives, event: parsed } = record;
         assert_eq!((message, receives), (Some(format!("m-{n}")), 2));
-        check_event(&parsed);
-        match serde_json::from_str::<Value>(body) {
-            Err(_) => assert!(matches!(parsed, ParsedEvent::Unreadable(_))),
-            Ok(batch) if batch.get("Records").is_some() => {}
-            Ok(event) => {
-                assert_eq!(parsed, parse(&event).records[0].event, "the same as by itself");
-            }
+        check_event(&parsed, false);
+        assert_eq!(parsed == ParsedEvent::Unread, n >= MAX_READ);
+        if n < MAX_READ && serde_json::from_str::<Value>(body).is_err() {
+            assert!(matches!(parsed, ParsedEvent::Unreadable(_)));
         }
     }
 }
 
-fn check_event(event: &ParsedEvent) {
+fn check_event(event: &ParsedEvent, is_direct: bool) {
     match event {
-        ParsedEvent::Reconcile(Scope { selectors, launched, deleted, new_target: _ }) => {
-            assert!(!selectors.is_empty());
+        ParsedEvent::Reconcile(scope) => {
+            let Scope { selectors, launched, deleted, new_target: _, cause, orders } = scope;
+            assert!(!selectors.is_empty() || deleted.is_some());
+            assert!(selectors.len() <= MAX_IDS);
+            crate::assert_fit(cause, LONGEST);
             if let Some(launched) = launched {
                 assert!(selectors.contains(&Selector::Started(launched.instance.clone())));
             }
-            assert!(deleted.is_none() || selectors.contains(&Selector::Sweep));
+            assert!(is_direct || *orders == Orders::default());
         }
         ParsedEvent::Ignored(why) | ParsedEvent::Unreadable(why) => crate::assert_fit(why, LONGEST),
+        ParsedEvent::Unread => {}
     }
 }
 
 fn parse(payload: &Value) -> Payload {
     let policy = Policy::parse(|_| None).expect("the defaults are valid");
     let own = Identity { function_name: "automirror".to_owned(), access_key: "ASIAOWN".to_owned() };
-    Parser { policy: &policy, own: &own }.payload(payload.clone())
+    let home = Home::of_arn("arn:aws:lambda:us-east-1:111122223333:function:automirror");
+    let home = &home.expect("this is an ARN");
+    let text = payload.to_string();
+    let payload = serde_json::from_str(&text).expect("this is JSON");
+    Parser { policy: &policy, own: &own, home }.payload(payload)
 }

@@ -148,6 +148,7 @@ fn sessions(policy: &Policy) -> Vec<Session> {
         packet_length: None,
         vni: 7.try_into().ok(),
         managed_by: Some(policy.owner.as_str().into()),
+        installation: None,
     };
     let foreign = Session {
         id: "tms-2".parse().unwrap(),

@@ -2,16 +2,21 @@
 
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// No call starts this long before the end: EC2 answers most calls much faster.
 const START_MARGIN: Duration = Duration::from_secs(2);
 /// A call under way is cancelled this long before the end, which leaves time to answer Lambda.
 const CALL_MARGIN: Duration = Duration::from_millis(500);
 
+/// The longest that an invocation waits for something to come right: launches wait behind it, where all
+/// execution environments do that.
+const MAX_PAUSES: Duration = Duration::from_secs(25);
+
 /// When to stop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
+    pause_until: Instant,
     last_start: Instant,
     last_call: Instant,
 }
@@ -25,7 +30,8 @@ impl Deadline {
         let start = Instant::now();
         // A function with a very short time-out still gets to work.
         let before = |margin: Duration| start + left.saturating_sub(margin.min(left / 4));
-        Self { last_start: before(START_MARGIN), last_call: before(CALL_MARGIN) }
+        let pause_until = start + MAX_PAUSES.min(left.saturating_mul(2) / 5);
+        Self { pause_until, last_start: before(START_MARGIN), last_call: before(CALL_MARGIN) }
     }
 
     /// An earlier deadline, which leaves this much time to start other things, but at most half of it.
@@ -33,6 +39,15 @@ impl Deadline {
         let left = self.last_start.saturating_duration_since(Instant::now());
         let last_start = self.last_start.checked_sub(time.min(left / 2));
         Self { last_start: last_start.unwrap_or(self.last_start), ..self }
+    }
+
+    /// Waits for so long, and says so; or does not, where that would leave too little time for work.
+    pub(crate) async fn pause(self, time: Duration) -> bool {
+        let is_possible = Instant::now().checked_add(time).is_some_and(|it| it <= self.pause_until);
+        if is_possible {
+            sleep(time).await;
+        }
+        is_possible
     }
 
     /// Whether it is too late to start anything.
@@ -69,5 +84,17 @@ mod tests {
         let over = in_(Duration::ZERO);
         assert!(over.is_near());
         assert_eq!(over.cut(std::future::pending::<()>()).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_take_two_fifths_of_the_time_and_25_seconds_at_most() {
+        for (time_out, expected) in [(60, 24), (900, 25), (10, 4), (0, 0)] {
+            let deadline = in_(Duration::from_secs(time_out));
+            let mut pauses = 0;
+            while deadline.pause(Duration::from_secs(1)).await {
+                pauses += 1;
+            }
+            assert_eq!(pauses, expected, "{time_out}");
+        }
     }
 }

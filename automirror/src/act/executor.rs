@@ -16,7 +16,7 @@ use shared::{
     id::{InterfaceId, SessionId},
     number::Vni,
     plan::step::{Action, Change, NewPacketLength, NewSession, Plan, Step},
-    policy::run::RunSettings,
+    policy::{Policy, run::RunSettings},
 };
 use shared_ec2::client::{SdkConfig, own_retries};
 
@@ -24,15 +24,12 @@ use super::{
     client_token::{TokenInputs, client_token},
     deadline::Deadline,
     failure::{Failure, Kind},
-    outcome::{Executed, Execution, Outcome, SessionQuota},
+    outcome::{Executed, Execution, Outcome, Room},
     rate_limiter::RateLimiter,
 };
 
 /// Concurrent changes. EC2 accepts bursts of 50 and then 5 a second, so more would only wait.
 const MAX_CONCURRENT: usize = 8;
-
-/// The time that a change takes at the default share of EC2's rate, once the burst is used up.
-const CHANGE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How many times a throttled change is started; each time the SDK tries it several times.
 const MAX_STARTS: u32 = 3;
@@ -41,24 +38,43 @@ const MAX_STARTS: u32 = 3;
 /// the minute that a client token lasts.
 const MAX_REMEMBERED: usize = 10_000;
 
-const DESCRIPTION: &str = "Created by AutoMirror";
+/// Another tool deletes what has the description `Created by AutoMirror`.
+const DESCRIPTION: &str = "automirror: mirrors an instance that is to be watched";
+
+/// For so long after the start of this process, access denied may be what EC2 says before it has heard of a
+/// role that was just created.
+const NEW_ROLE: Duration = Duration::from_mins(5);
 
 /// The tag with the invocation that created a session. People find the log by it, and automirror can
 /// tell an answer that EC2 remembers apart from a new session.
 const INVOCATION_TAG: &str = "Invocation";
 
+/// The tag with the name of the stack or module: two installations with one owner leave each other's
+/// sessions alone.
+const INSTALLATION_TAG: &str = "Installation";
+
 /// Changes one account and region.
 pub(crate) struct Executor {
     ec2: Client,
     now: fn() -> SystemTime,
+    started: SystemTime,
     /// Further tags of new sessions.
     session_tags: BTreeMap<String, String>,
     creations: RateLimiter,
     modifications: RateLimiter,
     deletions: RateLimiter,
-    /// How many sessions this execution environment has deleted on a source: a session that it creates
-    /// there afterwards needs another client token.
-    deleted: Mutex<BTreeMap<InterfaceId, u32>>,
+    /// What this execution environment knows of the client tokens of a source.
+    tokens: Mutex<BTreeMap<InterfaceId, Tokens>>,
+}
+
+/// What is known of the client tokens of a source.
+#[derive(Clone, Copy, Default)]
+struct Tokens {
+    /// Sessions that were deleted there: a session that is created afterwards needs another token.
+    deleted: u32,
+    /// How often EC2 knew the token of a creation. The first time another execution environment may have
+    /// been faster, and the next read shows its session; after that EC2 remembers a session that is gone.
+    known: u32,
 }
 
 /// What all steps of an invocation share.
@@ -66,13 +82,13 @@ pub(crate) struct Executor {
 pub(crate) struct Run<'a> {
     /// Lambda's request id.
     pub(crate) id: &'a str,
-    /// The owner of new sessions.
-    pub(crate) owner: &'a str,
-    /// Sessions that somebody else deleted, as the events tell.
-    pub(crate) deleted: &'a BTreeSet<SessionId>,
+    /// Whose the new sessions are.
+    pub(crate) policy: &'a Policy,
+    /// Sessions that somebody else deleted, as the events tell, and where they were if that is known.
+    pub(crate) deleted: &'a BTreeMap<SessionId, Option<InterfaceId>>,
     pub(crate) deadline: Deadline,
-    /// The steps that go before all others of their kind.
-    pub(crate) goes_first: &'a (dyn Fn(&Step) -> bool + Sync),
+    /// Sources that were changed a short time ago: what has never had a session goes before them.
+    pub(crate) go_last: &'a BTreeSet<InterfaceId>,
     /// Is told of each step as it ends.
     pub(crate) on_end: &'a (dyn Fn(&Executed) + Sync),
 }
@@ -94,30 +110,24 @@ impl Executor {
         let ec2 = Client::from_conf(config);
         let RunSettings { rate_share, session_tags, .. } = settings;
         let [creations, modifications, deletions] = [rate_share; 3].map(RateLimiter::new);
-        let deleted = Mutex::default();
-        Self { ec2, now, session_tags, creations, modifications, deletions, deleted }
+        let tokens = Mutex::default();
+        let started = now();
+        Self { ec2, now, started, session_tags, creations, modifications, deletions, tokens }
     }
 
-    /// Carries out the changes of a plan, as far as time and the account's quota allow.
-    pub(crate) async fn execute(
-        &self,
-        run: Run<'_>,
-        plan: Plan,
-        quota: &SessionQuota,
-    ) -> Execution {
+    /// Carries out the changes of a plan, as far as time and room allow.
+    pub(crate) async fn execute(&self, run: Run<'_>, plan: Plan, room: &Room) -> Execution {
         let mut steps = plan.steps;
         rotate(run.id, &mut steps);
+        steps.sort_by_key(|step| run.go_last.contains(&step.source));
         let mut executed = Vec::new();
         for is_of_kind in PHASES {
-            for first in [true, false] {
-                let is_due = |step: &Step| {
-                    is_of_kind(&step.action)
-                        && first == (run.goes_first)(step)
-                        && (quota.may_have_room() || !matches!(step.action, Action::Create(_)))
-                };
-                executed.extend(self.execute_due(run, quota, &mut steps, &is_due).await);
-            }
+            let is_due = |step: &Step| is_of_kind(&step.action) && room.may_have_room(&step.action);
+            executed.extend(self.execute_due(run, room, &mut steps, &is_due).await);
         }
+        executed.sort_by(|a, b| {
+            (&a.step.instance, &a.step.source).cmp(&(&b.step.instance, &b.step.source))
+        });
         Execution { not_executed: steps, executed, ..Execution::default() }
     }
 
@@ -125,31 +135,33 @@ impl Executor {
     async fn execute_due(
         &self,
         run: Run<'_>,
-        quota: &SessionQuota,
+        room: &Room,
         steps: &mut Vec<Step>,
         is_due: &(dyn Fn(&Step) -> bool + Sync),
     ) -> Vec<Executed> {
         let followers = steps.iter().filter(|step| step.action.is_change() && !is_due(step));
         let followers = u32::try_from(followers.count()).unwrap_or(u32::MAX);
-        let deadline = run.deadline.leaving(CHANGE_INTERVAL.saturating_mul(followers));
+        let interval = self.creations.interval();
+        let deadline = run.deadline.leaving(interval.saturating_mul(followers));
         let run = Run { deadline, ..run };
-        // One at a time, so that a full account ends it.
+        // One at a time, so that a full account or target is found out once.
         let due = steps.extract_if(.., |step| is_due(step));
         let work = due.map(|step| async {
             let outcome = self.execute_one(run, &step).await?;
-            quota.note(&step.action, &outcome);
+            room.note(&step.action, &outcome);
             let executed = Executed { step, outcome };
             (run.on_end)(&executed);
             Some(executed)
         });
-        let ended = stream::iter(work).buffered(MAX_CONCURRENT);
+        // In the order in which they end: nobody waits for a call that is not answered.
+        let ended = stream::iter(work).buffer_unordered(MAX_CONCURRENT);
         ended.filter_map(|executed| async { executed }).collect().await
     }
 
     /// What became of the step; none where it changes nothing.
     async fn execute_one(&self, run: Run<'_>, step: &Step) -> Option<Outcome> {
         let deadline = run.deadline;
-        Some(match &step.action {
+        let outcome = match &step.action {
             Action::Keep(_) | Action::Block | Action::Ignore => return None,
             Action::Create(new) => {
                 let create = || self.create(run, step, new);
@@ -163,7 +175,19 @@ impl Executor {
                 let delete = || self.delete(&step.source, session);
                 rate_limited(&self.deletions, deadline, delete).await
             }
-        })
+        };
+        Some(self.forgive_new_role(outcome))
+    }
+
+    /// Access denied in the first minutes of this process is tried again until they are over.
+    fn forgive_new_role(&self, outcome: Outcome) -> Outcome {
+        let age = (self.now)().duration_since(self.started).unwrap_or_default();
+        match outcome {
+            Outcome::Failed(failure) if failure.is_denied() && age < NEW_ROLE => {
+                Outcome::Failed(Failure { kind: Kind::Transient, ..failure })
+            }
+            outcome => outcome,
+        }
     }
 
     async fn create(
@@ -172,14 +196,19 @@ impl Executor {
         step: &Step,
         new: &NewSession,
     ) -> Result<SessionId, Failure> {
-        let Run { id, owner, deleted, .. } = run;
-        let source = &step.source;
+        let Run { id, policy, .. } = run;
+        let (source, owner) = (&step.source, &*policy.owner);
+        let is_here = |at: &Option<InterfaceId>| at.as_ref().is_none_or(|at| at == source);
+        let deleted = run.deleted.iter().filter(|(_, at)| is_here(at)).map(|(session, _)| session);
+        let deleted = &deleted.cloned().collect();
         let generation = self.generation(source);
         let inputs = TokenInputs { deleted, owner, source, now: (self.now)(), generation };
         let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
         let name = step.instance.as_ref().map(|instance| tag("Name", instance.as_str()));
         let tags = [tag("ManagedBy", owner), tag(INVOCATION_TAG, id)];
+        let installation = policy.installation.as_deref().map(|it| tag(INSTALLATION_TAG, it));
         let further = self.session_tags.iter().map(|(key, value)| tag(key, value));
+        let further = installation.into_iter().chain(further);
         let tags = TagSpecification::builder()
             .resource_type(ResourceType::TrafficMirrorSession)
             .set_tags(Some(tags.into_iter().chain(name).chain(further).collect()))
@@ -197,13 +226,15 @@ impl Executor {
             .tag_specifications(tags)
             .client_token(client_token(inputs, new))
             .send()
-            .await?;
-        let session = answer.traffic_mirror_session();
-        created_by(id, session).ok_or_else(|| Failure {
-            kind: Kind::Conflict,
-            code: None,
-            message: "EC2 answered with a session that another invocation created".to_owned(),
-        })
+            .await
+            .map_err(Failure::from);
+        let created = answer.and_then(|answer| {
+            created_by(id, answer.traffic_mirror_session()).ok_or_else(Failure::token_is_known)
+        });
+        if created.as_ref().is_err_and(Failure::is_about_token) {
+            self.note_token(source, |tokens| tokens.known += 1);
+        }
+        created
     }
 
     async fn modify(&self, session: &SessionId, change: &Change) -> Result<SessionId, Failure> {
@@ -238,17 +269,23 @@ impl Executor {
             Ok(_) | Err(Failure { kind: Kind::NotFound, .. }) => {}
             Err(failure) => return Err(failure),
         }
-        let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
-        if deleted.len() >= MAX_REMEMBERED {
-            deleted.clear();
-        }
-        *deleted.entry(source.clone()).or_default() += 1;
+        self.note_token(source, |tokens| tokens.deleted += 1);
         Ok(session.clone())
     }
 
+    fn note_token(&self, source: &InterfaceId, note: impl Fn(&mut Tokens)) {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if tokens.len() >= MAX_REMEMBERED {
+            tokens.clear();
+        }
+        note(tokens.entry(source.clone()).or_default());
+    }
+
+    /// A number that is another one where another client token is needed.
     fn generation(&self, source: &InterfaceId) -> u32 {
-        let deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
-        deleted.get(source).copied().unwrap_or_default()
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let Tokens { deleted, known } = tokens.get(source).copied().unwrap_or_default();
+        deleted.saturating_add(known.saturating_sub(1))
     }
 }
 

@@ -5,6 +5,7 @@ use aws_sdk_ec2::{
     operation::RequestId,
 };
 use shared::text::sanitize;
+use shared_ec2::is_denied;
 
 /// What to do about a call that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,13 @@ const TARGET_FULL: &[&str] =
 /// The code for an account that has reached its quota of sessions (EC2 API, "Error codes").
 const ACCOUNT_FULL: &str = "TrafficMirrorSessionLimitExceeded";
 
+/// The code for an interface that has its three sessions (EC2 API, "Error codes"). It was read with room, so
+/// the read was out of date, or another account has a session there.
+const INTERFACE_FULL: &str = "TrafficMirrorSessionsPerInterfaceLimitExceeded";
+
+/// The code for a client token that was used for another request.
+const TOKEN_KNOWN: &str = "IdempotentParameterMismatch";
+
 /// The code for an interface that cannot be a source: it "must be attached to a supported instance".
 const UNSUPPORTED: &str = "NetworkInterfaceNotSupported";
 
@@ -62,6 +70,17 @@ const UNSUPPORTED: &str = "NetworkInterfaceNotSupported";
 const MAX_MESSAGE: usize = 4_000;
 
 impl Failure {
+    /// EC2 answered a creation with a session that another invocation created.
+    pub(crate) fn token_is_known() -> Self {
+        let message = "EC2 answered with a session that another invocation created".to_owned();
+        Self { kind: Kind::Conflict, code: None, message }
+    }
+
+    /// Whether EC2 knows the client token of a creation.
+    pub(crate) fn is_about_token(&self) -> bool {
+        self.kind == Kind::Conflict && self.code.as_deref().is_none_or(|code| code == TOKEN_KNOWN)
+    }
+
     /// Whether EC2 throttled the call.
     pub(crate) fn is_throttled(&self) -> bool {
         self.code.as_ref().is_some_and(|code| THROTTLED.contains(&code.as_str()))
@@ -70,6 +89,11 @@ impl Failure {
     /// Whether EC2 cannot mirror the interface, such as for its instance's type.
     pub(crate) fn is_unsupported(&self) -> bool {
         self.code.as_deref() == Some(UNSUPPORTED)
+    }
+
+    /// Whether the role may not make the call.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.code.as_deref().is_some_and(is_denied)
     }
 
     /// Whether the account has reached its quota of sessions.
@@ -115,15 +139,18 @@ fn kind(status: u16, code: &str, message: &str) -> Kind {
     }
     // Another invocation has just used the token: the next read shows its session, or the next
     // minute's token creates one.
-    let token_used = code == "IdempotentParameterMismatch";
+    let token_used = code == TOKEN_KNOWN;
     // No document names the code for a number that is taken: another execution environment was faster,
-    // and the next read will show its session.
+    // and the next read will show its session. Public tools go by the words "is in use by target".
     let says = format!("{code} {message}").to_ascii_lowercase();
-    let number_taken = says.contains("sessionnumber") || says.contains("session number");
+    let is_about_number = says.contains("sessionnumber") || says.contains("session number");
+    let says_in_use = says.contains("inuse") || says.contains("in use") || says.contains("already");
+    let number_taken = says.contains("is in use by target") || (is_about_number && says_in_use);
+    let interface_full = code == INTERFACE_FULL;
     if status >= 500 || UNAVAILABLE.contains(&code) || THROTTLED.contains(&code) {
         return Kind::Transient;
     }
-    if token_used || number_taken {
+    if token_used || number_taken || interface_full {
         return Kind::Conflict;
     }
     Kind::Permanent
@@ -163,7 +190,11 @@ mod tests {
             (400, "InvalidTrafficMirrorTargetNoFound", "", Kind::NotFound),
             (400, "NetworkInterfaceNotSupported", "", Kind::Permanent),
             (400, "TrafficMirrorSessionLimitExceeded", "", Kind::Permanent),
-            (400, "TrafficMirrorSessionsPerInterfaceLimitExceeded", "", Kind::Permanent),
+            (400, "TrafficMirrorSessionsPerInterfaceLimitExceeded", "", Kind::Conflict),
+            (400, "InvalidParameterValue", "Session number 40000 is out of range", Kind::Permanent),
+            (400, "Odd", "interface eni-1 is in use by target tmt-1", Kind::Conflict),
+            (400, "Odd", "The SessionNumber already exists", Kind::Conflict),
+            (400, "InvalidParameterValue", "eni-1 is already attached", Kind::Permanent),
             (403, "UnauthorizedOperation", "", Kind::Permanent),
             (400, "IdempotentParameterMismatch", "", Kind::Conflict),
             (400, "SomethingNew", "", Kind::Permanent),

@@ -1,9 +1,15 @@
 //! What became of a plan, and of each of its steps.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use shared::{
-    id::SessionId,
+    id::{SessionId, TargetId},
     plan::{
         restrict::Withheld,
         step::{Action, Step},
@@ -15,8 +21,8 @@ use super::failure::{Failure, Kind};
 /// What became of a plan.
 #[derive(Debug, Default)]
 pub(crate) struct Execution {
-    /// The steps that were not tried: those that change nothing, and the creations that were left when EC2
-    /// said that the account is full.
+    /// The steps that were not tried: those that change nothing, and those that were left when EC2 said that
+    /// there is no room.
     pub(crate) not_executed: Vec<Step>,
     /// The others.
     pub(crate) executed: Vec<Executed>,
@@ -52,6 +58,10 @@ pub(crate) enum RetryPolicy {
 }
 
 impl Outcome {
+    pub(crate) const fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+
     /// Whether the step must be retried, and how long.
     pub(crate) fn retry_policy(&self) -> Option<RetryPolicy> {
         match self {
@@ -85,8 +95,8 @@ impl Execution {
         self.not_executed.iter().chain(executed).chain(withheld)
     }
 
-    /// The creations that were not tried because the account is full.
-    pub(crate) fn over_quota(&self) -> impl Iterator<Item = &Step> {
+    /// The changes that were not tried because there is no room for them.
+    pub(crate) fn untried(&self) -> impl Iterator<Item = &Step> {
         self.not_executed.iter().filter(|step| step.action.is_change())
     }
 
@@ -109,27 +119,47 @@ impl Execution {
     }
 }
 
-/// Whether the account may have room for sessions.
+/// What EC2 has said about room, so that it is not asked again for each source.
 #[derive(Default)]
-pub(crate) struct SessionQuota {
+pub(crate) struct Room {
     freed: AtomicUsize,
     refused: AtomicUsize,
+    /// The targets that have no room.
+    full: Mutex<BTreeSet<TargetId>>,
 }
 
-impl SessionQuota {
-    /// EC2 may have refused before it counted a deletion, but not more often than there were deletions.
-    pub(crate) fn may_have_room(&self) -> bool {
-        self.refused.load(Ordering::Relaxed) <= self.freed.load(Ordering::Relaxed)
+impl Room {
+    /// Whether the account and the target may have room for what the action adds. EC2 may have refused
+    /// before it counted a deletion, but not more often than there were deletions.
+    pub(crate) fn may_have_room(&self, action: &Action) -> bool {
+        let is_full = action.target().is_some_and(|target| self.full().contains(target));
+        let is_new = matches!(action, Action::Create(_));
+        let is_account_full =
+            self.refused.load(Ordering::Relaxed) > self.freed.load(Ordering::Relaxed);
+        !(is_full || is_new && is_account_full)
     }
 
     pub(crate) fn note(&self, action: &Action, outcome: &Outcome) {
         match (action, outcome) {
-            (Action::Delete(_), Outcome::Done(_)) => &self.freed,
-            (Action::Create(_), Outcome::Failed(failure)) if failure.is_account_full() => {
-                &self.refused
+            (Action::Delete(_), Outcome::Done(_)) => {
+                self.freed.fetch_add(1, Ordering::Relaxed);
             }
-            _ => return,
+            (Action::Create(_), Outcome::Failed(failure)) if failure.is_account_full() => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            }
+            (action, Outcome::Failed(Failure { kind: Kind::TargetFull, .. })) => {
+                self.full().extend(action.target().cloned());
+            }
+            _ => {}
         }
-        .fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Forgets a target that something has left since.
+    pub(crate) fn forget(&self, target: &TargetId) {
+        self.full().remove(target);
+    }
+
+    fn full(&self) -> MutexGuard<'_, BTreeSet<TargetId>> {
+        self.full.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

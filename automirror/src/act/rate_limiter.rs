@@ -51,6 +51,11 @@ impl RateLimiter {
         Duration::from_secs_f64((-bucket.tokens).max(0.0) / self.rate())
     }
 
+    /// The time between two changes, once the burst is used up.
+    pub(crate) fn interval(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.rate())
+    }
+
     /// Empties the bucket: EC2 has throttled a call, so somebody else uses the bucket, too.
     pub(crate) fn drain(&self) {
         let mut bucket = self.refilled(Instant::now());

@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{
-    id::{InstanceId, InterfaceId, SessionId},
+    id::{InstanceId, InterfaceId, SessionId, TargetId},
     observed::{InstanceState, Observed},
-    plan::step::Step,
+    plan::{desired::has_key, step::Step},
+    policy::Policy,
 };
 use shared_ec2::selector::Selector;
+
+use crate::act::outcome::Executed;
 
 /// What EC2 showed, by id.
 #[derive(Default)]
@@ -17,35 +20,71 @@ pub(crate) struct Inventory {
     pub(crate) pending: BTreeSet<InstanceId>,
     /// Instances that EC2 shows as stopping or stopped.
     pub(crate) stopped: BTreeSet<InstanceId>,
+    /// Named instances that carry the selecting key in some spelling: whoever set that tag wants to know
+    /// what came of it.
+    pub(crate) with_key: BTreeSet<InstanceId>,
+    /// How full things are, where all sessions were read.
+    pub(crate) usage: Option<Usage>,
     /// The instance of each interface.
     interfaces: BTreeMap<InterfaceId, InstanceId>,
     /// The interface of each session.
     sessions: BTreeMap<SessionId, InterfaceId>,
 }
 
+/// How full the account and its targets are.
+pub(crate) struct Usage {
+    /// The sessions of this account, owned and foreign.
+    pub(crate) sessions: usize,
+    /// The sessions on each allowed target with a limit, and that limit.
+    pub(crate) targets: BTreeMap<TargetId, (usize, usize)>,
+}
+
 impl Inventory {
     /// Of a sweep alone only the pending instances are needed, and there may be very many others.
-    pub(crate) fn new(observed: &Observed, selectors: &BTreeSet<Selector>) -> Self {
+    pub(crate) fn new(
+        policy: &Policy,
+        observed: &Observed,
+        selectors: &BTreeSet<Selector>,
+    ) -> Self {
         let in_state = |is: fn(InstanceState) -> bool| {
             let instances = observed.instances.iter().filter(move |it| is(it.state));
             instances.map(|instance| instance.id.clone()).collect()
         };
         let pending = in_state(|state| state == InstanceState::Pending);
+        let usage = observed.is_whole.then(|| Usage::new(policy, observed));
         if selectors.iter().all(|selector| *selector == Selector::Sweep) {
-            return Self { pending, ..Self::default() };
+            return Self { pending, usage, ..Self::default() };
         }
         let interfaces = observed
             .sources
             .iter()
             .filter_map(|source| Some((source.id.clone(), source.instance()?.id.clone())));
         let sessions = observed.sessions.iter().map(|it| (it.id.clone(), it.interface.clone()));
+        let named: BTreeSet<_> = selectors.iter().filter_map(Selector::instance).collect();
+        let with_key =
+            observed.instances.iter().filter(|it| named.contains(&it.id) && has_key(policy, it));
         Self {
             instances: observed.complete_instances().into_iter().cloned().collect(),
             pending,
             stopped: in_state(|it| matches!(it, InstanceState::Stopping | InstanceState::Stopped)),
+            with_key: with_key.map(|instance| instance.id.clone()).collect(),
+            usage,
             interfaces: interfaces.collect(),
             sessions: sessions.collect(),
         }
+    }
+
+    /// Takes over what a later look has shown of these instances.
+    pub(crate) fn update(&mut self, later: Self) {
+        for instances in [&mut self.pending, &mut self.stopped] {
+            instances.retain(|instance| !later.instances.contains(instance));
+        }
+        self.instances.extend(later.instances);
+        self.pending.extend(later.pending);
+        self.stopped.extend(later.stopped);
+        self.with_key.extend(later.with_key);
+        self.interfaces.extend(later.interfaces);
+        self.sessions.extend(later.sessions);
     }
 
     /// Whether a step is about what an event names, or about its neighbours on the same instance.
@@ -63,5 +102,37 @@ impl Inventory {
             Selector::Interface(interface) => on_same_instance(interface),
             Selector::Session(session) => self.sessions.get(session).is_some_and(on_same_instance),
         }
+    }
+
+    /// What a step was done for, of these causes, each with what it names.
+    pub(crate) fn cause<'a>(
+        &self,
+        causes: &[(&BTreeSet<Selector>, &'a str)],
+        executed: &Executed,
+    ) -> &'a str {
+        let concerns = |selectors: &BTreeSet<Selector>| {
+            selectors.iter().any(|selector| self.concerns(selector, &executed.step))
+        };
+        let cause = causes.iter().find(|(selectors, _)| concerns(selectors));
+        cause.map_or("a second look", |(_, cause)| *cause)
+    }
+}
+
+impl Usage {
+    fn new(policy: &Policy, observed: &Observed) -> Self {
+        let account = &observed.account;
+        let limits = observed.targets.iter().filter_map(|target| {
+            let limit = target.capacity.limit()?;
+            let is_allowed = policy.allows(&target.id, Some(&target.account), account);
+            is_allowed.then(|| (target.id.clone(), (0, limit)))
+        });
+        let mut targets: BTreeMap<_, _> = limits.collect();
+        for session in &observed.sessions {
+            if let Some((used, _)) = targets.get_mut(&session.target) {
+                *used += 1;
+            }
+        }
+        let own = observed.sessions.iter().filter(|session| session.account == *account);
+        Self { sessions: own.count(), targets }
     }
 }

@@ -1,33 +1,50 @@
 //! The log of an invocation's steps: a line for each change, and a line for each new obstacle.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
 };
 
 use shared::{
-    id::{FilterId, InstanceId, InterfaceId, TargetId},
+    id::{FilterId, InstanceId, TargetId},
     number::SessionNumber,
     plan::{
         reason::Reason,
-        restrict::{Withheld, WithheldBy},
+        restrict::WithheldBy,
         step::{Action, Step},
     },
 };
+use shared_ec2::selector::Selector;
 use tracing::{debug, error, info, warn};
 
-use super::summary::Summary;
+use super::{
+    inventory::{Inventory, Usage},
+    summary::Summary,
+};
 use crate::act::{
     failure::Failure,
     outcome::{Executed, Execution, Outcome},
 };
 
+/// What lasts is said again after this time, so that the log of a day has all of it.
+const REPETITION: Duration = Duration::from_hours(24);
+
+/// The sessions that an account may have ("Traffic Mirroring quotas"), if nobody has raised that.
+const ACCOUNT_SESSIONS: usize = 10_000;
+
+/// From this share of its room on, something is said to be nearly full.
+const NEARLY_FULL: usize = 80;
+
+/// How many of the instances of a held back deletion the log names.
+const MAX_NAMED: usize = 5;
+
 /// Writes the log.
 #[derive(Default)]
 pub(crate) struct StepLog {
-    /// Obstacles and refusals that are in the log already: each is logged once while it lasts, not at
-    /// every sweep.
-    logged: Mutex<BTreeSet<(InterfaceId, String)>>,
+    /// What is in the log already, and since when: it is said once while it lasts and then once a day, not
+    /// at every sweep. By what it is about, and a code.
+    logged: Mutex<BTreeMap<(String, String), SystemTime>>,
 }
 
 /// A step that is blocked, or that EC2 refused permanently.
@@ -37,31 +54,32 @@ struct Obstacle<'a> {
 }
 
 impl StepLog {
-    /// Logs what became of a plan, but for the changes, which were logged when they happened. `pending`
-    /// are the instances that EC2 showed as pending.
+    /// Logs what became of a plan, but for the changes, which were logged when they happened.
     pub(crate) fn log(
         &self,
-        pending: &BTreeSet<InstanceId>,
+        inventory: &Inventory,
         execution: &Execution,
-        sweep: bool,
+        selectors: &BTreeSet<Selector>,
+        now: SystemTime,
     ) -> Summary {
-        let mut summary = summary(execution);
+        let mut summary = Summary::of(execution);
         let mut obstacles = Vec::new();
-        for withheld in execution.withheld.iter().filter(|it| it.by == WithheldBy::DetectMode) {
-            log_withheld(withheld);
-        }
-        log_draining(execution);
+        let sweep = selectors.contains(&Selector::Sweep);
+        log_withheld(execution);
         for step in &execution.not_executed {
-            if step.action == Action::Block {
+            if matches!(step.reason, Reason::SettingBroken { .. }) {
+                // Said once for all of them.
+                summary.blocked += 1;
+            } else if step.action == Action::Block {
                 summary.blocked += 1;
                 obstacles.push(Obstacle { step, failure: None });
             } else if !step.action.is_change() {
-                debug!("{step}");
+                log_unchanged(inventory, step);
             }
         }
         for Executed { step, outcome } in &execution.executed {
             match outcome {
-                Outcome::Done(_) => summary.count_change(&step.action),
+                Outcome::Done(_) => {}
                 Outcome::OutOfTime => debug!("out of time: {step}"),
                 Outcome::Failed(failure) if outcome.retry_policy().is_some() => {
                     log_failed(
@@ -70,7 +88,7 @@ impl StepLog {
                         "automirror retries it, at the latest in the next sweep",
                     );
                 }
-                Outcome::Failed(failure) if is_pending(pending, step) => {
+                Outcome::Failed(failure) if is_pending(&inventory.pending, step) => {
                     log_failed(step, failure, "the instance is pending, so its next event follows");
                 }
                 Outcome::Failed(failure) => {
@@ -81,112 +99,187 @@ impl StepLog {
         }
         log_left(execution);
         log_broken_setting(execution);
-        self.log_obstacles(execution, &obstacles, sweep);
+        if let Some(usage) = &inventory.usage {
+            self.log_usage(usage, now);
+        }
+        self.log_obstacles(execution, &obstacles, sweep, now);
         summary
     }
 
-    /// Logs the obstacles that are new.
-    fn log_obstacles(&self, execution: &Execution, obstacles: &[Obstacle<'_>], sweep: bool) {
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut now = BTreeSet::new();
+    /// Logs the obstacles that are new, and each day the others.
+    fn log_obstacles(
+        &self,
+        execution: &Execution,
+        obstacles: &[Obstacle<'_>],
+        sweep: bool,
+        now: SystemTime,
+    ) {
+        let mut present = BTreeSet::new();
         for Obstacle { step, failure } in obstacles {
             let code = failure
                 .map_or(step.reason.code(), |failure| failure.code.as_deref().unwrap_or("refused"));
-            let key = (step.source.clone(), code.to_owned());
-            if !logged.contains(&key) {
+            let key = (step.source.to_string(), code.to_owned());
+            if self.is_due(&key, now) {
                 match failure {
                     Some(failure) => log_failed(step, failure, "it is left to the next sweep"),
                     None => log_blocked(step),
                 }
             }
-            now.insert(key);
+            present.insert(key);
         }
-        if sweep {
-            *logged = now;
-        } else {
-            // What prevented these sources from being mirrored before may be over.
-            let sources: BTreeSet<_> = execution.steps().map(|step| &step.source).collect();
-            logged.retain(|(source, _)| !sources.contains(source));
-            logged.extend(now);
-        }
+        // What prevented these sources from being mirrored before may be over.
+        let sources: BTreeSet<_> = execution.steps().map(|step| step.source.as_str()).collect();
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        logged.retain(|key, _| {
+            let (about, _) = key;
+            let is_over = (sweep && about.starts_with("eni-")) || sources.contains(about.as_str());
+            !is_over || present.contains(key)
+        });
     }
-}
 
-/// What can be counted without looking at single failures.
-fn summary(execution: &Execution) -> Summary {
-    let Execution { not_executed, executed, withheld, .. } = execution;
-    let unfinished = executed.iter().filter(|it| it.outcome.retry_policy().is_some());
-    let mut summary = Summary {
-        steps: not_executed.len() + executed.len() + withheld.len(),
-        withheld: withheld.len(),
-        refused: execution.over_quota().count(),
-        unfinished: unfinished.count(),
-        ..Summary::default()
-    };
-    for step in execution.steps() {
-        *summary.reasons.entry(step.reason.code()).or_default() += 1;
+    /// Whether this is to be said now; remembers that it is.
+    fn is_due(&self, key: &(String, String), now: SystemTime) -> bool {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_recent = logged
+            .get(key)
+            .is_some_and(|said| now.duration_since(*said).is_ok_and(|age| age < REPETITION));
+        if !is_recent {
+            logged.insert(key.clone(), now);
+        }
+        !is_recent
     }
-    summary
+
+    /// Warns, once a day, of what is nearly full.
+    fn log_usage(&self, usage: &Usage, now: SystemTime) {
+        let is_nearly_full = |used: usize, room: usize| used * 100 >= room * NEARLY_FULL;
+        for (target, (used, room)) in &usage.targets {
+            let key = (target.to_string(), "nearly-full".to_owned());
+            if is_nearly_full(*used, *room) && self.is_due(&key, now) {
+                warn!(
+                    target_id = target.as_str(),
+                    sessions = used,
+                    room,
+                    "target {target} is nearly full: {used} of {room} sources"
+                );
+            }
+        }
+        let used = usage.sessions;
+        let key = ("account".to_owned(), "nearly-full".to_owned());
+        if is_nearly_full(used, ACCOUNT_SESSIONS) && self.is_due(&key, now) {
+            warn!(
+                sessions = used,
+                room = ACCOUNT_SESSIONS,
+                "the account has {used} sessions, and its quota is {ACCOUNT_SESSIONS} if nobody has raised it"
+            );
+        }
+    }
 }
 
 fn is_pending(pending: &BTreeSet<InstanceId>, step: &Step) -> bool {
     step.instance.as_ref().is_some_and(|instance| pending.contains(instance))
 }
 
-/// Logs a change that was carried out.
-pub(crate) fn log_done(executed: &Executed) {
+/// Logs a change that was carried out, and what it was done for.
+pub(crate) fn log_done(executed: &Executed, cause: &str) {
     let Executed { step, outcome: Outcome::Done(session) } = executed else { return };
     info!(
-        instance.id = step.instance.as_ref().map(InstanceId::as_str),
-        source.id = %step.source,
-        session.id = session.as_str(),
-        session.number = step.action.number().map(SessionNumber::get),
-        target.id = step.action.target().map(TargetId::as_str),
-        filter.id = step.action.filter().map(FilterId::as_str),
-        step.action = step.action.name(),
-        step.reason = step.reason.code(),
-        "done: {step}"
+        instance_id = step.instance.as_ref().map(InstanceId::as_str),
+        source_id = %step.source,
+        session_id = session.as_str(),
+        session_number = step.action.number().map(SessionNumber::get),
+        target_id = step.action.target().map(TargetId::as_str),
+        filter_id = step.action.filter().map(FilterId::as_str),
+        action = step.action.name(),
+        reason = step.reason.code(),
+        cause,
+        "done: {step} (because of: {cause})"
     );
 }
 
+/// Says why an instance that somebody tagged is or is not mirrored; of all others it is detail.
+fn log_unchanged(inventory: &Inventory, step: &Step) {
+    if step.instance.as_ref().is_some_and(|it| inventory.with_key.contains(it)) {
+        info!(
+            instance_id = step.instance.as_ref().map(InstanceId::as_str),
+            source_id = %step.source,
+            action = step.action.name(),
+            reason = step.reason.code(),
+            "{step}"
+        );
+    } else {
+        debug!("{step}");
+    }
+}
+
 fn log_blocked(step: &Step) {
+    // What the other installation does is worth an alarm: the two would undo each other's changes.
+    if matches!(step.reason, Reason::OtherInstallation { .. }) {
+        error!(source_id = %step.source, reason = step.reason.code(), "{step}");
+        return;
+    }
     warn!(
-        instance.id = step.instance.as_ref().map(InstanceId::as_str),
-        source.id = %step.source,
-        step.action = step.action.name(),
-        step.reason = step.reason.code(),
+        instance_id = step.instance.as_ref().map(InstanceId::as_str),
+        source_id = %step.source,
+        action = step.action.name(),
+        reason = step.reason.code(),
         "{step}"
     );
 }
 
-fn log_withheld(withheld: &Withheld) {
-    let step = &withheld.step;
-    info!(
-        instance.id = step.instance.as_ref().map(InstanceId::as_str),
-        source.id = %step.source,
-        step.action = step.action.name(),
-        step.reason = step.reason.code(),
-        "detect mode, not done: {step}"
-    );
-}
-
-/// Logs how many sessions still have to leave targets that are being drained.
-fn log_draining(execution: &Execution) {
-    let drained = execution.withheld.iter().filter(|it| it.by == WithheldBy::DrainLimit);
-    let left = drained.count();
+/// Logs what is not carried out, and why.
+fn log_withheld(execution: &Execution) {
+    let by = |by| execution.withheld.iter().filter(move |it| it.by == by).map(|it| &it.step);
+    for step in by(WithheldBy::DetectMode) {
+        info!(
+            instance_id = step.instance.as_ref().map(InstanceId::as_str),
+            source_id = %step.source,
+            action = step.action.name(),
+            reason = step.reason.code(),
+            "only looked, not done: {step}"
+        );
+    }
+    let left = by(WithheldBy::DrainLimit).count();
     if left > 0 {
         info!("{left} more sessions leave targets that are being drained with the next sweeps");
     }
+    log_held_back(&by(WithheldBy::DeletionLimit).collect::<Vec<_>>());
+    for step in by(WithheldBy::Unstable) {
+        error!(
+            instance_id = step.instance.as_ref().map(InstanceId::as_str),
+            source_id = %step.source,
+            action = step.action.name(),
+            reason = "unstable",
+            "the interface was changed more than three times in ten minutes, so for ten minutes it is left \
+             as it is; not done: {step}"
+        );
+    }
+}
+
+/// Logs, once in each invocation, that more sessions would go than `MIRROR_DELETION_LIMIT` allows.
+fn log_held_back(steps: &[&Step]) {
+    if steps.is_empty() {
+        return;
+    }
+    let instances: BTreeSet<_> = steps.iter().filter_map(|step| step.instance.as_ref()).collect();
+    let named: Vec<_> = instances.iter().take(MAX_NAMED).map(|it| it.as_str()).collect();
+    let first = steps.first().map(ToString::to_string).unwrap_or_default();
+    error!(
+        held_back = steps.len(),
+        instances = named.join(", "),
+        "MIRROR_DELETION_LIMIT: {} sessions stay that tags or settings no longer ask for, such as: {first}. \
+         If that is meant, invoke the function with {{\"sweep\":true,\"unlimited\":true}}",
+        steps.len(),
+    );
 }
 
 fn log_failed(step: &Step, failure: &Failure, then: &str) {
     let Failure { code, message, .. } = failure;
     error!(
-        instance.id = step.instance.as_ref().map(InstanceId::as_str),
-        source.id = %step.source,
-        step.action = step.action.name(),
-        step.reason = step.reason.code(),
-        error.code = code.as_deref(),
+        instance_id = step.instance.as_ref().map(InstanceId::as_str),
+        source_id = %step.source,
+        action = step.action.name(),
+        reason = step.reason.code(),
+        error_code = code.as_deref(),
         "{step}: EC2 refused it, and {then}: {message}"
     );
 }
@@ -195,7 +288,7 @@ fn log_failed(step: &Step, failure: &Failure, then: &str) {
 fn log_broken_setting(execution: &Execution) {
     let mut reasons = execution.not_executed.iter().map(|step| &step.reason);
     if let Some(reason) = reasons.find(|reason| matches!(reason, Reason::SettingBroken { .. })) {
-        error!(step.reason = reason.code(), "{reason}");
+        error!(reason = reason.code(), "{reason}");
     }
 }
 
@@ -204,15 +297,12 @@ fn log_left(execution: &Execution) {
     let out_of_time = execution.executed.iter().filter(|it| it.outcome == Outcome::OutOfTime);
     let left = out_of_time.count();
     if left > 0 {
-        warn!(
-            plan.left = left,
-            "the time was up with {left} changes left: automirror retries them"
-        );
+        warn!(left, "the time was up with {left} changes left: automirror retries them");
     }
-    let untried = execution.over_quota().count();
+    let untried = execution.untried().count();
     if untried > 0 {
         warn!(
-            plan.untried = untried,
+            untried,
             "the account has reached its quota of sessions: {untried} more should be created"
         );
     }

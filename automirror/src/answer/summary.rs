@@ -1,40 +1,176 @@
-//! The numbers of an invocation: a line in the log, and the answer to a direct call.
+//! The numbers of an invocation: a line in the log, and part of the answer to a direct call. Alarms and
+//! dashboards are made from the line, so its names do not change.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use shared::plan::step::Action;
+use shared::{
+    id::InterfaceId,
+    plan::{
+        reason::Level,
+        restrict::WithheldBy,
+        step::{Action, Step},
+    },
+};
 use tracing::{info, warn};
+
+use crate::act::outcome::{Executed, Execution};
 
 /// The numbers of an invocation.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Summary {
     /// Steps of the plan, one or more for each source.
     pub(crate) steps: usize,
+    /// Sources that should be mirrored.
+    pub(crate) wanted: usize,
+    /// Of these, sources with a session that is as it should be by now.
+    pub(crate) mirrored: usize,
+    /// Of the wanted sources, those that EC2 cannot mirror.
+    pub(crate) cannot: usize,
+    /// Of the wanted sources, those where somebody must do something.
+    pub(crate) must_act: usize,
     pub(crate) created: usize,
     pub(crate) modified: usize,
     pub(crate) deleted: usize,
-    /// Changes that the limits do not allow: in detect mode, all.
+    /// Changes that are not carried out: in detect mode all, and those below.
     pub(crate) withheld: usize,
+    /// Of these, deletions beyond `MIRROR_DELETION_LIMIT`.
+    pub(crate) held_back: usize,
+    /// Of these, changes to sources that were changed too often.
+    pub(crate) unstable: usize,
     /// Steps that something permanent prevents.
     pub(crate) blocked: usize,
     /// Changes that EC2 refused permanently.
     pub(crate) refused: usize,
     /// Changes that must be retried.
     pub(crate) unfinished: usize,
+    /// Whether settings that cannot be right kept everything as it is.
+    pub(crate) broken_settings: bool,
     /// Instances that an event named, but EC2 does not show.
     pub(crate) not_shown: Vec<String>,
     /// How often each reason was given.
     pub(crate) reasons: BTreeMap<&'static str, usize>,
 }
 
+/// What the summary says about the invocation as a whole.
+pub(crate) struct Frame<'a> {
+    /// What set it off: how many events of each kind.
+    pub(crate) trigger: &'a str,
+    pub(crate) records: usize,
+    /// Records that come again.
+    pub(crate) returned: usize,
+    /// Of these, records that nobody can read.
+    pub(crate) unreadable: usize,
+    /// It was to sweep.
+    pub(crate) sweep: bool,
+    /// The sweep read everything.
+    pub(crate) complete: bool,
+}
+
 impl Summary {
+    /// What can be counted without looking at single failures.
+    pub(crate) fn of(execution: &Execution) -> Self {
+        let Execution { not_executed, executed, withheld, .. } = execution;
+        let by = |by| withheld.iter().filter(|it| it.by == by).count();
+        let mut summary = Self {
+            steps: not_executed.len() + executed.len() + withheld.len(),
+            withheld: withheld.len(),
+            held_back: by(WithheldBy::DeletionLimit),
+            unstable: by(WithheldBy::Unstable),
+            refused: execution.untried().count(),
+            unfinished: executed.iter().filter(|it| it.outcome.retry_policy().is_some()).count(),
+            ..Self::default()
+        };
+        for step in execution.steps() {
+            *summary.reasons.entry(step.reason.code()).or_default() += 1;
+        }
+        summary.broken_settings = summary.reasons.contains_key("setting-broken");
+        for Executed { step, outcome } in executed {
+            if outcome.is_done() {
+                summary.count_change(&step.action);
+            }
+        }
+        summary.count_sources(execution);
+        summary
+    }
+
+    /// Counts sources, each of which may have several steps.
+    fn count_sources(&mut self, execution: &Execution) {
+        let tried = execution.executed.iter().filter_map(|it| {
+            Some((&it.step.source, facts_of_change(&it.step, it.outcome.is_done())?))
+        });
+        let left = execution.not_executed.iter();
+        let left = left.chain(execution.withheld.iter().map(|withheld| &withheld.step));
+        let left = left.filter_map(|step| Some((&step.source, facts(step)?)));
+        let unstable = execution.withheld.iter().filter(|it| it.by == WithheldBy::Unstable);
+        let left = left.chain(unstable.map(|it| (&it.step.source, Facts::MustAct)));
+        let mut sources: Vec<(&InterfaceId, Facts)> = tried.chain(left).collect();
+        sources.sort_unstable_by_key(|(source, _)| *source);
+        for source in sources.chunk_by(|(one, _), (next, _)| one == next) {
+            let has = |fact| source.iter().any(|(_, it)| *it == fact);
+            self.wanted += 1;
+            self.mirrored += usize::from(has(Facts::Mirrored));
+            self.must_act += usize::from(has(Facts::MustAct));
+            self.cannot += usize::from(has(Facts::Cannot) && !has(Facts::MustAct));
+        }
+    }
+
+    /// Adds what else the same invocation did.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.steps += other.steps;
+        self.wanted += other.wanted;
+        self.mirrored += other.mirrored;
+        self.cannot += other.cannot;
+        self.must_act += other.must_act;
+        self.blocked += other.blocked;
+        self.withheld += other.withheld;
+        self.held_back += other.held_back;
+        self.unstable += other.unstable;
+        self.refused += other.refused;
+        self.broken_settings |= other.broken_settings;
+        self.add_changes(other);
+        for (reason, count) in &other.reasons {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+    }
+
+    /// Takes over what a later look at what was unfinished has come to.
+    /// `unfinished` is how many steps still are.
+    pub(crate) fn update(&mut self, later: Self, unfinished: usize) {
+        self.created += later.created;
+        self.modified += later.modified;
+        self.deleted += later.deleted;
+        self.mirrored =
+            (self.mirrored + later.created + later.modified).min(self.wanted.max(later.wanted));
+        self.wanted = self.wanted.max(later.wanted);
+        // What the look has found out that lasts.
+        self.must_act = self.must_act.max(later.must_act);
+        self.cannot = self.cannot.max(later.cannot);
+        self.blocked = self.blocked.max(later.blocked);
+        self.refused = self.refused.max(later.refused);
+        self.held_back = self.held_back.max(later.held_back);
+        self.unstable = self.unstable.max(later.unstable);
+        self.withheld = self.withheld.max(later.withheld);
+        self.broken_settings |= later.broken_settings;
+        self.unfinished = unfinished;
+        self.not_shown = later.not_shown;
+    }
+
+    /// Adds what else was changed, or is still to be.
+    pub(crate) fn add_changes(&mut self, other: &Self) {
+        self.created += other.created;
+        self.modified += other.modified;
+        self.deleted += other.deleted;
+        self.unfinished += other.unfinished;
+        self.not_shown.extend(other.not_shown.iter().cloned());
+    }
+
     /// Whether anything was changed.
     pub(crate) const fn has_changes(&self) -> bool {
         self.created + self.modified + self.deleted > 0
     }
 
-    pub(crate) fn count_change(&mut self, action: &Action) {
+    fn count_change(&mut self, action: &Action) {
         match action {
             Action::Create(_) => self.created += 1,
             Action::Modify(..) => self.modified += 1,
@@ -44,27 +180,71 @@ impl Summary {
     }
 
     /// Writes the line about the whole invocation.
-    pub(crate) fn log(&self, records: usize, returned: usize) {
-        let Self {
-            steps, created, modified, deleted, withheld, blocked, refused, unfinished, ..
-        } = self;
+    pub(crate) fn log(&self, frame: &Frame<'_>) {
+        let Frame { trigger, records, returned, unreadable, sweep, complete } = *frame;
         if !self.not_shown.is_empty() {
             warn!("EC2 does not show {}", self.not_shown.join(", "));
         }
         let reasons: Vec<_> =
             self.reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let Self { wanted, mirrored, cannot, must_act, .. } = self;
+        let Self { created, modified, deleted, unfinished, .. } = self;
         info!(
+            summary = true,
+            trigger,
             records,
-            records.returned = returned,
-            plan.steps = steps,
-            plan.changes = created + modified + deleted,
-            plan.withheld = withheld,
-            plan.blocked = blocked,
-            plan.refused = refused,
-            plan.unfinished = unfinished,
-            plan.reasons = reasons.join(", "),
-            "records: {records}, steps: {steps}, of them created: {created}, modified: {modified}, \
-             deleted: {deleted}, blocked: {blocked}, refused: {refused}, to retry: {unfinished}"
+            returned,
+            unreadable,
+            sweep,
+            complete,
+            steps = self.steps,
+            wanted,
+            mirrored,
+            cannot,
+            must_act,
+            created,
+            modified,
+            deleted,
+            withheld = self.withheld,
+            held_back = self.held_back,
+            unstable = self.unstable,
+            blocked = self.blocked,
+            refused = self.refused,
+            unfinished,
+            broken_settings = u8::from(self.broken_settings),
+            reasons = reasons.join(", "),
+            "summary of {trigger}: interfaces that should be mirrored: {wanted}, mirrored: {mirrored}, \
+             cannot be: {cannot}, somebody must act: {must_act}; sessions created: {created}, \
+             modified: {modified}, deleted: {deleted}; changes withheld: {}, refused: {}, \
+             to retry: {unfinished}; messages that come again: {returned} of {records}",
+            self.withheld,
+            self.refused,
         );
+    }
+}
+
+/// What a step says about its source.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Facts {
+    Wanted,
+    Mirrored,
+    Cannot,
+    MustAct,
+}
+
+fn facts(step: &Step) -> Option<Facts> {
+    match (&step.action, step.reason.level()) {
+        (Action::Keep(_), _) => Some(Facts::Mirrored),
+        (Action::Block, Level::Unsupported) => Some(Facts::Cannot),
+        (Action::Block, _) => Some(Facts::MustAct),
+        (Action::Create(_) | Action::Modify(..), _) => Some(Facts::Wanted),
+        (Action::Delete(_) | Action::Ignore, _) => None,
+    }
+}
+
+fn facts_of_change(step: &Step, is_done: bool) -> Option<Facts> {
+    match step.action {
+        Action::Create(_) | Action::Modify(..) if is_done => Some(Facts::Mirrored),
+        _ => facts(step),
     }
 }

@@ -1,11 +1,12 @@
 //! Calls that CloudTrail reports: calls by others that may leave an interface unmirrored.
 
+use aws_lambda_events::eventbridge::EventBridgeEvent;
 use serde::Deserialize;
 use serde_json::Value;
-use shared::text::quote;
+use shared::text::{quote, sanitize};
 use shared_ec2::selector::Selector;
 
-use super::parsed::{ParsedEvent, Scope};
+use super::parsed::{Deletion, ParsedEvent, Scope};
 
 /// Who this execution environment is, in CloudTrail's words.
 #[derive(Clone, Debug)]
@@ -33,60 +34,78 @@ struct Call {
 /// Where to look after a call.
 ///
 /// EC2's older calls have flat parameters; those about mirroring are wrapped in `<Action>Request`.
-pub(crate) fn parse(detail: &Value, own: &Identity) -> ParsedEvent {
-    let call = match Call::deserialize(detail) {
+pub(crate) fn parse(event: &EventBridgeEvent, own: &Identity) -> ParsedEvent {
+    let call = match Call::deserialize(&event.detail) {
         Ok(call) => call,
         Err(error) => return ParsedEvent::unreadable(format!("not a CloudTrail record: {error}")),
     };
     if call.error_code.is_some() {
-        return ParsedEvent::Ignored(format!("the call {} failed", quote(&call.event_name)));
+        return ParsedEvent::ignored(format!("the call {} failed", quote(&call.event_name)));
     }
     if call.is_by(own) {
-        return ParsedEvent::Ignored(format!(
-            "the call {} was this function's own",
-            quote(&call.event_name)
-        ));
+        let name = quote(&call.event_name);
+        return ParsedEvent::ignored(format!("the call {name} was this function's own"));
     }
-    match call.event_name.as_str() {
-        "AttachNetworkInterface" => call
-            .named(&["/instanceId", "/InstanceId"], |id| id.parse().ok().map(Selector::Instance)),
-        // It names neither instance nor interface, only an attachment that no longer exists.
-        "DetachNetworkInterface" => ParsedEvent::reconcile([Selector::Unattached]),
-        "CreateTrafficMirrorSession" => call
-            .named(&["/CreateTrafficMirrorSessionRequest/NetworkInterfaceId"], |id| {
-                id.parse().ok().map(Selector::Interface)
-            }),
-        // Whoever makes a target of a source's interface blinds it: EC2 refuses a session there.
-        "CreateTrafficMirrorTarget" => call
-            .text("/CreateTrafficMirrorTargetRequest/NetworkInterfaceId")
-            .and_then(|id| id.parse().ok())
-            .map_or_else(
-                || ParsedEvent::Ignored("the new target is on no network interface".to_owned()),
-                |id| {
-                    ParsedEvent::Reconcile(Scope {
-                        selectors: [Selector::Interface(id)].into(),
-                        new_target: true,
-                        ..Scope::default()
-                    })
-                },
-            ),
-        "ModifyTrafficMirrorSession" => call
-            .named(&["/ModifyTrafficMirrorSessionRequest/TrafficMirrorSessionId"], |id| {
-                id.parse().ok().map(Selector::Session)
-            }),
-        // It names a session that no longer exists: only a sweep can tell which interface it was on.
-        "DeleteTrafficMirrorSession" => ParsedEvent::Reconcile(Scope {
-            selectors: [Selector::Sweep].into(),
-            deleted: call
-                .text("/DeleteTrafficMirrorSessionRequest/TrafficMirrorSessionId")
-                .and_then(|id| id.parse().ok()),
-            ..Scope::default()
-        }),
-        other => ParsedEvent::Ignored(format!("the call {} is not about mirroring", quote(other))),
+    match call.scope(event.time.map(|time| time.timestamp())) {
+        ParsedEvent::Reconcile(scope) => {
+            let cause = sanitize(&format!("{} by {}", call.event_name, call.caller()), MAX_CAUSE);
+            ParsedEvent::Reconcile(Scope { cause, ..scope })
+        }
+        other => other,
     }
 }
 
+/// The most characters that the log says of a call's cause: a name and an ARN.
+const MAX_CAUSE: usize = 200;
+
 impl Call {
+    /// Where to look after the call. `time` is in seconds since 1970.
+    fn scope(&self, time: Option<i64>) -> ParsedEvent {
+        let call = self;
+        match call.event_name.as_str() {
+            "AttachNetworkInterface" => call.named(&["/instanceId", "/InstanceId"], |id| {
+                id.parse().ok().map(Selector::Instance)
+            }),
+            // It names neither instance nor interface, only an attachment that no longer exists.
+            "DetachNetworkInterface" => ParsedEvent::reconcile([Selector::Unattached]),
+            "CreateTrafficMirrorSession" => call
+                .named(&["/CreateTrafficMirrorSessionRequest/NetworkInterfaceId"], |id| {
+                    id.parse().ok().map(Selector::Interface)
+                }),
+            // Whoever makes a target of a source's interface blinds it: EC2 refuses a session there.
+            "CreateTrafficMirrorTarget" => call
+                .text("/CreateTrafficMirrorTargetRequest/NetworkInterfaceId")
+                .and_then(|id| id.parse().ok())
+                .map_or_else(
+                    || ParsedEvent::ignored("the new target is on no network interface"),
+                    |id| {
+                        ParsedEvent::Reconcile(Scope {
+                            selectors: [Selector::Interface(id)].into(),
+                            new_target: true,
+                            ..Scope::default()
+                        })
+                    },
+                ),
+            "ModifyTrafficMirrorSession" => call
+                .named(&["/ModifyTrafficMirrorSessionRequest/TrafficMirrorSessionId"], |id| {
+                    id.parse().ok().map(Selector::Session)
+                }),
+            // It names a session that no longer exists, and not the interface that it was on.
+            "DeleteTrafficMirrorSession" => call
+                .text("/DeleteTrafficMirrorSessionRequest/TrafficMirrorSessionId")
+                .and_then(|id| id.parse().ok())
+                .map_or_else(
+                    || ParsedEvent::unreadable("the call names no session"),
+                    |session| {
+                        let deleted = Some(Deletion { session, time });
+                        ParsedEvent::Reconcile(Scope { deleted, ..Scope::default() })
+                    },
+                ),
+            other => {
+                ParsedEvent::ignored(format!("the call {} is not about mirroring", quote(other)))
+            }
+        }
+    }
     fn is_by(&self, own: &Identity) -> bool {
         let text = |name| self.user_identity.get(name).and_then(Value::as_str).unwrap_or_default();
         let (arn, access_key) = (text("arn"), text("accessKeyId"));
@@ -94,6 +113,12 @@ impl Call {
             && arn.rsplit_once('/').is_some_and(|(_, session)| session == own.function_name)
             && !access_key.is_empty()
             && access_key == own.access_key
+    }
+
+    /// Who made the call, for the log.
+    fn caller(&self) -> &str {
+        let text = |name| self.user_identity.get(name).and_then(Value::as_str);
+        text("arn").or_else(|| text("invokedBy")).or_else(|| text("type")).unwrap_or("somebody")
     }
 
     fn text(&self, pointer: &str) -> Option<&str> {
@@ -117,6 +142,10 @@ mod tests {
 
     use super::*;
 
+    fn event_of(detail: &Value) -> EventBridgeEvent {
+        serde_json::from_value(json!({"detail-type": "", "source": "", "detail": detail})).unwrap()
+    }
+
     #[test]
     fn only_a_call_with_the_functions_name_and_key_is_its_own() {
         let own =
@@ -136,11 +165,11 @@ mod tests {
                     "DeleteTrafficMirrorSessionRequest": {"TrafficMirrorSessionId": "tms-1"},
                 },
             });
-            let event = parse(&detail, &own);
+            let event = parse(&event_of(&detail), &own);
             assert_eq!(matches!(event, ParsedEvent::Ignored(_)), is_own, "{arn}: {event:?}");
         }
         let nobody = Identity { function_name: String::new(), access_key: String::new() };
         let detail = json!({"eventName": "DeleteTrafficMirrorSession", "userIdentity": {}});
-        assert!(matches!(parse(&detail, &nobody), ParsedEvent::Reconcile(_)));
+        assert!(matches!(parse(&event_of(&detail), &nobody), ParsedEvent::Unreadable(_)));
     }
 }

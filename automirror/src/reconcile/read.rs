@@ -1,0 +1,87 @@
+//! What an invocation reads, and what it remembers of that.
+
+use std::{collections::BTreeSet, time::SystemTime};
+
+use shared::{
+    id::AccountId,
+    observed::{KnownTypes, NotFound, Observed, Session},
+    plan::{apply::apply, step::Action},
+    policy::run::Mode,
+};
+use shared_ec2::{
+    ObserveError,
+    observe::{observe, read_all_sessions},
+    reader::Reader,
+    selector::Selector,
+};
+
+use super::{Job, Reconciler};
+use crate::act::outcome::{Executed, Outcome};
+
+impl Reconciler {
+    /// What the events name; for the removal of all sessions, the sessions alone.
+    pub(super) async fn read(
+        &self,
+        job: Job<'_>,
+        selectors: &BTreeSet<Selector>,
+    ) -> Result<Observed, ObserveError> {
+        let Self { ec2, policy, cache, now, .. } = self;
+        let cache = Some((cache, now()));
+        let reader = Reader { ec2, policy, account: job.account, cache, judges: false };
+        if job.orders.remove {
+            let sessions = read_all_sessions(&reader).await?;
+            return Ok(only_sessions(job.account, sessions));
+        }
+        let mut observed = observe(&reader, selectors).await?;
+        // EC2's answers may lag behind what it has done.
+        observed.sessions.retain(|session| !job.deleted.contains_key(&session.id));
+        for Executed { step, outcome } in job.done {
+            if let Outcome::Done(session) = outcome {
+                let is_shown = observed.sessions.iter().any(|it| it.id == *session);
+                let is_read = observed.sources.iter().any(|it| it.id == step.source);
+                if is_read && is_shown != matches!(step.action, Action::Create(_)) {
+                    apply(&mut observed, policy, step, session);
+                }
+            }
+        }
+        Ok(observed)
+    }
+
+    pub(super) fn note_read(&self, job: Job<'_>, observed: &Observed, started: SystemTime) {
+        self.memory.note_sessions(&observed.sessions);
+        if observed.is_whole {
+            // One that only looks repairs nothing.
+            if self.mode == Mode::Enforce && !job.orders.detect {
+                self.memory.note_sweep(started);
+            }
+            self.memory.note_owned(self.owned(&observed.sessions, &observed.account), (self.now)());
+        }
+    }
+
+    fn owned(&self, sessions: &[Session], account: &AccountId) -> usize {
+        sessions.iter().filter(|session| session.is_owned(&self.policy, account)).count()
+    }
+
+    pub(super) async fn count_owned(&self, job: Job<'_>) {
+        let Self { ec2, policy, .. } = self;
+        let reader = Reader { ec2, policy, account: job.account, cache: None, judges: false };
+        if let Some(Ok(sessions)) = job.deadline.cut(read_all_sessions(&reader)).await {
+            self.memory.note_owned(self.owned(&sessions, job.account), (self.now)());
+        }
+    }
+}
+
+/// An account of which nothing but its sessions was read.
+fn only_sessions(account: &AccountId, sessions: Vec<Session>) -> Observed {
+    Observed {
+        account: account.clone(),
+        instances: Vec::new(),
+        sources: Vec::new(),
+        sessions,
+        is_whole: false,
+        targets: Vec::new(),
+        filters: Vec::new(),
+        not_found: NotFound::default(),
+        types: KnownTypes::default(),
+    }
+}
