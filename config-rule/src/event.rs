@@ -39,6 +39,18 @@ pub enum Task {
     OutOfScope(Resource),
 }
 
+impl Task {
+    /// What set the invocation off, in a word, and the resource that it is about.
+    pub(crate) fn trigger(&self) -> (&'static str, String) {
+        match self {
+            Self::Everything => ("schedule", String::new()),
+            Self::Changed(resource) => ("change", resource.key().id),
+            Self::Deleted(resource) => ("deletion", resource.key().id),
+            Self::OutOfScope(resource) => ("out-of-scope", resource.key().id),
+        }
+    }
+}
+
 /// The token of an invocation that is only a test, as in AWS's own samples.
 pub(crate) const TEST_TOKEN: &str = "TESTMODE";
 
@@ -71,7 +83,14 @@ impl Invocation {
     ///
     /// # Errors
     /// What is wrong with it, in words for whoever set the rule up.
-    pub fn parse(payload: Value) -> anyhow::Result<Self> {
+    pub fn parse(mut payload: Value) -> anyhow::Result<Self> {
+        // Events made by hand lack it; an item leaves the scope only where AWS Config says so.
+        if let Some(fields) = payload.as_object_mut() {
+            let left_scope = fields.entry("eventLeftScope").or_insert(Value::Bool(false));
+            if left_scope.is_null() {
+                *left_scope = Value::Bool(false);
+            }
+        }
         let event: ConfigEvent =
             serde_json::from_value(payload).context("not an event of an AWS Config rule")?;
         let needed = |value: Option<String>, name: &str| {

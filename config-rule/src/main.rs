@@ -8,12 +8,13 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use shared::policy::{Policy, run::RunSettings, setting::check_names};
 use shared_ec2::{
     client::{self, Ec2},
+    log,
     warm_up::connect,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
+    log::init(setting);
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -28,6 +29,7 @@ async fn run() -> anyhow::Result<()> {
     // The rule's parameters override the settings, but a bad setting must be seen at once.
     Policy::parse(setting)?;
     RunSettings::parse(setting)?;
+    log::log_start(env!("CARGO_PKG_VERSION"), setting);
     let config = client::config().await;
     let ec2 = Ec2::new(&config);
     connect(&ec2).await;

@@ -42,9 +42,7 @@ impl ResourceKey {
     pub(crate) fn session(id: &SessionId) -> Self {
         Self { resource_type: SESSION.to_owned(), id: id.to_string() }
     }
-}
 
-impl ResourceKey {
     /// What to read to evaluate it.
     pub(crate) fn selector(&self) -> Option<Selector> {
         match self.resource_type.as_str() {

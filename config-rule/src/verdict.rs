@@ -1,5 +1,7 @@
 //! From the plan to evaluations: the verdict on each instance and each session, with the reasons.
 
+mod annotation;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{
@@ -14,7 +16,13 @@ use shared::{
     policy::Policy,
 };
 
-use crate::{parameters::RuleSettings, resource::ResourceKey};
+use crate::{
+    parameters::RuleSettings,
+    resource::{ResourceKey, SESSION},
+};
+
+use self::annotation::{Annotation, Part, cut};
+pub(crate) use self::annotation::{codes, interface_in};
 
 /// A verdict on a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,15 +33,33 @@ pub(crate) struct Evaluation {
     pub(crate) annotation: String,
 }
 
-/// The longest annotation AWS Config accepts, in characters (`PutEvaluations`).
-const MAX_ANNOTATION: usize = 256;
 /// An annotation names at most this many interfaces for one reason.
 const MAX_NAMED: usize = 3;
 
 impl Evaluation {
-    pub(crate) fn gone(resource: ResourceKey) -> Self {
-        let annotation = "[gone] it no longer exists, or is out of the rule's scope".to_owned();
+    /// It does not exist any more, by EC2's or AWS Config's own word. Of a session, the annotation keeps the
+    /// interface: if this invocation is repeated, nothing else tells which instance has lost the session.
+    pub(crate) fn gone(resource: ResourceKey, interface: Option<&InterfaceId>) -> Self {
+        let place = interface.map(|interface| format!("{interface}: ")).unwrap_or_default();
+        let annotation = format!("[gone] {place}it no longer exists");
         Self { resource, verdict: Verdict::NotApplicable, annotation }
+    }
+
+    /// AWS Config says that the rule has nothing to say about it.
+    pub(crate) fn out_of_scope(resource: ResourceKey) -> Self {
+        let annotation =
+            "[out-of-scope] AWS Config does not record it, or it is out of the rule's scope";
+        let verdict = Verdict::NotApplicable;
+        Self { resource, verdict, annotation: annotation.to_owned() }
+    }
+
+    pub(crate) fn is_about_session(&self) -> bool {
+        self.resource.resource_type == SESSION
+    }
+
+    /// The codes of its reasons.
+    pub(crate) fn codes(&self) -> BTreeSet<String> {
+        codes(&self.annotation)
     }
 }
 
@@ -71,9 +97,9 @@ fn instance(instance: &Instance, steps: &[Step], settings: &RuleSettings) -> Opt
         mirrored(steps)
     } else {
         let decisive = steps.iter().filter(|step| verdict(step, criteria) == worst);
-        decisive.map(reason).collect::<Vec<_>>().join("; ")
+        decisive.map(reason).collect()
     };
-    Some(Evaluation { resource, verdict: worst, annotation: cut(&annotation) })
+    Some(Evaluation { resource, verdict: worst, annotation: annotation.text() })
 }
 
 /// The verdict on an interface that EC2 cannot mirror, where the rule does not say: somebody who asked for
@@ -88,30 +114,36 @@ fn if_unsupported(policy: &Policy, instance: &Instance, steps: &[Step]) -> Verdi
 }
 
 /// Which source, what is wrong, and what automirror is about to do.
-fn reason(step: &Step) -> String {
+fn reason(step: &Step) -> Part {
     let Step { source, action, reason, .. } = step;
-    let code = reason.code();
-    match action {
+    let words = match action {
         Action::Modify(..) | Action::Delete(_) => {
-            format!("[{code}] {source}: {reason} ({})", ActionOf(step))
+            format!("{source}: {reason} ({})", ActionOf(step))
         }
         Action::Create(_) | Action::Keep(_) | Action::Block | Action::Ignore => {
-            format!("[{code}] {source}: {reason}")
+            format!("{source}: {reason}")
         }
-    }
+    };
+    Part { before: "", code: reason.code(), words }
 }
 
 /// What is mirrored of a compliant instance, and what is not, with the code that says why.
-fn mirrored(steps: &[Step]) -> String {
+fn mirrored(steps: &[Step]) -> Annotation {
     let is_kept = |step: &&Step| matches!(step.action, Action::Keep(_));
     let kept = by_code(steps.iter().filter(is_kept));
     let sources: BTreeSet<_> = steps.iter().filter(is_kept).map(|step| &step.source).collect();
     let others = by_code(steps.iter().filter(|step| !sources.contains(&step.source)));
-    let kept =
-        kept.iter().map(|(code, (reason, ids))| format!("[{code}] {}: {reason}", named(ids)));
-    let others =
-        others.iter().map(|(code, (_, ids))| format!("not mirrored [{code}] {}", named(ids)));
-    kept.chain(others).collect::<Vec<_>>().join("; ")
+    let kept = kept.into_iter().map(|(code, (reason, ids))| Part {
+        before: "",
+        code,
+        words: format!("{}: {reason}", named(&ids)),
+    });
+    let others = others.into_iter().map(|(code, (_, ids))| Part {
+        before: "not mirrored ",
+        code,
+        words: named(&ids),
+    });
+    kept.chain(others).collect()
 }
 
 /// Sources by the code of the reason, with one such reason.
@@ -185,36 +217,5 @@ fn place(session: &Session, source: Option<&Source>) -> String {
     match instance {
         Some(instance) => format!("{} of {instance}", session.interface),
         None => session.interface.to_string(),
-    }
-}
-
-/// The text, cut between characters to the longest annotation. AWS does not say whether it counts
-/// characters or UTF-16 units, so the larger count, that of the units, must fit.
-fn cut(text: &str) -> String {
-    let mut units = 0;
-    let fits = |c: &char| {
-        units += c.len_utf16();
-        units < MAX_ANNOTATION
-    };
-    if text.encode_utf16().count() <= MAX_ANNOTATION {
-        return text.to_owned();
-    }
-    text.chars().take_while(fits).chain(['…']).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_annotation_fits_however_aws_counts() {
-        assert_eq!(cut("short"), "short");
-        for text in ["a".repeat(300), "é".repeat(300), "🦀".repeat(300)] {
-            let cut = cut(&text);
-            assert!(cut.encode_utf16().count() <= MAX_ANNOTATION && cut.ends_with('…'), "{cut}");
-            assert!(cut.encode_utf16().count() >= MAX_ANNOTATION - 1);
-        }
-        let exact = "a".repeat(MAX_ANNOTATION);
-        assert_eq!(cut(&exact), exact);
     }
 }
