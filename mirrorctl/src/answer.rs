@@ -1,0 +1,102 @@
+//! What a command found out: what to print, and the exit code.
+
+use serde_json::json;
+
+use crate::{
+    arguments::Threshold,
+    output::Document,
+    problem::Problem,
+    read::Outcome,
+    view::source::{Coverage, Standing},
+    world::Decided,
+};
+
+/// What a command found out.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) document: Document,
+    pub(crate) findings: Findings,
+    /// What went wrong, and where.
+    pub(crate) problems: Vec<(Option<String>, Problem)>,
+}
+
+/// What was found that is not as it should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Findings {
+    pub(crate) unsupported: bool,
+    pub(crate) change: bool,
+    pub(crate) action_needed: bool,
+}
+
+impl Findings {
+    pub(crate) fn of(decided: &Decided) -> Self {
+        let judged = decided.judged();
+        let Coverage { unsupported, action_needed, .. } = Coverage::of(&judged);
+        Self {
+            unsupported: unsupported > 0,
+            change: decided.plan.changes().next().is_some(),
+            action_needed: action_needed > 0,
+        }
+    }
+
+    pub(crate) fn note(&mut self, standing: Standing) {
+        match standing {
+            Standing::NotSelected | Standing::Mirrored => {}
+            Standing::Change => self.change = true,
+            Standing::Unsupported => self.unsupported = true,
+            Standing::ActionNeeded => self.action_needed = true,
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.unsupported |= other.unsupported;
+        self.change |= other.change;
+        self.action_needed |= other.action_needed;
+    }
+}
+
+impl Answer {
+    /// Takes the worlds that could be decided on; notes what went wrong with the others.
+    pub(crate) fn sort_out(&mut self, outcomes: Vec<Outcome>) -> Vec<Decided> {
+        let mut worlds = Vec::new();
+        for outcome in outcomes {
+            match outcome {
+                Ok(decided) => worlds.push(decided),
+                Err((place, problem)) => self.fail(place, problem),
+            }
+        }
+        worlds
+    }
+
+    /// Notes what went wrong, for people and machines.
+    pub(crate) fn fail(&mut self, place: Option<String>, problem: Problem) {
+        let kind = problem.kind;
+        let (account, region) = place.as_deref().and_then(|place| place.split_once(' ')).unzip();
+        let error = json!({
+            "code": kind.code, "message": kind.sentence, "detail": problem.detail,
+            "why": kind.why, "mend": kind.mend,
+        });
+        let fields = json!({"account": account, "region": region, "error": error});
+        self.document.record("error", &fields);
+        self.document.place(&fields);
+        self.problems.push((place, problem));
+    }
+
+    /// What could not be read is never green.
+    pub(crate) fn exit_code(&self, threshold: Threshold) -> u8 {
+        let Findings { unsupported, change, action_needed } = self.findings;
+        let is_found = match threshold {
+            Threshold::Unsupported => unsupported || change || action_needed,
+            Threshold::Change => change || action_needed,
+            Threshold::ActionNeeded => action_needed,
+            Threshold::Never => false,
+        };
+        if !self.problems.is_empty() {
+            1
+        } else if is_found {
+            2
+        } else {
+            0
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use shared::id::VpcId;
+
+/// Shows what automirror would do, why, and how well an account is mirrored. It makes the same decision
+/// as automirror and the Config rule, with your permissions. A command that changes something says so, and asks first.
+#[derive(Debug, Parser)]
+#[command(name = "mirrorctl", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   everything is as it should be
+  2   there are changes or findings at or above --threshold
+  1   something failed or could not be read, so nobody can tell
+  64  the command line is wrong
+Of several regions and accounts the first of 1, 2 and 0 that occurs counts.";
+
+/// What every command understands.
+#[derive(Args, Debug)]
+pub(crate) struct Global {
+    /// The profile of the AWS configuration files
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Where")]
+    pub(crate) profile: Option<String>,
+    /// The regions, separated by commas, or `all`: every region that is enabled
+    #[arg(
+        long,
+        global = true,
+        value_name = "REGION",
+        value_delimiter = ',',
+        help_heading = "Where"
+    )]
+    pub(crate) region: Vec<String>,
+    /// The roles to assume, separated by commas: one for each account
+    #[arg(long, global = true, value_name = "ARN", value_delimiter = ',', help_heading = "Where")]
+    pub(crate) role_arn: Vec<String>,
+    /// The deployed function whose settings count; without it, the only automirror there is
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
+    pub(crate) function: Option<String>,
+    /// Ask no function: the settings are those of the environment and of --set
+    #[arg(long, global = true, conflicts_with = "function", help_heading = "Settings")]
+    pub(crate) no_function: bool,
+    /// Another value for a setting, such as scope=all: what if?
+    #[arg(long, global = true, value_name = "NAME=VALUE", help_heading = "Settings")]
+    pub(crate) set: Vec<String>,
+    /// How to print the answer
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Output")]
+    pub(crate) output: Format,
+    /// Which findings make the exit code 2
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Output")]
+    pub(crate) threshold: Threshold,
+    /// What a session costs in an hour, in USD; the default is the price in us-east-1
+    #[arg(
+        long,
+        global = true,
+        value_name = "USD",
+        default_value = "0.015",
+        value_parser = price,
+        help_heading = "Output"
+    )]
+    pub(crate) price: f64,
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One object
+    Json,
+    /// One object a line; the first names the format
+    Ndjson,
+    /// One table
+    Csv,
+    /// For a pull request or a ticket
+    Markdown,
+}
+
+/// The least finding that makes the exit code 2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Threshold {
+    /// Whatever is not mirrored though it should be, also what EC2 cannot mirror
+    Unsupported,
+    /// Changes that automirror would make, and whatever somebody must act on
+    #[default]
+    Change,
+    /// Only what somebody must act on
+    ActionNeeded,
+    /// Nothing
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// What a sweep of automirror would do, and why
+    Plan(Plan),
+    /// How well the account is mirrored, on one screen
+    Status(Source),
+    /// Why an instance, interface, session or target is as it is; what a code means
+    Explain(Explain),
+    /// List every code of a reason or an error, with what it means and how to mend it
+    Codes,
+    /// Write everything that the decision depends on to a file, for --from
+    Observe(Observe),
+    /// Write a page that a manager can read
+    Report(Report),
+    /// Carry out the plan, or one that `plan --out` saved: show it, ask, do it
+    Apply(Apply),
+    /// Delete automirror's sessions: show them, ask, do it
+    Remove(Remove),
+    /// Take over the sessions of 3CORESec's AutoMirror: tag them as automirror's own
+    Adopt(Adopt),
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page
+    Man,
+}
+
+/// Where the world comes from.
+#[derive(Args, Debug)]
+pub(crate) struct Source {
+    /// A file that `observe` or `plan --out` wrote, instead of AWS
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "region", "role_arn", "function"])]
+    pub(crate) from: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Save the plan, with everything that it was made from
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print every step
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// An id (i-…, eni-…, tms-…, tmt-…), or the code of a reason or an error
+    #[arg(value_name = "ID|CODE")]
+    pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Observe {
+    /// The file to write; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Replace the values of tags that mean nothing to the decision
+    #[arg(long)]
+    pub(crate) redact: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Report {
+    /// The file to write; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: PathBuf,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Apply {
+    /// A saved plan: carried out as it was shown, or not at all
+    #[arg(value_name = "FILE", conflicts_with = "set")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Says yes in a script: the number of the account
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) confirm: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Remove {
+    /// Only the sessions in this VPC
+    #[arg(long, value_name = "VPC")]
+    pub(crate) vpc: Option<VpcId>,
+    /// The sessions of another owner: those with the tag ManagedBy=OWNER
+    #[arg(long, value_name = "OWNER")]
+    pub(crate) owner: Option<String>,
+    /// Says yes in a script: the number of the account
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) confirm: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Adopt {
+    /// Says yes in a script: the number of the account
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) confirm: Option<String>,
+}
+
+fn price(text: &str) -> Result<f64, String> {
+    let price = text.parse().ok().filter(|price: &f64| price.is_finite() && *price >= 0.0);
+    price.ok_or_else(|| "a price in USD such as 0.015".to_owned())
+}

@@ -1,0 +1,13 @@
+//! The commands, a file each.
+
+pub(crate) mod adopt;
+pub(crate) mod apply;
+mod execute;
+pub(crate) mod explain;
+mod heading;
+pub(crate) mod observe;
+pub(crate) mod plan;
+pub(crate) mod remove;
+pub(crate) mod report;
+pub(crate) mod shell;
+pub(crate) mod status;

@@ -1,0 +1,135 @@
+//! `adopt`: takes over the sessions of 3CORESec's AutoMirror, which carry no tag of ownership.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::{Client, error::ProvideErrorMetadata, types::Tag};
+use serde::Serialize;
+use shared::{id::SessionId, observed::Session, plan::plan};
+use shared_ec2::{client::Ec2, selector::Selector, sessions_described_as};
+
+use crate::{
+    answer::Answer,
+    arguments::Adopt,
+    command::plan::counts,
+    confirm::confirm,
+    output::{Block, Mark, Table},
+    place::Place,
+    problem::{NOT_WRITTEN, Problem},
+    read::{Input, name},
+    world::Decided,
+};
+
+/// How AutoMirror describes its sessions.
+const DESCRIPTION: &str = "Created by AutoMirror";
+
+/// Sessions in one `CreateTags` (EC2 API: at most 1,000 resources).
+const BATCH: usize = 500;
+
+/// A session that is taken over, for machines.
+#[derive(Serialize)]
+struct Adopted<'a> {
+    account: &'a str,
+    region: &'a str,
+    session: String,
+    interface: String,
+    target: String,
+}
+
+pub(crate) async fn run(input: &Input<'_>, adopt: &Adopt) -> Answer {
+    let mut answer = Answer::default();
+    answer.document.table = Table::new(&["account", "region", "session", "interface", "target"]);
+    let place = match input.only_place().await {
+        Ok(place) => place,
+        Err(problem) => {
+            answer.fail(None, problem);
+            return answer;
+        }
+    };
+    let at = name(place.account.as_str(), &place.region);
+    if let Err(problem) = adopt_in(&mut answer, input, &place, adopt).await {
+        answer.fail(Some(at), problem);
+    }
+    answer
+}
+
+async fn adopt_in(
+    answer: &mut Answer,
+    input: &Input<'_>,
+    place: &Place,
+    adopt: &Adopt,
+) -> Result<(), Problem> {
+    let selectors: BTreeSet<_> = [Selector::Sweep].into();
+    let decided = input.read(place, &selectors).await?;
+    let mut sessions = sessions_described_as(&Ec2::new(&place.config), DESCRIPTION).await?;
+    sessions.retain(|it| it.managed_by.is_none() && it.account == place.account);
+    show(answer, &decided, &sessions);
+    if sessions.is_empty() {
+        answer.document.line("there is no session of AutoMirror: nothing to take over");
+        return Ok(());
+    }
+    // The question comes after what it is about.
+    let shown = answer.document.show_now(input.global.output);
+    shown.map_err(|error| Problem::new(&NOT_WRITTEN, format!("standard output: {error}")))?;
+    let owner = &decided.parsed.policy.owner;
+    let count = sessions.len();
+    let what = format!("{count} sessions get the tag ManagedBy={owner}.");
+    confirm(&place.account, adopt.confirm.as_deref(), &what)?;
+    tag(place, &sessions, owner).await?;
+    let head = format!("{count} sessions belong to automirror now");
+    answer.document.blocks.push(Block::Item(Mark::Good, head, Vec::new()));
+    answer.document.hint("mirrorctl plan shows what automirror does with them");
+    Ok(())
+}
+
+/// The sessions, and what automirror would do about them once they are its own.
+fn show(answer: &mut Answer, decided: &Decided, sessions: &[Session]) {
+    decided.head(&mut answer.document);
+    let world = &decided.world;
+    let mut table = Table::new(&["session", "interface", "number", "target", "filter"]);
+    for session in sessions {
+        let Session { id, interface, target, filter, number, .. } = session;
+        let cells = [id.to_string(), interface.to_string(), number.to_string()];
+        table
+            .rows
+            .push(cells.into_iter().chain([target.to_string(), filter.to_string()]).collect());
+        let adopted = Adopted {
+            account: world.account.as_str(),
+            region: &world.region,
+            session: id.to_string(),
+            interface: interface.to_string(),
+            target: target.to_string(),
+        };
+        answer.document.record("session", &adopted);
+        answer.document.place(&adopted);
+        let row = [
+            adopted.account,
+            adopted.region,
+            &adopted.session,
+            &adopted.interface,
+            &adopted.target,
+        ];
+        answer.document.table.rows.push(row.map(str::to_owned).to_vec());
+    }
+    if sessions.is_empty() {
+        return;
+    }
+    answer.document.blocks.push(Block::Table(table));
+    let ids: BTreeSet<&SessionId> = sessions.iter().map(|session| &session.id).collect();
+    let mut observed = world.observed.clone();
+    for session in observed.sessions.iter_mut().filter(|session| ids.contains(&session.id)) {
+        session.managed_by = Some(decided.parsed.policy.owner.as_str().into());
+    }
+    let after = plan(&decided.parsed.policy, &observed);
+    answer.document.line(format!("automirror's plan once it owns them: {}", counts(&after)));
+}
+
+async fn tag(place: &Place, sessions: &[Session], owner: &str) -> Result<(), Problem> {
+    let client = Client::new(&place.config);
+    let tag = Tag::builder().key("ManagedBy").value(owner).build();
+    for batch in sessions.chunks(BATCH) {
+        let ids = batch.iter().map(|session| session.id.to_string()).collect();
+        let answer = client.create_tags().set_resources(Some(ids)).tags(tag.clone()).send().await;
+        answer.map_err(|error| Problem::of_call("ec2:CreateTags", error.code(), &error))?;
+    }
+    Ok(())
+}

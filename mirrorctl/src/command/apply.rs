@@ -1,0 +1,124 @@
+//! `apply`: carries out the plan of now, or one that was saved, exactly as it was shown.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use shared::{
+    id::InterfaceId,
+    plan::{
+        restrict::{Limits, restrict},
+        step::Step,
+    },
+    policy::run::Mode,
+};
+use shared_ec2::selector::Selector;
+
+use crate::{
+    answer::Answer,
+    arguments::Apply,
+    command::{execute::execute, plan::show},
+    confirm::confirm,
+    place::Place,
+    problem::{BAD_FILE, NOT_WRITTEN, Problem, STALE},
+    read::{Input, name},
+    settings::Settings,
+    world::{Decided, File},
+};
+
+/// What a sweep of automirror may do in mode `enforce`: a person who asks for it has it done in any mode, and has
+/// seen how many sessions go.
+const LIMITS: Limits<'static> =
+    Limits { mode: Mode::Enforce, drains: true, deletions: None, unstable: &BTreeSet::new() };
+
+pub(crate) async fn run(input: &Input<'_>, apply: &Apply) -> Answer {
+    let mut answer = Answer::default();
+    match input.only_place().await {
+        Ok(place) => {
+            let at = name(place.account.as_str(), &place.region);
+            if let Err(problem) = apply_in(&mut answer, input, &place, apply).await {
+                answer.fail(Some(at), problem);
+            }
+        }
+        Err(problem) => answer.fail(None, problem),
+    }
+    answer
+}
+
+async fn apply_in(
+    answer: &mut Answer,
+    input: &Input<'_>,
+    place: &Place,
+    apply: &Apply,
+) -> Result<(), Problem> {
+    let saved = apply.plan.as_deref().map(|path| read_saved(path, place)).transpose()?;
+    let decided = decide(input, place, saved.as_ref().map(|saved| &saved.world.settings)).await?;
+    let steps = if let Some(saved) = &saved {
+        as_shown(saved, &decided)?
+    } else {
+        restrict(decided.plan.clone(), LIMITS).plan.steps
+    };
+    show(&mut answer.document, saved.as_ref().unwrap_or(&decided), false, input);
+    let count = steps.iter().filter(|step| step.action.is_change()).count();
+    if count == 0 {
+        answer.document.line("there is nothing to change");
+        return Ok(());
+    }
+    let shown = answer.document.show_now(input.global.output);
+    shown.map_err(|error| Problem::new(&NOT_WRITTEN, format!("standard output: {error}")))?;
+    let changes = if count == 1 { "1 change".to_owned() } else { format!("{count} changes") };
+    confirm(&place.account, apply.confirm.as_deref(), &format!("This makes {changes}."))?;
+    execute(answer, input, place, &decided.parsed, steps).await;
+    answer.document.hint("mirrorctl status");
+    Ok(())
+}
+
+/// The world as it is now, by the settings of the saved plan if there is one.
+async fn decide(
+    input: &Input<'_>,
+    place: &Place,
+    saved: Option<&Settings>,
+) -> Result<Decided, Problem> {
+    let selectors: BTreeSet<_> = [Selector::Sweep].into();
+    match saved {
+        Some(settings) => input.read_by(place, settings.clone(), None, &selectors).await,
+        None => input.read(place, &selectors).await,
+    }
+}
+
+/// The saved plan of this place, made again from what it was made from.
+fn read_saved(path: &Path, place: &Place) -> Result<Decided, Problem> {
+    let bad = |why: &str| Problem::new(&BAD_FILE, format!("{}: {why}", path.display()));
+    let mut file = File::read(path)?;
+    let shown = file.shown.ok_or_else(|| bad("it is no saved plan: `plan --out` saves one"))?;
+    let (Some(world), true) = (file.worlds.pop(), file.worlds.is_empty()) else {
+        return Err(bad("it has more than one account and region: save a plan for each"));
+    };
+    let at = name(world.account.as_str(), &world.region);
+    if at != name(place.account.as_str(), &place.region) {
+        return Err(bad(&format!("it is a plan for {at}")));
+    }
+    let decided = world.decide()?;
+    // Another version may decide otherwise.
+    if decided.plan.changes().map(ToString::to_string).ne(shown) {
+        let version = &file.version;
+        return Err(bad(&format!("mirrorctl {version}, which saved it, would do something else")));
+    }
+    Ok(decided)
+}
+
+/// The changes that were shown, if the world still asks for each of them, with everything that they change
+/// as it was. What else has come up since was not shown, so it is not done.
+fn as_shown(saved: &Decided, now: &Decided) -> Result<Vec<Step>, Problem> {
+    let shown = restrict(saved.plan.clone(), LIMITS).plan;
+    let mut asked: BTreeMap<&InterfaceId, Vec<&Step>> = BTreeMap::new();
+    for step in now.plan.changes() {
+        asked.entry(&step.source).or_default().push(step);
+    }
+    let is_asked = |step: &Step| asked.get(&step.source).is_some_and(|it| it.contains(&step));
+    if let Some(stale) = shown.changes().find(|step| !is_asked(step)) {
+        return Err(Problem::new(&STALE, stale.to_string()));
+    }
+    Ok(shown.steps)
+}

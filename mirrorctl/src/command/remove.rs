@@ -1,0 +1,118 @@
+//! `remove`: deletes automirror's sessions.
+
+use std::collections::BTreeSet;
+
+use shared::{
+    observed::{Session, Source},
+    plan::{
+        reason::Reason,
+        step::{Action, Step},
+    },
+};
+use shared_ec2::selector::Selector;
+
+use crate::{
+    answer::Answer,
+    arguments::Remove,
+    command::execute::execute,
+    confirm::confirm,
+    output::{Block, Table},
+    place::Place,
+    problem::{NOT_WRITTEN, Problem},
+    read::{Input, name},
+    world::Decided,
+};
+
+/// Sessions that are shown; all of them are in the machine formats.
+const SHOWN: usize = 20;
+
+pub(crate) async fn run(input: &Input<'_>, remove: &Remove) -> Answer {
+    let mut answer = Answer::default();
+    match input.only_place().await {
+        Ok(place) => {
+            let at = name(place.account.as_str(), &place.region);
+            if let Err(problem) = remove_in(&mut answer, input, &place, remove).await {
+                answer.fail(Some(at), problem);
+            }
+        }
+        Err(problem) => answer.fail(None, problem),
+    }
+    answer
+}
+
+async fn remove_in(
+    answer: &mut Answer,
+    input: &Input<'_>,
+    place: &Place,
+    remove: &Remove,
+) -> Result<(), Problem> {
+    let selectors: BTreeSet<_> = [Selector::Sweep].into();
+    let decided = input.read(place, &selectors).await?;
+    let owner = remove.owner.as_deref().unwrap_or(&decided.parsed.policy.owner);
+    let steps = steps(&decided, owner, remove);
+    show(answer, &decided, &steps);
+    if steps.is_empty() {
+        answer
+            .document
+            .line(format!("no session has the tag ManagedBy={owner}: nothing to delete"));
+        return Ok(());
+    }
+    let shown = answer.document.show_now(input.global.output);
+    shown.map_err(|error| Problem::new(&NOT_WRITTEN, format!("standard output: {error}")))?;
+    let what = match steps.len() {
+        1 => "This deletes 1 session.".to_owned(),
+        count => format!("This deletes {count} sessions."),
+    };
+    confirm(&place.account, remove.confirm.as_deref(), &what)?;
+    execute(answer, input, place, &decided.parsed, steps).await;
+    answer.document.line(
+        "automirror creates them again at its next sweep, unless MIRROR_MODE is detect or it is removed",
+    );
+    answer.document.hint("mirrorctl apply brings them back at once");
+    Ok(())
+}
+
+/// A deletion for each session of the owner, in the VPC if one is named.
+fn steps(decided: &Decided, owner: &str, remove: &Remove) -> Vec<Step> {
+    let observed = &decided.world.observed;
+    let sources = decided.sources();
+    let is_meant = |session: &&Session| {
+        let vpc = sources.get(&session.interface).and_then(|source| source.vpc());
+        session.has_owner(owner, &observed.account)
+            && remove.vpc.as_ref().is_none_or(|wanted| vpc == Some(wanted))
+    };
+    let step = |session: &Session| Step {
+        instance: sources
+            .get(&session.interface)
+            .and_then(|source: &&Source| source.instance())
+            .map(|instance| instance.id.clone()),
+        source: session.interface.clone(),
+        before: Some(Box::new(session.clone())),
+        action: Action::Delete(session.id.clone()),
+        // It is a person who wants it; no reason of the decision says that, and none is shown.
+        reason: Reason::Duplicate,
+    };
+    observed.sessions.iter().filter(is_meant).map(step).collect()
+}
+
+fn show(answer: &mut Answer, decided: &Decided, steps: &[Step]) {
+    decided.head(&mut answer.document);
+    let mut table = Table::new(&["session", "interface", "instance", "target"]);
+    for step in steps.iter().take(SHOWN) {
+        let session = step.before.as_deref();
+        let instance = step.instance.as_ref().map(ToString::to_string);
+        table.rows.push(vec![
+            session.map(|it| it.id.to_string()).unwrap_or_default(),
+            step.source.to_string(),
+            instance.unwrap_or_else(|| "none".to_owned()),
+            session.map(|it| it.target.to_string()).unwrap_or_default(),
+        ]);
+    }
+    let hidden = steps.len().saturating_sub(table.rows.len());
+    if !table.rows.is_empty() {
+        answer.document.blocks.push(Block::Table(table));
+    }
+    if hidden > 0 {
+        answer.document.line(format!("and {hidden} more"));
+    }
+}

@@ -1,0 +1,172 @@
+//! mirrorctl: a command line over the decision that automirror obeys and config-rule reports.
+//!
+//! In reading order, each floor over the ones before it: `problem` is what can go wrong; `settings`,
+//! `function` and `place` are whose settings count and where to look; `world` is what was observed there,
+//! with its plan, and `redact` what a file of it may leave out; `read` reads worlds; `view` counts and
+//! groups a plan; `output` prints; `command` has one file for each command.
+
+#![deny(missing_docs)]
+
+mod answer;
+mod arguments;
+mod command;
+mod confirm;
+mod function;
+mod output;
+mod place;
+mod problem;
+mod read;
+mod redact;
+mod settings;
+mod view;
+mod world;
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
+};
+
+use clap::Parser;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+
+use answer::Answer;
+use arguments::{Arguments, Command};
+use output::{complain, hint};
+use problem::{NOT_WRITTEN, Problem, UNREADABLE};
+use read::Input;
+
+/// The exit code for a wrong command line (`EX_USAGE` of sysexits.h).
+const USAGE: u8 = 64;
+const FAILED: u8 = 1;
+
+/// Runs a command. `environment` has the settings of the environment, by name; `now` is the clock.
+pub async fn run(
+    arguments: Vec<OsString>,
+    environment: BTreeMap<String, String>,
+    now: fn() -> SystemTime,
+) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    let code = match answer(&arguments, environment, now).await {
+        Ok(code) => code,
+        Err(error) => {
+            let problem = Problem::new(&NOT_WRITTEN, format!("standard output: {error}"));
+            // If standard error is closed as well, the exit code is all that is left.
+            complain(&mut anstream::stderr(), None, &problem).unwrap_or_default();
+            FAILED
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// A wrong command line, or a request for help.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let is_wrong = error.use_stderr();
+    // If that is closed, the exit code is all that is left.
+    error.print().unwrap_or_default();
+    if is_wrong { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+}
+
+async fn answer(
+    arguments: &Arguments,
+    environment: BTreeMap<String, String>,
+    now: fn() -> SystemTime,
+) -> io::Result<u8> {
+    let flags = match settings::flags(&arguments.global.set) {
+        Ok(flags) => flags,
+        Err(why) => {
+            writeln!(anstream::stderr(), "error: {why}")?;
+            return Ok(USAGE);
+        }
+    };
+    let warned = warn_on_stderr();
+    let global = &arguments.global;
+    let input = Input { global, flags: &flags, environment: &environment, now };
+    let name = match &arguments.command {
+        Command::Plan(_) => "plan",
+        Command::Status(_) => "status",
+        Command::Explain(_) => "explain",
+        Command::Adopt(_) => "adopt",
+        Command::Apply(_) => "apply",
+        Command::Remove(_) => "remove",
+        Command::Codes => "codes",
+        Command::Observe(_) => "observe",
+        Command::Report(_) => "report",
+        Command::Completions { .. } => "completions",
+        Command::Man => "man",
+    };
+    let mut answer = match &arguments.command {
+        Command::Plan(plan) => command::plan::run(&input, plan).await,
+        Command::Status(source) => command::status::run(&input, source).await,
+        Command::Explain(explain) => match command::explain::run(&input, explain).await {
+            Ok(answer) => answer,
+            Err(problem) => {
+                complain(&mut anstream::stderr(), None, &problem)?;
+                return Ok(USAGE);
+            }
+        },
+        Command::Adopt(adopt) => command::adopt::run(&input, adopt).await,
+        Command::Apply(apply) => command::apply::run(&input, apply).await,
+        Command::Remove(remove) => command::remove::run(&input, remove).await,
+        Command::Codes => command::explain::codes(),
+        Command::Observe(observe) => command::observe::run(&input, observe).await,
+        Command::Report(report) => command::report::run(&input, report).await,
+        Command::Completions { shell } => {
+            return command::shell::completions(*shell).map(|()| 0);
+        }
+        Command::Man => return command::shell::man().map(|()| 0),
+    };
+    if warned.load(Ordering::Relaxed) {
+        answer.fail(None, Problem::new(&UNREADABLE, "see the warnings above"));
+    }
+    print(&answer, arguments, name)
+}
+
+/// Writes the answer to standard output, and what went wrong and what to type next to standard error.
+fn print(answer: &Answer, arguments: &Arguments, name: &str) -> io::Result<u8> {
+    let code = answer.exit_code(arguments.global.threshold);
+    let mut err = anstream::stderr();
+    let mut out = io::BufWriter::new(anstream::stdout());
+    let written = answer.document.write(&mut out, arguments.global.output, name, code);
+    match written.and_then(|()| out.flush()) {
+        // Whoever reads has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(code),
+        other => other?,
+    }
+    for (place, problem) in &answer.problems {
+        complain(&mut err, place.as_deref(), problem)?;
+    }
+    for text in &answer.document.hints {
+        hint(&mut err, text)?;
+    }
+    Ok(code)
+}
+
+/// Sends the warnings of the readers to standard error, and notes that there was one: something was left
+/// out, so the answer is not whole.
+fn warn_on_stderr() -> Arc<AtomicBool> {
+    let warned = Arc::new(AtomicBool::new(false));
+    let noted = Arc::clone(&warned);
+    tracing_subscriber::fmt()
+        .with_target(false)
+        .with_ansi(false)
+        .without_time()
+        .with_writer(move || {
+            noted.store(true, Ordering::Relaxed);
+            io::stderr()
+        })
+        .finish()
+        // What else warns, such as the search for credentials, ends in an error or does no harm.
+        .with(Targets::new().with_target("shared_ec2", tracing::Level::WARN))
+        .init();
+    warned
+}

@@ -1,0 +1,266 @@
+//! How an answer is printed: for people as text and markdown, for machines as JSON, lines of JSON and CSV.
+//! The rules of the machine formats are in docs/mirrorctl.md.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Table as Grid, TableStyle, presets};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{arguments::Format, problem::Problem};
+
+/// The version of the machine formats. A new field leaves it as it is.
+pub(crate) const VERSION: &str = "mirrorctl/1";
+
+/// An answer, for people and for machines.
+#[derive(Debug, Default)]
+pub(crate) struct Document {
+    /// For people.
+    pub(crate) blocks: Vec<Block>,
+    /// One for each place: the whole answer.
+    pub(crate) places: Vec<Value>,
+    /// The answer in pieces, each with a `type`.
+    pub(crate) records: Vec<Value>,
+    /// The answer as one table.
+    pub(crate) table: Table,
+    /// What to type next.
+    pub(crate) hints: Vec<String>,
+}
+
+/// A piece of an answer for people.
+#[derive(Debug)]
+pub(crate) enum Block {
+    Title(String),
+    Line(String),
+    /// One thing, how serious it is, and more about it.
+    Item(Mark, String, Vec<String>),
+    Table(Table),
+}
+
+/// How serious a thing is. Colour repeats what the words say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Good,
+    Change,
+    Bad,
+    Plain,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) columns: Vec<&'static str>,
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+impl Document {
+    pub(crate) fn title(&mut self, text: impl Into<String>) {
+        self.blocks.push(Block::Title(text.into()));
+    }
+
+    pub(crate) fn line(&mut self, text: impl Into<String>) {
+        self.blocks.push(Block::Line(text.into()));
+    }
+
+    pub(crate) fn hint(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        if !self.hints.contains(&text) {
+            self.hints.push(text);
+        }
+    }
+
+    /// Adds a record for lines of JSON.
+    pub(crate) fn record(&mut self, kind: &str, of: impl Serialize) {
+        if let Ok(Value::Object(mut fields)) = serde_json::to_value(of) {
+            fields.insert("type".to_owned(), kind.into());
+            self.records.push(Value::Object(fields));
+        }
+    }
+
+    /// Adds the whole answer of a place.
+    pub(crate) fn place(&mut self, of: impl Serialize) {
+        self.places.extend(serde_json::to_value(of));
+    }
+
+    /// Writes the answer. `exit` is the exit code, which machines find in the answer, too.
+    pub(crate) fn write(
+        &self,
+        out: &mut dyn Write,
+        format: Format,
+        command: &str,
+        exit: u8,
+    ) -> io::Result<()> {
+        let version = env!("CARGO_PKG_VERSION");
+        match format {
+            Format::Text => self.write_text(out),
+            Format::Markdown => self.write_markdown(out),
+            Format::Json => {
+                let answer = json!({
+                    "format": VERSION, "command": command, "version": version,
+                    "exit": exit, "places": self.places,
+                });
+                serde_json::to_writer_pretty(&mut *out, &answer)?;
+                writeln!(out)
+            }
+            Format::Ndjson => {
+                let first = json!({
+                    "type": "version", "format": VERSION, "command": command, "version": version,
+                });
+                let last = json!({"type": "end", "exit": exit});
+                for record in std::iter::once(&first).chain(&self.records).chain([&last]) {
+                    writeln!(out, "{record}")?;
+                }
+                Ok(())
+            }
+            Format::Csv => self.write_csv(out),
+        }
+    }
+
+    /// Shows people what there is so far, before they are asked something.
+    pub(crate) fn show_now(&mut self, format: Format) -> io::Result<()> {
+        let mut out = anstream::stdout();
+        match format {
+            Format::Text => self.write_text(&mut out)?,
+            Format::Markdown => self.write_markdown(&mut out)?,
+            Format::Json | Format::Ndjson | Format::Csv => {}
+        }
+        self.blocks.clear();
+        out.flush()
+    }
+
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (index, block) in self.blocks.iter().enumerate() {
+            match block {
+                Block::Title(text) => {
+                    if index > 0 {
+                        writeln!(out)?;
+                    }
+                    let bold = Style::new().bold();
+                    writeln!(out, "{bold}{text}{bold:#}")?;
+                }
+                Block::Line(text) => writeln!(out, "{text}")?,
+                Block::Item(mark, head, details) => {
+                    let style = mark.style();
+                    writeln!(out, "{style}{head}{style:#}")?;
+                    for detail in details {
+                        writeln!(out, "    {detail}")?;
+                    }
+                }
+                Block::Table(table) => {
+                    let grid = table.grid(presets::NOTHING);
+                    for line in grid.lines() {
+                        writeln!(out, "{}", line.trim_end())?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_markdown(&self, out: &mut dyn Write) -> io::Result<()> {
+        for block in &self.blocks {
+            match block {
+                Block::Title(text) => writeln!(out, "## {text}\n")?,
+                Block::Line(text) => writeln!(out, "{text}\n")?,
+                Block::Item(_, head, details) => {
+                    writeln!(out, "- {head}")?;
+                    for detail in details {
+                        writeln!(out, "  - {detail}")?;
+                    }
+                }
+                Block::Table(table) => {
+                    let grid = table.grid(presets::ASCII_MARKDOWN);
+                    writeln!(out, "\n{}\n", grid.lines().collect::<Vec<_>>().join("\n"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_csv(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut csv = csv::Writer::from_writer(out);
+        csv.write_record(&self.table.columns)?;
+        for row in &self.table.rows {
+            csv.write_record(row.iter().map(|cell| harmless(cell)))?;
+        }
+        csv.flush()
+    }
+}
+
+/// A cell that a spreadsheet takes for a formula gets an apostrophe in front: tags can be written by many.
+fn harmless(cell: &str) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        return format!("'{cell}");
+    }
+    cell.to_owned()
+}
+
+impl Mark {
+    fn style(self) -> Style {
+        match self {
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Change => AnsiColor::Yellow.on_default(),
+            Self::Bad => AnsiColor::Red.on_default(),
+            Self::Plain => Style::new(),
+        }
+    }
+}
+
+impl Table {
+    pub(crate) fn new(columns: &[&'static str]) -> Self {
+        Self { columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    fn grid(&self, style: TableStyle) -> Grid {
+        let mut grid = Grid::new();
+        grid.load_style(style).set_header(self.columns.clone());
+        for row in &self.rows {
+            grid.add_row(row.clone());
+        }
+        grid
+    }
+}
+
+/// Says what went wrong, and what to type next.
+pub(crate) fn complain(
+    err: &mut dyn Write,
+    place: Option<&str>,
+    problem: &Problem,
+) -> io::Result<()> {
+    let red = AnsiColor::Red.on_default().bold();
+    let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
+    writeln!(err, "{red}error{red:#}{problem_at}", problem_at = At(&place, problem))?;
+    hint(err, problem.kind.mend)
+}
+
+struct At<'a>(&'a str, &'a Problem);
+
+impl std::fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(place, Problem { kind, detail }) = self;
+        write!(f, "[{}]: {place}{}: {detail}", kind.code, kind.sentence)
+    }
+}
+
+/// Says what to type next.
+pub(crate) fn hint(err: &mut dyn Write, text: &str) -> io::Result<()> {
+    let cyan = AnsiColor::Cyan.on_default();
+    writeln!(err, "{cyan}hint:{cyan:#} {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_of_a_table_is_a_formula() {
+        let mut document = Document { table: Table::new(&["name"]), ..Document::default() };
+        for cell in ["=1+1", "@x", "+1", "-1", "i-1", "a,b"] {
+            document.table.rows.push(vec![cell.to_owned()]);
+        }
+        let mut written = Vec::new();
+        document.write(&mut written, Format::Csv, "plan", 0).unwrap();
+        let expected = "name\n'=1+1\n'@x\n'+1\n'-1\ni-1\n\"a,b\"\n";
+        assert_eq!(String::from_utf8(written).unwrap(), expected);
+    }
+}

@@ -1,0 +1,158 @@
+//! Reads the worlds that a command is about: from AWS, several at once, or from a file.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::IsTerminal,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use futures_util::{StreamExt, stream};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use shared_ec2::{client::Ec2, observe::observe, reader::Reader, selector::Selector};
+
+use crate::{
+    arguments::Global,
+    function::{Deployed, deployed},
+    place::{Place, places},
+    problem::{NO_SUCH_FUNCTION, Problem, SEVERAL_PLACES},
+    settings::{Origin, Settings},
+    world::{Decided, File, World},
+};
+
+/// What the command line was given.
+pub(crate) struct Input<'a> {
+    pub(crate) global: &'a Global,
+    /// `--set`.
+    pub(crate) flags: &'a [(&'static str, String)],
+    /// The settings of the environment.
+    pub(crate) environment: &'a BTreeMap<String, String>,
+    /// The clock.
+    pub(crate) now: fn() -> SystemTime,
+}
+
+/// A world with its plan, or where it should have been and what went wrong.
+pub(crate) type Outcome = Result<Decided, (Option<String>, Problem)>;
+
+/// Places that are read at once: each takes a few calls at a time.
+const CONCURRENT: usize = 4;
+
+impl Input<'_> {
+    /// The worlds of a file, or of AWS as far as the selectors go.
+    pub(crate) async fn worlds(
+        &self,
+        from: Option<&Path>,
+        selectors: &BTreeSet<Selector>,
+    ) -> Vec<Outcome> {
+        let worlds = match from {
+            Some(path) => self.read_file(path),
+            None => self.read_places(selectors).await,
+        };
+        worlds.unwrap_or_else(|problem| vec![Err((None, problem))])
+    }
+
+    fn read_file(&self, path: &Path) -> Result<Vec<Outcome>, Problem> {
+        let worlds = File::read(path)?.worlds;
+        let decide = |world: World| {
+            let place = name(world.account.as_str(), &world.region);
+            world.decide_with(self.flags).map_err(|problem| (Some(place), problem))
+        };
+        Ok(worlds.into_iter().map(decide).collect())
+    }
+
+    async fn read_places(&self, selectors: &BTreeSet<Selector>) -> Result<Vec<Outcome>, Problem> {
+        let places = places(self.global).await?;
+        let bar = progress(places.len());
+        let work = places.into_iter().map(async |place| {
+            let outcome = match place {
+                Err(problem) => Err((None, problem)),
+                Ok(place) => self.read(&place, selectors).await.map_err(|problem| {
+                    (Some(name(place.account.as_str(), &place.region)), problem)
+                }),
+            };
+            bar.inc(1);
+            outcome
+        });
+        let outcomes = stream::iter(work).buffered(CONCURRENT).collect().await;
+        bar.finish_and_clear();
+        Ok(outcomes)
+    }
+
+    /// Reads one place, and decides on it.
+    pub(crate) async fn read(
+        &self,
+        place: &Place,
+        selectors: &BTreeSet<Selector>,
+    ) -> Result<Decided, Problem> {
+        let (function, settings) = self.settings(place).await?;
+        self.read_by(place, settings.with(self.flags), function, selectors).await
+    }
+
+    /// The same by these settings.
+    pub(crate) async fn read_by(
+        &self,
+        place: &Place,
+        settings: Settings,
+        function: Option<Deployed>,
+        selectors: &BTreeSet<Selector>,
+    ) -> Result<Decided, Problem> {
+        let parsed = settings.parse()?;
+        let ec2 = Ec2::new(&place.config);
+        let reader = Reader {
+            ec2: &ec2,
+            policy: &parsed.policy,
+            account: &place.account,
+            cache: None,
+            // An id that somebody asks about must be certain; a sweep reads what a sweep of automirror does.
+            judges: !selectors.contains(&Selector::Sweep),
+        };
+        let observed = Box::pin(observe(&reader, selectors)).await?;
+        let (account, region) = (place.account.clone(), place.region.clone());
+        World { account, region, settings, function, observed }.decide()
+    }
+
+    /// Where something is changed, it is one account and region at a time.
+    pub(crate) async fn only_place(&self) -> Result<Place, Problem> {
+        let mut found = places(self.global).await?;
+        match (found.pop(), found.len()) {
+            (Some(place), 0) => place,
+            (_, others) => {
+                let count = others.saturating_add(1);
+                Err(Problem::new(&SEVERAL_PLACES, format!("the arguments name {count}")))
+            }
+        }
+    }
+
+    async fn settings(&self, place: &Place) -> Result<(Option<Deployed>, Settings), Problem> {
+        if !self.global.no_function {
+            let name = self.global.function.as_deref();
+            match (deployed(&place.config, name).await?, name) {
+                (Some((function, settings)), _) => return Ok((Some(function), settings)),
+                (None, Some(name)) => return Err(Problem::new(&NO_SUCH_FUNCTION, name)),
+                (None, None) => {}
+            }
+        }
+        let variables = self.environment.clone();
+        Ok((None, Settings::new(Origin::Environment, variables)?))
+    }
+}
+
+/// How a place is named to people.
+pub(crate) fn name(account: &str, region: &str) -> String {
+    format!("{account} {region}")
+}
+
+/// A bar on standard error, if that is a terminal and there is more than one place.
+fn progress(places: usize) -> ProgressBar {
+    let bar = ProgressBar::new(u64::try_from(places).unwrap_or(u64::MAX));
+    if places < 2 || !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+        return bar;
+    }
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} accounts and regions")
+    {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,110 @@
+//! The targets: how many sessions lead to each, and how many more it takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use shared::{
+    id::{InterfaceId, TargetId},
+    observed::{Capacity, Endpoint, Target, TargetState},
+};
+
+use crate::world::Decided;
+
+/// A target that sessions lead to or may lead to.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct TargetRow {
+    pub(crate) target: String,
+    /// Its owner, where EC2 shows the target.
+    pub(crate) owner: Option<String>,
+    pub(crate) endpoint: String,
+    pub(crate) zones: Vec<String>,
+    pub(crate) state: &'static str,
+    pub(crate) allowed: bool,
+    /// Our sessions on it, now.
+    pub(crate) owned: usize,
+    /// Other sessions on it that can be seen, now.
+    pub(crate) foreign: usize,
+    /// Distinct sources on it that can be seen, now.
+    pub(crate) sources: usize,
+    /// How many sources it takes; none where there is no limit, or none that is known.
+    pub(crate) capacity: Option<usize>,
+    pub(crate) capacity_note: &'static str,
+}
+
+impl Decided {
+    pub(crate) fn target_rows(&self) -> Vec<TargetRow> {
+        let observed = &self.world.observed;
+        let shown: BTreeMap<&TargetId, &Target> =
+            observed.targets.iter().map(|target| (&target.id, target)).collect();
+        let used = observed.sessions.iter().map(|session| &session.target);
+        let ids: BTreeSet<&TargetId> = shown.keys().copied().chain(used).collect();
+        ids.into_iter().map(|id| self.target_row(id, shown.get(id).copied())).collect()
+    }
+
+    fn target_row(&self, id: &TargetId, target: Option<&Target>) -> TargetRow {
+        let observed = &self.world.observed;
+        let policy = &self.parsed.policy;
+        let here: Vec<_> = observed.sessions.iter().filter(|it| it.target == *id).collect();
+        let ours = here.iter().filter(|session| self.is_owned(session)).count();
+        let sources: BTreeSet<&InterfaceId> = here.iter().map(|it| &it.interface).collect();
+        let owner = target.map(|target| &target.account);
+        let (capacity, capacity_note) = match target.map(|target| target.capacity) {
+            Some(Capacity::Unlimited) => (None, "no limit"),
+            Some(Capacity::Sources(limit)) => (Some(limit), "sources"),
+            Some(Capacity::Unknown) | None => (None, "not known"),
+        };
+        TargetRow {
+            target: id.to_string(),
+            owner: owner.map(ToString::to_string),
+            endpoint: target.map_or_else(|| "not shown".to_owned(), |it| endpoint(&it.endpoint)),
+            zones: target
+                .into_iter()
+                .flat_map(|it| &it.location.zones)
+                .map(ToString::to_string)
+                .collect(),
+            state: target.map_or("not shown", |target| self.state_name(target)),
+            allowed: policy.allows(id, owner, &observed.account),
+            owned: ours,
+            foreign: here.len().saturating_sub(ours),
+            sources: sources.len(),
+            capacity,
+            capacity_note,
+        }
+    }
+
+    /// The state in words. What another account owns cannot be seen, so nothing is said of it.
+    fn state_name(&self, target: &Target) -> &'static str {
+        if target.account != self.world.observed.account {
+            return "cannot be seen";
+        }
+        match target.state {
+            _ if target.draining => "draining",
+            TargetState::Unread => "not read",
+            TargetState::Unknown => "not known",
+            TargetState::Ready => "ready",
+            TargetState::Full => "full",
+            TargetState::Stopped => "stopped",
+            TargetState::Gone => "gone",
+        }
+    }
+}
+
+/// What receives the packets, with what it is.
+fn endpoint(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Interface(id) => id.to_string(),
+        Endpoint::NetworkLoadBalancer(name) => name.to_string(),
+        Endpoint::GatewayLoadBalancerEndpoint(id) => id.to_string(),
+        Endpoint::Other(kind) => kind.to_string(),
+    }
+}
+
+impl TargetRow {
+    /// `7 of 10`, or the count alone.
+    pub(crate) fn room(&self) -> String {
+        match self.capacity {
+            Some(limit) => format!("{} of {limit}", self.sources),
+            None => format!("{} ({})", self.sources, self.capacity_note),
+        }
+    }
+}

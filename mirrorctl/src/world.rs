@@ -1,0 +1,172 @@
+//! A world: what was observed in one account and region, and the settings that it is judged by. It can be
+//! a file.
+
+use std::{collections::BTreeSet, io::Read, path::Path};
+
+use serde::{Deserialize, Serialize};
+use shared::{
+    id::{AccountId, TargetId},
+    observed::{Observed, Session, Target, TargetState},
+    plan::{plan, question::Question, step::Plan},
+    policy::Scope,
+};
+
+use crate::{
+    function::Deployed,
+    problem::{BAD_FILE, FILE_LACKS, Problem},
+    settings::{Parsed, Settings},
+};
+
+/// What was observed in one account and region.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct World {
+    pub(crate) account: AccountId,
+    pub(crate) region: String,
+    pub(crate) settings: Settings,
+    /// The deployed function, where there is one.
+    pub(crate) function: Option<Deployed>,
+    pub(crate) observed: Observed,
+}
+
+/// A world and its plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Decided {
+    pub(crate) world: World,
+    pub(crate) parsed: Parsed,
+    pub(crate) plan: Plan,
+}
+
+/// What a file holds.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct File {
+    pub(crate) format: String,
+    /// The version of mirrorctl that wrote it.
+    pub(crate) version: String,
+    /// The values of tags that mean nothing to the decision were replaced.
+    pub(crate) redacted: bool,
+    pub(crate) worlds: Vec<World>,
+    /// The changes that were shown, as sentences, where the file is a saved plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shown: Option<Vec<String>>,
+}
+
+/// The format of a file. Another number is another format.
+const FORMAT: &str = "mirrorctl-world/1";
+
+impl File {
+    pub(crate) fn new(worlds: Vec<World>, redacted: bool) -> Self {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Self { format: FORMAT.to_owned(), version, redacted, worlds, shown: None }
+    }
+
+    pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
+        let bad = |why: String| Problem::new(&BAD_FILE, format!("{}: {why}", path.display()));
+        let mut text = String::new();
+        let mut file = std::fs::File::open(path).map_err(|error| bad(error.to_string()))?;
+        file.read_to_string(&mut text).map_err(|error| bad(error.to_string()))?;
+        // The format comes first: of another one, nothing else need be readable.
+        let format: Format = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        if format.format != FORMAT {
+            let format = shared::text::quote(&format.format);
+            return Err(bad(format!("its format is {format}: accepted is `{FORMAT}`")));
+        }
+        serde_json::from_str(&text).map_err(|error| bad(error.to_string()))
+    }
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: String,
+}
+
+impl World {
+    /// The plan of the world.
+    pub(crate) fn decide(self) -> Result<Decided, Problem> {
+        let parsed = self.settings.parse()?;
+        let plan = plan(&parsed.policy, &self.observed);
+        Ok(Decided { world: self, parsed, plan })
+    }
+
+    /// The plan of a world from a file with other settings: what if? Refused where it depends on what was
+    /// not read for the settings of the file.
+    pub(crate) fn decide_with(
+        mut self,
+        flags: &[(&'static str, String)],
+    ) -> Result<Decided, Problem> {
+        if flags.is_empty() {
+            return self.decide();
+        }
+        let before = self.settings.parse()?;
+        self.settings = self.settings.with(flags);
+        let after = self.settings.parse()?;
+        if let Some(what) = lacks(&before, &after) {
+            return Err(Problem::new(&FILE_LACKS, what));
+        }
+        let known = plan(&before.policy, &self.observed);
+        let decided = self.decide()?;
+        let unread = decided.unread_targets();
+        if !unread.is_empty() {
+            let unread: Vec<_> = unread.iter().map(ToString::to_string).collect();
+            return Err(Problem::new(&FILE_LACKS, format!("the state of {}", unread.join(", "))));
+        }
+        let mut open = decided.plan.questions.difference(&known.questions);
+        match open.next() {
+            None => Ok(decided),
+            Some(question) => Err(Problem::new(&FILE_LACKS, words(question))),
+        }
+    }
+}
+
+/// What a question asks EC2.
+fn words(question: &Question) -> String {
+    match question {
+        Question::Tags(id) => format!("a second read of the tags of {id}"),
+        Question::Interface(id) => format!("whether {id} exists"),
+        Question::Target(id) => format!("whether {id} exists"),
+        Question::Filter(id) => format!("whether {id} exists"),
+    }
+}
+
+/// What was left out of the read for the first settings and matters for the second.
+fn lacks(before: &Parsed, after: &Parsed) -> Option<String> {
+    let (before, after) = (&before.policy, &after.policy);
+    if before.tag_key != after.tag_key {
+        return Some(format!("the values of tag {}", shared::text::quote(&after.tag_key)));
+    }
+    if before.owner != after.owner {
+        return Some("the interfaces of the sessions of another owner".to_owned());
+    }
+    if before.scope == Scope::All {
+        return (after.keep_stopped && !before.keep_stopped)
+            .then(|| "stopped instances".to_owned());
+    }
+    let instances = "the instances that the settings of the file do not select";
+    let is_wider = after.scope == Scope::All
+        || after.tag_value != before.tag_value
+        || (after.keep_stopped && !before.keep_stopped);
+    is_wider.then(|| instances.to_owned())
+}
+
+impl Decided {
+    /// How many sessions are automirror's.
+    pub(crate) fn owned_sessions(&self) -> usize {
+        self.world.observed.sessions.iter().filter(|session| self.is_owned(session)).count()
+    }
+
+    /// Whether a session is automirror's.
+    pub(crate) fn is_owned(&self, session: &Session) -> bool {
+        session.is_owned(&self.parsed.policy, &self.world.observed.account)
+    }
+
+    /// The allowed targets of the account that nobody has looked at.
+    fn unread_targets(&self) -> BTreeSet<&TargetId> {
+        let Self { world, parsed, .. } = self;
+        let observed = &world.observed;
+        let is_unread = |target: &&Target| {
+            target.state == TargetState::Unread
+                && target.account == observed.account
+                && parsed.policy.allows(&target.id, Some(&target.account), &observed.account)
+        };
+        observed.targets.iter().filter(is_unread).map(|target| &target.id).collect()
+    }
+}
