@@ -4,7 +4,7 @@
 # Every cargo command selects all packages, or those that run the local cloud. `make check` holds that both give the
 # EC2 SDK the same features: with others, cargo would build it again.
 CARGO_FLAGS := --workspace --locked
-LOCAL_CLOUD := --package tests --package automirror --package config-rule --locked
+LOCAL_CLOUD := --package tests --package automirror --package config-rule --package mirrorctl --locked
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -19,12 +19,14 @@ PYTEST := pytest -q -p no:cacheprovider -p say_skipped
 # CloudFormation, and those of Terraform if the tests of the deployments wrote a plan. The last lines say what could
 # not be tested.
 test: export PYTHONPATH := $(CURDIR)/tests/pytest
-test: tools package target/tools/deploy/ready target/tools/templates/ready ## Run all tests
+test: tools package target/tools/deploy/ready target/tools/templates/ready target/tools/browser/ready ## Run all tests
 	rm -rf target/authorizations target/deploy target/skipped
 	AUTHORIZATIONS=$(CURDIR)/target/authorizations cargo test $(CARGO_FLAGS)
 	@cargo build $(CARGO_FLAGS) --bins --quiet
 	target/tools/package/bin/$(PYTEST) package
 	env -u TF_CLI_CONFIG_FILE target/tools/deploy/bin/$(PYTEST) -n 4 tests/deploy
+	target/tools/browser/bin/$(PYTEST) tests/browser
+	target/debug/demo >target/demo.log || { tail -5 target/demo.log; exit 1; }
 	target/debug/proof target/authorizations target/deploy/plans/default.json
 	@if test -e target/skipped; then cat target/skipped; fi
 
@@ -32,6 +34,8 @@ lint: check lint-tools ## Check format, lints, documentation, modules, licences,
 	python3 tests/architecture/modules.py
 	cargo deny check bans licenses sources
 	target/tools/templates/bin/cfn-lint cloudformation/*.yaml
+	target/tools/templates/bin/shellcheck cloudformation/*.sh package/*.sh tests/aws/*.sh .ci/run
+	target/tools/templates/bin/zizmor --offline --quiet --no-progress .github/workflows
 	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE CHECKPOINT_DISABLE=1 terraform fmt -check -recursive terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
 
@@ -115,6 +119,10 @@ target/tools/deploy/ready: tests/deploy/requirements.txt
 	python3 -m venv target/tools/deploy
 	target/tools/deploy/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
+
+# Debian's Chromium, for the page of `mirrorctl report`.
+target/tools/browser/ready: tests/browser/requirements.txt tests/browser/ready
+	tests/browser/ready target/tools/browser
 
 target/tools/rie: tests/rie/requirements.txt tests/rie/fetch.py
 	mkdir -p target/tools

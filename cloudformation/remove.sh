@@ -1,113 +1,160 @@
 #!/usr/bin/env bash
-# Removes what deploy.sh created. First automirror deletes the sessions of this installation, then CloudFormation
-# deletes the stacks.
+# Removes the stack that deploy.sh created, and its sessions first. `remove.sh --help` says how.
 #
-#   cloudformation/remove.sh
-#
-# The environment variable NAME (default automirror) must be the one given to deploy.sh. The script does not remove
-# mirror targets, filters of yours or the bucket.
+# It runs with bash 3.2, which macOS has, and with the AWS CLI 1 and 2.
 set -euo pipefail
 
-name=${NAME:-automirror}
+usage() {
+  cat <<TEXT
+Removes the CloudFormation stack of automirror. The stack deletes the sessions of this installation before anything else.
+
+  $0 [OPTION]...
+
+  --name NAME   the name of the stack (default: automirror)
+  --yes         do not ask
+  --help        print this
+
+Mirror targets, filters, topics and keys of yours stay, and so do the sessions of others and the bucket with the zips.
+TEXT
+}
 
 fail() {
   echo "$0: $*" >&2
   exit 1
 }
 
-exists() {
+misused() {
+  echo "$0: $*" >&2
+  usage >&2
+  exit 2
+}
+
+name=automirror
+sure=no
+# How often and how many seconds apart EC2 is asked again, whose answers can be older than its deeds.
+attempts=6
+pause=${PAUSE:-10}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --help | -h)
+      usage
+      exit 0
+      ;;
+    --name)
+      [ $# -gt 1 ] || misused "$1 needs a value"
+      name=$2
+      shift
+      ;;
+    --yes) sure=yes ;;
+    *) misused "there is no option $1" ;;
+  esac
+  shift
+done
+[ -z "${NAME:-}" ] || fail "the variable NAME is not used any more. Unset it, and give --name $NAME if that is the stack"
+
+# Prints the status of a stack, whether it is protected, its MirrorOwner, and whether it has the parameter
+# CreateConfigRule, in one line. Prints nothing if there is no such stack.
+describe() {
   local said
-  said=$(aws cloudformation describe-stacks --stack-name "$1" 2>&1 >/dev/null) && return 0
-  [[ $said == *"does not exist"* ]] && return 1
-  fail "$said"
-}
-
-ask() {
-  local list=$1 key=$2
-  aws cloudformation describe-stacks --stack-name "$name" --output text \
-    --query "Stacks[0].${list}s[?${list}Key=='$key'].${list}Value"
-}
-
-# Updates the stack so that no instance is selected. The next sweep then deletes all sessions of this installation.
-select_nothing() {
-  local keys parameters=()
-  keys=$(aws cloudformation describe-stacks --stack-name "$name" --output text --query 'Stacks[0].Parameters[].ParameterKey')
-  for key in $keys; do
-    case $key in
-      MirrorTagKey) parameters+=("ParameterKey=$key,ParameterValue=Mirror") ;;
-      MirrorTagValue) parameters+=("ParameterKey=$key,ParameterValue=uninstall") ;;
-      MirrorScope) parameters+=("ParameterKey=$key,ParameterValue=tagged") ;;
-      MirrorMode) parameters+=("ParameterKey=$key,ParameterValue=enforce") ;;
-      MirrorVpcIds | MirrorTargetIds) parameters+=("ParameterKey=$key,ParameterValue=") ;;
-      *) parameters+=("ParameterKey=$key,UsePreviousValue=true") ;;
+  said=$(aws cloudformation describe-stacks --stack-name "$1" --output text --query \
+    "Stacks[0].[StackStatus,EnableTerminationProtection,not_null(Parameters,\`[]\`)[?ParameterKey=='CreateConfigRule'].ParameterValue|[0],not_null(Parameters,\`[]\`)[?ParameterKey=='MirrorOwner'].ParameterValue|[0]]" 2>&1) || {
+    case $said in
+      *"does not exist"*) return 0 ;;
+      *) fail "$said" ;;
     esac
-  done
-  local said
-  if said=$(aws cloudformation update-stack --stack-name "$name" --use-previous-template \
-    --capabilities CAPABILITY_IAM --parameters "${parameters[@]}" 2>&1); then
-    aws cloudformation wait stack-update-complete --stack-name "$name"
-  else
-    [[ $said == *"No updates are to be performed"* ]] || fail "$said"
-  fi
+  }
+  echo "$said"
 }
 
 # Prints the ids of the sessions of this installation. EC2 documents no filter by tag for sessions, so --query selects
 # them. The AWS CLI applies --query to each page, so the query works for any number of sessions.
-list() {
+sessions() {
+  [ -n "$owner" ] || return 0
   aws ec2 describe-traffic-mirror-sessions --filters "Name=owner-id,Values=$account" --output text \
-    --query "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$owner']].[TrafficMirrorSessionId]"
+    --query "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$owner']].[TrafficMirrorSessionId]" |
+    { grep '^tms-' || true; }
 }
 
-# Prints the number of sessions of this installation.
-ours() {
-  local ids
-  ids=$(list) || exit 1
-  grep -c '^tms-' <<<"$ids" || true
+count() {
+  sessions | { grep -c . || true; }
 }
 
-# Runs a sweep. Prints None, or the type of the error with which the function ended.
-sweep() {
-  printf '{"sweep":true}' |
-    aws lambda invoke --function-name "$function" --payload fileb:///dev/stdin --cli-read-timeout 0 \
-      --query FunctionError --output text /dev/null
+confirm() {
+  local answer=
+  cat <<TEXT
+This removes from account $account, region $region:
+  the stack $name ($status)
+  $before mirror sessions with the tag ManagedBy=$owner
+TEXT
+  [ $sure = no ] || return 0
+  printf 'Type the name of the stack to remove it: '
+  read -r answer || true
+  [ "$answer" = "$name" ] || fail "nothing is removed"
 }
 
-remove_sessions() {
-  local status left before error
-  status=$(aws cloudformation describe-stacks --stack-name "$name" --output text --query 'Stacks[0].StackStatus')
-  left=$(ours)
-  if [ "$status" = DELETE_FAILED ]; then
-    [ "$left" = 0 ] ||
-      fail "the stack $name is partly deleted. Delete these sessions yourself, then run this script again:" $(list)
-    return
-  fi
-  # This is needed even if there are no sessions: an instance may start before the function is deleted.
-  select_nothing
-  while [ "$left" != 0 ]; do
-    echo "$left sessions of ours are left"
-    before=$left
-    error=$(sweep)
-    left=$(ours)
-    # A sweep that runs out of time also ends with an error, although it deleted sessions.
-    [ "$left" -ge "$before" ] || continue
-    [ "$error" = None ] || fail "automirror failed ($error). Its log group says why: $(ask Output LogGroupName)"
-    fail "automirror deletes no more of them. Its log group says why: $(ask Output LogGroupName)"
-  done
+say_failures() {
+  aws cloudformation describe-stack-events --stack-name "$1" --output text \
+    --query "StackEvents[?ResourceStatus=='DELETE_FAILED'].[LogicalResourceId,ResourceStatusReason]" 2>/dev/null |
+    sed -n '1,10s/^/  /p' >&2
 }
 
+# A second attempt follows if the first fails and no session is left: then EC2 still took the filter for used.
 delete() {
-  aws cloudformation delete-stack --stack-name "$1"
-  aws cloudformation wait stack-delete-complete --stack-name "$1" ||
-    fail "CloudFormation could not delete the stack $1. The events of the stack say which resource failed and why"
+  local attempt
+  for attempt in 1 2; do
+    aws cloudformation delete-stack --stack-name "$1"
+    aws cloudformation wait stack-delete-complete --stack-name "$1" && return
+    [ "$attempt" = 1 ] && [ "$(count)" = 0 ] || break
+    sleep "$pause"
+  done
+  echo "$0: CloudFormation could not delete the stack $1. What failed:" >&2
+  say_failures "$1"
+  fail "$(count) sessions of this installation are left. Mend what failed and run this script again"
 }
 
-if exists "$name"; then
-  account=$(aws sts get-caller-identity --output text --query Account)
-  owner=$(ask Parameter MirrorOwner)
-  function=$(ask Output FunctionName)
-  remove_sessions
+check_that_none_is_left() {
+  local attempt left=
+  for attempt in $(seq $attempts); do
+    left=$(sessions)
+    [ -n "$left" ] || return 0
+    [ "$attempt" = $attempts ] || sleep "$pause"
+  done
+  fail "the stack is gone, but these sessions are left. Delete each with
+aws ec2 delete-traffic-mirror-session --traffic-mirror-session-id ID
+$left"
+}
+
+account=$(aws sts get-caller-identity --output text --query Account) ||
+  fail "AWS does not know you. Run aws configure or aws sso login first"
+region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}
+stack=$(describe "$name")
+IFS=$'\t' read -r status protected rule owner <<<"$stack" || true
+other=$(describe "$name-config-rule")
+if [ -z "$status" ] && [ -z "$other" ]; then
+  echo "there is no stack $name in account $account, region $region"
+  exit 0
+fi
+case $status in
+  DELETE_IN_PROGRESS | REVIEW_IN_PROGRESS) ;;
+  *_IN_PROGRESS) fail "the stack $name is $status. Wait until that has ended, and try again" ;;
+esac
+case $status in
+  "" | ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | REVIEW_IN_PROGRESS | DELETE_IN_PROGRESS | DELETE_FAILED) ;;
+  *)
+    [ "$rule" != None ] ||
+      fail "the stack $name is of an older version, which does not delete its sessions. Update it with deploy.sh first"
+    ;;
+esac
+[ "${protected:-}" != True ] ||
+  fail "the stack $name is protected. Run: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name $name"
+before=$(count)
+confirm
+if [ -n "$status" ]; then
   delete "$name"
 fi
-if exists "$name-config-rule"; then
+if [ -n "$other" ]; then
   delete "$name-config-rule"
 fi
+check_that_none_is_left
+echo "removed the stack $name and $before mirror sessions. No session of this installation is left"

@@ -1,12 +1,12 @@
-locals {
-  config_rule_name = "${var.name}-config-rule"
-}
-
 module "automirror" {
   source = "./modules/automirror"
 
   zip                        = var.automirror_zip
+  code_bucket                = var.code_bucket
+  code_bucket_prefix         = var.code_bucket_prefix
+  code_key_prefix            = var.code_key_prefix
   name                       = var.name
+  tags                       = var.tags
   mirror_tag_key             = var.mirror_tag_key
   mirror_tag_value           = var.mirror_tag_value
   mirror_scope               = var.mirror_scope
@@ -23,6 +23,7 @@ module "automirror" {
   mirror_keep_stopped        = var.mirror_keep_stopped
   mirror_mode                = var.mirror_mode
   mirror_rate_share          = var.mirror_rate_share
+  mirror_deletion_limit      = var.mirror_deletion_limit
   mirror_owner               = var.mirror_owner
   mirror_supported_types     = var.mirror_supported_types
   mirror_unsupported_types   = var.mirror_unsupported_types
@@ -30,12 +31,14 @@ module "automirror" {
   mirror_accepted_reasons    = var.mirror_accepted_reasons
   maximum_concurrency        = var.maximum_concurrency
   sweep_schedule             = var.sweep_schedule
-  config_rule_name           = var.create_config_rule ? local.config_rule_name : null
+  heartbeat_periods          = var.heartbeat_periods
+  config_rule_name           = var.create_config_rule ? var.config_rule_name : null
   architecture               = var.architecture
   memory_size                = var.memory_size
   timeout                    = var.timeout
   log_level                  = var.log_level
   log_retention_days         = var.log_retention_days
+  role_path                  = var.role_path
   permissions_boundary_arn   = var.permissions_boundary_arn
   kms_key_arn                = var.kms_key_arn
   subnet_ids                 = var.subnet_ids
@@ -44,6 +47,11 @@ module "automirror" {
   alarm_topic_arn            = var.alarm_topic_arn
   create_topic               = var.create_topic
   create_compliance_messages = var.create_compliance_messages
+  compliance_messages        = var.compliance_messages
+  alarm_email                = var.alarm_email
+  event_bus_arn              = var.event_bus_arn
+  create_alarms              = var.create_alarms
+  create_dashboard           = var.create_dashboard
 }
 
 module "config_rule" {
@@ -51,7 +59,12 @@ module "config_rule" {
   count  = var.create_config_rule ? 1 : 0
 
   zip                      = var.config_rule_zip
-  name                     = local.config_rule_name
+  code_bucket              = var.code_bucket
+  code_bucket_prefix       = var.code_bucket_prefix
+  code_key_prefix          = var.code_key_prefix
+  name                     = "${var.name}-config-rule"
+  installation             = var.name
+  tags                     = var.tags
   mirror_tag_key           = var.mirror_tag_key
   mirror_tag_value         = var.mirror_tag_value
   mirror_scope             = var.mirror_scope
@@ -67,21 +80,26 @@ module "config_rule" {
   mirror_keep_stopped      = var.mirror_keep_stopped
   mirror_mode              = var.mirror_mode
   mirror_rate_share        = var.mirror_rate_share
+  mirror_deletion_limit    = var.mirror_deletion_limit
   mirror_owner             = var.mirror_owner
   mirror_supported_types   = var.mirror_supported_types
   mirror_unsupported_types = var.mirror_unsupported_types
   mirror_session_tags      = var.mirror_session_tags
   mirror_accepted_reasons  = var.mirror_accepted_reasons
+  config_rule_name         = var.config_rule_name
   config_rule_interval     = var.config_rule_interval
   unsupported_compliance   = var.unsupported_compliance
   architecture             = var.architecture
   memory_size              = var.config_rule_memory_size
+  config_rule_timeout      = var.config_rule_timeout
+  config_rule_concurrency  = var.config_rule_concurrency
+  dead_letter_queue_arn    = module.automirror.dead_letter_queue_arn
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
+  role_path                = var.role_path
   permissions_boundary_arn = var.permissions_boundary_arn
   kms_key_arn              = var.kms_key_arn
   subnet_ids               = var.subnet_ids
   security_group_ids       = var.security_group_ids
   code_signing_config_arn  = var.code_signing_config_arn
-  alarm_topic_arn          = module.automirror.topic_arn
 }

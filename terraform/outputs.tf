@@ -44,12 +44,12 @@ output "filter_id" {
 }
 
 output "topic_arn" {
-  description = "ARN of the topic for alarms and compliance changes. Null if there is none."
+  description = "ARN of the topic for alarms and messages. Null if there is none."
   value       = module.automirror.topic_arn
 }
 
 output "dashboard_name" {
-  description = "Name of the dashboard."
+  description = "Name of the dashboard. Null if `create_dashboard` is false."
   value       = module.automirror.dashboard_name
 }
 
@@ -81,4 +81,29 @@ output "config_rule_role_arn" {
 output "config_rule_log_group_name" {
   description = "Name of config-rule's log group. Null if `create_config_rule` is false."
   value       = one(module.config_rule[*].log_group_name)
+}
+
+output "alarm_arns" {
+  description = "ARNs of the alarms, by what they are for."
+  value       = module.automirror.alarm_arns
+}
+
+output "event_rule_arns" {
+  description = "ARNs of the event rules, by what they are for."
+  value       = module.automirror.event_rule_arns
+}
+
+output "message_role_arn" {
+  description = "ARN of the role with which EventBridge publishes to a topic of another account and to a bus. Null if it needs none."
+  value       = module.automirror.message_role_arn
+}
+
+output "lifecycle_log_group_name" {
+  description = "Name of the log group of the function that deletes the sessions before the module is destroyed."
+  value       = module.automirror.lifecycle_log_group_name
+}
+
+output "version" {
+  description = "Version of automirror."
+  value       = module.automirror.version
 }

@@ -14,8 +14,8 @@ run "defaults" {
   command = plan
 
   assert {
-    condition     = output.automirror_function_name == "automirror" && output.config_rule_name == "automirror-config-rule"
-    error_message = "Names must begin with var.name."
+    condition     = output.automirror_function_name == "automirror" && output.config_rule_name == "automirror" && output.config_rule_function_name == "automirror-config-rule"
+    error_message = "Names must begin with var.name, and the rule has a name of its own."
   }
 
   assert {
@@ -194,7 +194,7 @@ run "session_tags" {
     condition = [
       for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Condition["ForAllValues:StringEquals"]
       if statement.Sid == "TagNewSession"
-    ] == [{ "aws:TagKeys" = ["ManagedBy", "Name", "Invocation", "CostCenter", "Team"] }]
+    ] == [{ "aws:TagKeys" = ["ManagedBy", "Name", "Invocation", "Installation", "CostCenter", "Team"] }]
     error_message = "The role must be able to set exactly the keys of the tags."
   }
 
@@ -234,7 +234,7 @@ run "only_our_rules_may_send" {
   }
 
   assert {
-    condition     = jsondecode(aws_cloudwatch_event_rule.compliance_message[0].event_pattern).detail.configRuleName == ["automirror-config-rule"]
+    condition     = jsondecode(aws_cloudwatch_event_rule.message["compliance_message"].event_pattern).detail.configRuleName == ["automirror-config-rule"]
     error_message = "Only compliance changes of our AWS Config rule may be sent."
   }
 }
@@ -257,7 +257,7 @@ run "options_of_the_functions" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid] == ["ReadEc2", "ReportAndReadHistory", "ReadVerdicts", "WriteLog", "ReadSubnets", "ConnectToVpc", "DisconnectFromVpc"]
+    condition     = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid] == ["ReadEc2", "ReportVerdicts", "ReadVerdicts", "WriteLog", "ReadSubnets", "ConnectToVpc", "DisconnectFromVpc"]
     error_message = "In a VPC, the role must have the permissions that Lambda needs."
   }
 
@@ -285,7 +285,7 @@ run "the_parameter_of_the_config_rule" {
   }
 }
 
-run "alarms_of_the_config_rule" {
+run "failures_of_the_config_rule" {
   command = plan
 
   module {
@@ -293,24 +293,102 @@ run "alarms_of_the_config_rule" {
   }
 
   variables {
-    zip             = "README.md"
-    alarm_topic_arn = "arn:aws:sns:eu-central-1:123456789012:given"
+    zip                   = "README.md"
+    dead_letter_queue_arn = "arn:aws:sqs:eu-central-1:123456789012:automirror-dead-letters"
   }
 
   assert {
-    condition = {
-      for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name => alarm.metric_name
-      } == {
-      automirror-config-rule-errors    = "Errors"
-      automirror-config-rule-throttles = "Throttles"
-    }
-    error_message = "There must be one alarm for errors and one for throttles."
+    condition     = aws_lambda_function_event_invoke_config.this.destination_config[0].on_failure[0].destination == var.dead_letter_queue_arn
+    error_message = "What fails for good must go to the dead-letter queue."
   }
 
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:123456789012:given"])])
-    error_message = "Alarms must go to the topic."
+    condition     = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Resource if statement.Sid == "SendFailures"] == [var.dead_letter_queue_arn]
+    error_message = "The role must be able to send to that queue."
   }
+}
+
+run "detect_has_no_permission_to_change_anything" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip         = "README.md"
+    mirror_mode = "detect"
+  }
+
+  assert {
+    condition = alltrue([
+      for action in flatten([for policy in [aws_iam_role_policy.this.policy, aws_iam_role_policy.lifecycle.policy] : [for statement in jsondecode(policy).Statement : statement.Action]]) :
+      startswith(action, "ec2:Describe") if startswith(action, "ec2:")
+    ])
+    error_message = "No role may change anything in EC2."
+  }
+}
+
+run "alarms_and_dashboard_are_optional" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip              = "README.md"
+    create_alarms    = false
+    create_dashboard = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) + length(aws_cloudwatch_dashboard.this) + length(aws_cloudwatch_log_metric_filter.this) == 0
+    error_message = "There must be no alarm, dashboard or metric."
+  }
+}
+
+run "code_from_a_bucket_of_the_region" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    code_bucket_prefix = "zips"
+    code_key_prefix    = "v1/"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.s3_bucket == "zips-eu-central-1" && aws_lambda_function.this.s3_key == "v1/automirror-arm64.zip"
+    error_message = "The zip must come from the bucket of the region."
+  }
+}
+
+run "alarms_need_the_summary" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip       = "README.md"
+    log_level = "WARN"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "no_code" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  expect_failures = [aws_lambda_function.this]
 }
 
 run "subnets_without_security_groups" {

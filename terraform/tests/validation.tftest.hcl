@@ -40,6 +40,7 @@ run "rejects" {
     config_rule_interval     = "Two_Hours"
     unsupported_compliance   = "COMPLIANT"
     config_rule_memory_size  = 127
+    config_rule_timeout      = 29
     architecture             = "amd64"
     memory_size              = 127
     timeout                  = 29
@@ -51,6 +52,17 @@ run "rejects" {
     security_group_ids       = ["subnet-0123456789abcdef0"]
     code_signing_config_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:f"
     alarm_topic_arn          = "arn:aws:sqs:eu-central-1:123456789012:queue"
+    mirror_deletion_limit    = 0
+    heartbeat_periods        = 1
+    config_rule_name         = "has space"
+    config_rule_concurrency  = 0
+    role_path                = "automirror"
+    code_bucket              = "Zips"
+    code_bucket_prefix       = "Zips"
+    code_key_prefix          = "a b"
+    alarm_email              = "nobody"
+    event_bus_arn            = "arn:aws:sqs:eu-central-1:123456789012:queue"
+    compliance_messages      = "some"
   }
 
   expect_failures = [
@@ -79,6 +91,7 @@ run "rejects" {
     var.config_rule_interval,
     var.unsupported_compliance,
     var.config_rule_memory_size,
+    var.config_rule_timeout,
     var.architecture,
     var.memory_size,
     var.timeout,
@@ -90,6 +103,17 @@ run "rejects" {
     var.security_group_ids,
     var.code_signing_config_arn,
     var.alarm_topic_arn,
+    var.mirror_deletion_limit,
+    var.heartbeat_periods,
+    var.config_rule_name,
+    var.config_rule_concurrency,
+    var.role_path,
+    var.code_bucket,
+    var.code_bucket_prefix,
+    var.code_key_prefix,
+    var.alarm_email,
+    var.event_bus_arn,
+    var.compliance_messages,
   ]
 }
 
@@ -112,6 +136,7 @@ run "rejects_at_the_other_end" {
     mirror_owner            = "aws:me"
     maximum_concurrency     = 1001
     config_rule_memory_size = 10241
+    config_rule_timeout     = 901
     memory_size             = 10241
     timeout                 = 901
   }
@@ -132,6 +157,7 @@ run "rejects_at_the_other_end" {
     var.mirror_owner,
     var.maximum_concurrency,
     var.config_rule_memory_size,
+    var.config_rule_timeout,
     var.memory_size,
     var.timeout,
   ]
@@ -447,7 +473,12 @@ run "module_config_rule_rejects" {
     subnet_ids               = ["vpc-0123456789abcdef0"]
     security_group_ids       = ["subnet-0123456789abcdef0"]
     code_signing_config_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:f"
-    alarm_topic_arn          = "arn:aws:sqs:eu-central-1:123456789012:queue"
+    config_rule_name         = "has space"
+    mirror_deletion_limit    = 0
+    config_rule_timeout      = 29
+    config_rule_concurrency  = 0
+    role_path                = "automirror"
+    code_bucket              = "Zips"
   }
 
   expect_failures = [
@@ -482,6 +513,11 @@ run "module_config_rule_rejects" {
     var.subnet_ids,
     var.security_group_ids,
     var.code_signing_config_arn,
-    var.alarm_topic_arn,
+    var.config_rule_name,
+    var.mirror_deletion_limit,
+    var.config_rule_timeout,
+    var.config_rule_concurrency,
+    var.role_path,
+    var.code_bucket,
   ]
 }

@@ -29,7 +29,9 @@ def aws_server():
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, HERE / "moto_mirror.py", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # MOTO_LOG names a file for what moto logs, to look for the cause of an answer 500.
+    log = open(os.environ.get("MOTO_LOG", os.devnull), "a")
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
         while not is_up(address):
@@ -39,6 +41,7 @@ def aws_server():
     finally:
         server.kill()
         server.wait()
+        log.close()
 
 
 def is_up(address):
@@ -58,16 +61,23 @@ def aws(aws_server):
 
 
 class Aws:
-    def __init__(self, address):
-        self.address = address
+    """An account and region. moto knows the account by the credentials, which it gives to whoever assumes a role."""
+
+    def __init__(self, address, account=ACCOUNT, region=REGION):
+        self.address, self.account, self.region = address, account, region
+        self.credentials = {"AccessKeyId": "test", "SecretAccessKey": "test"}
+        if account != ACCOUNT:
+            role = {"RoleArn": f"arn:aws:iam::{account}:role/test", "RoleSessionName": "test"}
+            self.credentials = Aws(address).client("sts").assume_role(**role)["Credentials"]
 
     def client(self, service):
         return boto3.client(
             service,
             endpoint_url=self.address,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            region_name=self.region,
+            aws_access_key_id=self.credentials["AccessKeyId"],
+            aws_secret_access_key=self.credentials["SecretAccessKey"],
+            aws_session_token=self.credentials.get("SessionToken"),
         )
 
     def environment(self):
@@ -75,10 +85,11 @@ class Aws:
         return {
             "PATH": os.environ["PATH"],
             "AWS_ENDPOINT_URL": self.address,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.credentials["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": self.credentials["SecretAccessKey"],
+            **({"AWS_SESSION_TOKEN": token} if (token := self.credentials.get("SessionToken")) else {}),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
@@ -118,16 +129,18 @@ class Terraform:
 
 @pytest.fixture(scope="session")
 def plugins():
-    """Returns the folder with the AWS provider. Without one, skips the test and says what is missing."""
+    """Returns the folder with the AWS provider. Without one, skips the test, or fails it in a pipeline, and says why."""
     provider = (
         "set TF_PLUGIN_DIR to a folder with the AWS provider, "
         "which `terraform -chdir=terraform providers mirror FOLDER` creates"
     )
+    # A pipeline that tests nothing of Terraform must not be green.
+    leave = pytest.fail if os.environ.get("GITHUB_ACTIONS") == "true" else pytest.skip
     if not shutil.which("terraform"):
-        pytest.skip(f"{UNTESTED}: install terraform 1.5 or newer, and {provider}")
+        leave(f"{UNTESTED}: install terraform 1.5 or newer, and {provider}")
     folder = os.environ.get("TF_PLUGIN_DIR")
     if not folder:
-        pytest.skip(f"{UNTESTED}: {provider}")
+        leave(f"{UNTESTED}: {provider}")
     return folder
 
 

@@ -32,6 +32,8 @@ def fits(condition, value):
             return (value is not ABSENT) == operand
         case "equals-ignore-case":
             return any(isinstance(one, str) and one.lower() == operand.lower() for one in values(value))
+        case "prefix" if isinstance(operand, str):
+            return any(isinstance(one, str) and one.startswith(operand) for one in values(value))
         case "anything-but" if isinstance(operand, list) and all(isinstance(one, str) for one in operand):
             if isinstance(value, list):
                 raise ValueError("what anything-but means for a list is not known here")

@@ -6,7 +6,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from conftest import ACCOUNT, REGION, TOP
+from conftest import TOP
 
 PREFIX = "/2018-06-01/runtime/invocation/"
 TIMEOUT = 60
@@ -15,11 +15,12 @@ TIMEOUT = 60
 class RuntimeApi(ThreadingHTTPServer):
     """Lambda's Runtime API for one invocation. A request for a second one is never answered."""
 
-    def __init__(self, name, event):
+    def __init__(self, aws, name, event, timeout):
         super().__init__(("127.0.0.1", 0), Calls)
         self.daemon_threads = True
-        self.arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+        self.arn = f"arn:aws:lambda:{aws.region}:{aws.account}:function:{name}"
         self.events = [event]
+        self.deadline = time.time() + timeout
         self.answered = threading.Event()
         self.answer = None
 
@@ -32,7 +33,7 @@ class Calls(BaseHTTPRequestHandler):
         body = json.dumps(self.server.events.pop()).encode()
         self.send_response(200)
         self.send_header("Lambda-Runtime-Aws-Request-Id", "00000000-0000-4000-8000-000000000001")
-        self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + TIMEOUT) * 1000)))
+        self.send_header("Lambda-Runtime-Deadline-Ms", str(int(self.server.deadline * 1000)))
         self.send_header("Lambda-Runtime-Invoked-Function-Arn", self.server.arn)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -52,14 +53,14 @@ class Calls(BaseHTTPRequestHandler):
 
 def invoke(aws, binary, name, settings, event):
     """Returns the response of the function and its log. Fails if the function answers with an error."""
-    kind, answer, log = run(aws, TOP / "target" / "debug" / binary, name, settings, event)
+    kind, answer, log = run(aws, [TOP / "target" / "debug" / binary], name, settings, event)
     assert kind == "response", f"{answer} {log}"
     return answer, log
 
 
-def run(aws, program, name, settings, event):
-    """Runs the program. Returns whether it answers with `response` or `error`, the answer, and the log."""
-    api = RuntimeApi(name, event)
+def run(aws, program, name, settings, event, timeout=TIMEOUT):
+    """Runs a command. Returns whether it answers with `response` or `error`, the answer, and the log."""
+    api = RuntimeApi(aws, name, event, timeout)
     threading.Thread(target=api.serve_forever, daemon=True).start()
     environment = settings | aws.environment() | {
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.server_port}",
@@ -68,10 +69,10 @@ def run(aws, program, name, settings, event):
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
     }
-    process = subprocess.Popen([program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     threading.Thread(target=ended, args=(process, api), daemon=True).start()
     try:
-        answered = api.answered.wait(TIMEOUT)
+        answered = api.answered.wait(timeout)
     finally:
         process.kill()
         log = process.communicate()[0].decode()

@@ -9,7 +9,9 @@ It adds, in the form of AWS's API models:
 - the logging configuration and the KMS key of a function;
 - the redrive allow policy of a queue, a redrive policy that is returned as it was set, and a queue policy that
   stays when another attribute is set;
-- topics as targets of event rules, rules with a schedule and without a pattern, and KMS keys of log groups.
+- the start of an evaluation of a rule of AWS Config, which must exist;
+- topics as targets of event rules, rules with a schedule and without a pattern, KMS keys of log groups, and saved
+  queries.
 
 It does not poll queues. moto would start a container for each message in a queue with an event source mapping. Here
 messages stay in their queue until a test receives them. moto_stacks.py adds what CloudFormation needs.
@@ -17,10 +19,13 @@ messages stay in their queue until a test receives them. moto_stacks.py adds wha
 
 import json
 import sys
+import uuid
 from typing import Any
 
 import moto_stacks
 from moto.awslambda.models import LambdaFunction
+from moto.config.exceptions import NoSuchConfigRuleException
+from moto.config.responses import ConfigResponse
 from moto.core.responses import ActionResult
 from moto.ec2 import utils
 from moto.ec2.exceptions import EC2ClientError
@@ -434,6 +439,43 @@ def disassociate_kms_key(self: LogsResponse) -> str:
     return ""
 
 
+QUERY_FIELDS = ("name", "queryString", "logGroupNames")
+
+
+def queries_of(response: LogsResponse) -> dict[str, Any]:
+    backend = logs_backends[response.current_account][response.region]
+    if not hasattr(backend, "queries_saved"):
+        backend.queries_saved = {}
+    return backend.queries_saved
+
+
+def put_query_definition(self: LogsResponse) -> str:
+    name = self._get_param("queryDefinitionId") or str(uuid.uuid4())
+    known = {field: self._get_param(field) for field in QUERY_FIELDS}
+    queries_of(self)[name] = known | {"queryDefinitionId": name}
+    return json.dumps({"queryDefinitionId": name})
+
+
+def describe_query_definitions(self: LogsResponse) -> str:
+    prefix = self._get_param("queryDefinitionNamePrefix") or ""
+    found = [query for query in queries_of(self).values() if query["name"].startswith(prefix)]
+    return json.dumps({"queryDefinitions": found})
+
+
+def delete_query_definition(self: LogsResponse) -> str:
+    return json.dumps({"success": queries_of(self).pop(self._get_param("queryDefinitionId"), None) is not None})
+
+
+# AWS Config
+
+
+def start_config_rules_evaluation(self: ConfigResponse) -> str:
+    for name in self._get_param("ConfigRuleNames") or []:
+        if name not in self.config_backend.config_rules:
+            raise NoSuchConfigRuleException(name)
+    return ""
+
+
 def extend() -> None:
     for action in ACTIONS:
         setattr(TrafficMirrors, action.__name__, action)
@@ -441,8 +483,11 @@ def extend() -> None:
     LambdaFunction.get_configuration = function_configuration
     LambdaFunction.update_configuration = function_update
     Rule.send_to_targets = send_to_targets
+    ConfigResponse.start_config_rules_evaluation = start_config_rules_evaluation
     LogsResponse.associate_kms_key = associate_kms_key
     LogsResponse.disassociate_kms_key = disassociate_kms_key
+    for action in (put_query_definition, describe_query_definitions, delete_query_definition):
+        setattr(LogsResponse, action.__name__, action)
     Queue.BASE_ATTRIBUTES.append("RedriveAllowPolicy")
     Queue.redrive_allow_policy = None
     Queue._set_attributes = queue_set_attributes

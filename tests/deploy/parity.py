@@ -6,30 +6,42 @@ import re
 from conftest import ACCOUNT, REGION
 
 NAME = "zq"
-# The suffix that Terraform's names have, for each resource of automirror.yaml. The prefix is the input `name`.
-AUTOMIRROR = {
+# The suffix that Terraform's names have, for each resource of the template. The prefix is the input `name`.
+SUFFIXES = {
+    "AlarmBusRule": "-alarm-bus",
     "ApiCallRule": "-api-call",
+    "BrokenSettingsAlarm": "-broken-settings",
+    "ChangeMessageRule": "-change-message",
+    "ComplianceBusRule": "-compliance-bus",
     "ComplianceMessageRule": "-compliance-message",
     "ComplianceRule": "-compliance",
+    "ConfigRuleFunction": "-config-rule",
+    "ConfigRuleRole": f"-config-rule-{REGION}",
     "DeadLetterQueue": "-dead-letters",
     "DeadLettersAlarm": "-dead-letters",
     "ErrorsAlarm": "-errors",
     "Function": "",
+    "HeartbeatAlarm": "-heartbeat",
+    "HeldBackAlarm": "-held-back",
     "InstanceStateRule": "-instance-state",
+    "LifecycleFunction": "-lifecycle",
+    "LifecycleRole": f"-lifecycle-{REGION}",
+    "MessageRole": f"-messages-{REGION}",
+    "MustActAlarm": "-must-act",
     "OldestMessageAlarm": "-oldest-message",
     "Queue": "",
+    "RefusedAlarm": "-refused",
     "Role": f"-{REGION}",
     "SweepRule": "-sweep",
     "TagRule": "-tag",
     "ThrottlesAlarm": "-throttles",
     "Topic": "",
+    "UnreadableAlarm": "-unreadable",
 }
-CONFIG_RULE = {
-    "ErrorsAlarm": "-errors",
-    "Function": "",
-    "Role": f"-{REGION}",
-    "ThrottlesAlarm": "-throttles",
-}
+# The log groups, whose names are paths in Terraform.
+LOG_GROUPS = {"LogGroup": "", "ConfigRuleLogGroup": "-config-rule", "LifecycleLogGroup": "-lifecycle"}
+# What Terraform does in another way, and why that is the same.
+OTHERWISE = {"Lifecycle": "Terraform's resource for an invocation passes the settings as one text"}
 
 
 def camel(snake):
@@ -54,13 +66,12 @@ def canonical(value):
 # CloudFormation
 
 
-def from_template(resolved, stack, names):
+def from_template(resolved, stack):
     """Returns the resources of a resolved template by logical id, with the names that Terraform uses."""
-    text = json.dumps(resolved["Resources"])
-    # In Terraform, the name of a log group is a path.
-    text = re.sub(rf"{stack}-LogGroup-[0-9A-F]{{12}}", f"/aws/lambda/{stack}", text)
-    text = re.sub(rf"{stack}-([A-Za-z0-9]+)-[0-9A-F]{{12}}", lambda found: stack + names[found[1]], text)
-    text = re.sub(r"automirror-[0-9a-f-]{36}", stack, text)
+    text = json.dumps({name: one for name, one in resolved["Resources"].items() if name not in OTHERWISE})
+    for logical, suffix in LOG_GROUPS.items():
+        text = re.sub(rf"{stack}-{logical}-[0-9A-F]{{12}}", f"/aws/lambda/{stack}{suffix}", text)
+    text = re.sub(rf"{stack}-([A-Za-z0-9]+)-[0-9A-F]{{12}}", lambda found: stack + SUFFIXES[found[1]], text)
     text = re.sub(r"tmf-[0-9a-f]{17}", "the default filter", text)
     # The delimiter of Fn::Join cannot contain references, so the template has wildcards for partition and region.
     text = text.replace("arn:*:ec2:*:", f"arn:aws:ec2:{REGION}:")
@@ -82,6 +93,9 @@ def dashboard_shape(properties):
 
 def role_shape(properties):
     (policy,) = properties["Policies"]
+    # Only a stack can be asked whether it is deleted.
+    statements = policy["PolicyDocument"]["Statement"]
+    policy["PolicyDocument"]["Statement"] = [one for one in statements if one["Sid"] != "ReadStack"]
     for statement in policy["PolicyDocument"]["Statement"]:
         for condition in statement.get("Condition", {}).values():
             if "aws:TagKeys" in condition:
@@ -90,12 +104,26 @@ def role_shape(properties):
     return properties | {"Policies": policy}
 
 
+def function_shape(properties):
+    tags = {tag["Key"]: tag["Value"] for tag in properties["Tags"]}
+    # Without a reservation, the provider says -1.
+    reserved = {"ReservedConcurrentExecutions": properties.get("ReservedConcurrentExecutions", -1)}
+    return {name: value for name, value in properties.items() if name != "Code"} | {"Tags": tags} | reserved
+
+
+def function_name(properties):
+    return properties["FunctionName"].rsplit(":", 1)[-1]
+
+
 # Properties that the two write in different forms, and references that only one of them has.
 SHAPES = {
     "AWS::CloudWatch::Dashboard": dashboard_shape,
     "AWS::EC2::TrafficMirrorFilterRule": without("TrafficMirrorFilterId"),
     "AWS::IAM::Role": role_shape,
-    "AWS::Lambda::Function": without("Code"),
+    "AWS::Lambda::EventInvokeConfig": lambda properties: properties | {"FunctionName": function_name(properties)},
+    "AWS::Lambda::Function": function_shape,
+    "AWS::Logs::MetricFilter": without("FilterName"),
+    "AWS::SNS::Subscription": without("TopicArn"),
     "AWS::SNS::TopicPolicy": without("Topics"),
     "AWS::SQS::Queue": lambda properties: {"VisibilityTimeout": 30} | properties,
     "AWS::SQS::QueuePolicy": without("Queues"),
@@ -114,22 +142,27 @@ def resources(state):
         yield from resources(module)
 
 
-def from_state(state, module):
-    """Returns the resources of a module, by the logical ids that the template uses."""
+def from_state(state):
+    """Returns the resources of the root module, by the logical ids that the template uses."""
     text = json.dumps(dict(resources(state)))
     text = re.sub(r"tmf-[0-9a-f]{17}", "the default filter", text)
+    everything = json.loads(text)
     made = {}
-    prefix = f"module.{module}."
-    all_values = {
-        address.removeprefix(prefix): values
-        for address, values in json.loads(text).items()
-        if address.startswith(prefix)
-    }
-    for address, values in all_values.items():
-        for logical, properties in translated(address, values, all_values):
-            assert logical not in made, logical
-            made[logical] = canonical(properties)
+    for module, prefix in [("automirror", ""), ("config_rule", "ConfigRule")]:
+        start = f"module.{module}."
+        of_module = {
+            address.removeprefix(start): values for address, values in everything.items() if address.startswith(start)
+        }
+        for address, values in of_module.items():
+            for logical, properties in translated(address, values, of_module):
+                logical = logical if logical == "ConfigRule" else prefix + logical
+                assert logical not in made, logical
+                made[logical] = canonical(properties)
     return made
+
+
+# The first part of the logical ids of a role, a function and their log group, by their name in Terraform.
+PARTS = {"this": "", "lifecycle": "Lifecycle", "messages": "Message"}
 
 
 def translated(address, values, everything):
@@ -140,10 +173,15 @@ def translated(address, values, everything):
             yield "Dashboard", {"DashboardBody": json.loads(values["dashboard_body"])}
         case "aws_cloudwatch_event_rule":
             yield camel(key) + "Rule", rule(values, everything)
-        case "aws_cloudwatch_event_target" | "aws_iam_role_policy":
-            pass  # `rule` and `role` include them.
+        case "aws_cloudwatch_event_target" | "aws_iam_role_policy" | "aws_lambda_invocation":
+            pass  # `rule` and `role` include the first two. `OTHERWISE` names the last.
         case "aws_cloudwatch_log_group":
-            yield "LogGroup", {"RetentionInDays": values["retention_in_days"], "KmsKeyId": values["kms_key_id"]}
+            part = {"RetentionInDays": values["retention_in_days"], "KmsKeyId": values["kms_key_id"]}
+            yield PARTS[rest] + "LogGroup", part
+        case "aws_cloudwatch_log_metric_filter":
+            yield f"{key}Metric", metric_filter(values)
+        case "aws_cloudwatch_query_definition":
+            yield f"{camel(key)}Query", take(values, "name", "query_string", "log_group_names")
         case "aws_cloudwatch_metric_alarm":
             yield camel(key) + "Alarm", alarm(values)
         case "aws_config_config_rule":
@@ -159,17 +197,21 @@ def translated(address, values, everything):
             fields = [name for name in known if name not in ("arn", "id", "traffic_mirror_filter_id")]
             yield f"DefaultFilter{camel(direction)}{camel(family)}", take(known, *fields)
         case "aws_iam_role":
-            yield "Role", role(values, everything["aws_iam_role_policy.this"])
+            yield PARTS[rest] + "Role", role(values, everything[f"aws_iam_role_policy.{rest}"])
         case "aws_lambda_event_source_mapping":
             yield "EventSourceMapping", mapping(values)
         case "aws_lambda_function":
-            yield "Function", function(values)
+            yield PARTS[rest] + "Function", function(values)
+        case "aws_lambda_function_event_invoke_config":
+            yield "Invocations", invocations(values)
         case "aws_lambda_permission":
             chosen = take(values, "action", "principal", "source_account", "source_arn")
             yield "Permission", chosen | {"FunctionName": function_arn(values["function_name"])}
         case "aws_sns_topic":
             yield "Topic", take(values, "kms_master_key_id")
             yield "TopicPolicy", {"PolicyDocument": json.loads(values["policy"])}
+        case "aws_sns_topic_subscription":
+            yield "AlarmSubscription", take(values, "protocol", "endpoint")
         case "aws_sqs_queue":
             logical = "Queue" if rest == "this" else "DeadLetterQueue"
             yield logical, queue(values)
@@ -218,7 +260,24 @@ def alarm(values):
     names += ["comparison_operator", "treat_missing_data", "alarm_description", "alarm_actions"]
     return take(values, *names) | {
         "OKActions": values["ok_actions"],
-        "Dimensions": [{"Name": name, "Value": value} for name, value in values["dimensions"].items()],
+        "Dimensions": [{"Name": name, "Value": value} for name, value in (values["dimensions"] or {}).items()],
+    }
+
+
+def metric_filter(values):
+    changes = [
+        {"MetricNamespace": one["namespace"], "MetricName": one["name"], "MetricValue": one["value"]}
+        for one in values["metric_transformation"]
+    ]
+    return take(values, "log_group_name") | {"FilterPattern": values["pattern"], "MetricTransformations": changes}
+
+
+def invocations(values):
+    (destinations,) = values["destination_config"]
+    (failure,) = destinations["on_failure"]
+    return take(values, "function_name", "qualifier", "maximum_retry_attempts") | {
+        "MaximumEventAgeInSeconds": values["maximum_event_age_in_seconds"],
+        "DestinationConfig": {"OnFailure": take(failure, "destination")},
     }
 
 
@@ -239,7 +298,7 @@ def config_rule(values):
 
 
 def role(values, policy):
-    return {
+    return take(values, "path") | {
         "Description": values["description"],
         "AssumeRolePolicyDocument": json.loads(values["assume_role_policy"]),
         "PermissionsBoundary": values["permissions_boundary"],
@@ -258,7 +317,7 @@ def mapping(values):
 
 def function(values):
     names = ["description", "runtime", "handler", "architectures", "memory_size", "timeout", "role"]
-    names += ["kms_key_arn", "code_signing_config_arn"]
+    names += ["kms_key_arn", "code_signing_config_arn", "reserved_concurrent_executions", "tags"]
     vpc = [take(one, "subnet_ids", "security_group_ids") for one in values["vpc_config"]]
     logging = [take(one, "log_group", "log_format", "application_log_level") for one in values["logging_config"]]
     (environment,) = values["environment"]

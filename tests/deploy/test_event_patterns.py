@@ -13,7 +13,10 @@ from moto.events.models import EventPattern
 from templates import template
 
 CONFIG_RULE = "automirror-0a1b2c3d"
-RESOLVED = template("automirror.yaml", "stack", {"ConfigRuleName": CONFIG_RULE, "CreateTopic": "true"})
+BUS = "arn:aws:events:eu-central-1:210987654321:event-bus/security"
+RESOLVED = template(
+    "automirror.yaml", "stack", {"ConfigRuleName": CONFIG_RULE, "CreateTopic": "true", "EventBusArn": BUS}
+)
 OUR_ROLE = RESOLVED["Outputs"]["RoleArn"]["Value"]
 RULES = {
     logical: resource["Properties"]
@@ -118,7 +121,7 @@ def call(name, identity=USER, **detail):
     return event("aws.ec2", "AWS API Call via CloudTrail", told | detail)
 
 
-def compliance(verdict, rule=CONFIG_RULE, **detail):
+def compliance(verdict, before=None, rule=CONFIG_RULE, **detail):
     told = {
         "resourceId": INSTANCE,
         "resourceType": "AWS::EC2::Instance",
@@ -144,7 +147,15 @@ def compliance(verdict, rule=CONFIG_RULE, **detail):
             "annotation": "eni-0123456789abcdef0: should be mirrored and is not yet",
         },
     }
+    if before:
+        told["oldEvaluationResult"] = told["newEvaluationResult"] | {"complianceType": before}
     return event("aws.config", "Config Rules Compliance Change", told | detail)
+
+
+def alarm(name):
+    detail = {"alarmName": name, "state": {"value": "ALARM"}, "previousState": {"value": "OK"}}
+    arn = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"
+    return event("aws.cloudwatch", "CloudWatch Alarm State Change", detail, [arn])
 
 
 def but(sample, **fields):
@@ -161,8 +172,21 @@ API_CALLS = (
     "DeleteTrafficMirrorSession",
     "CreateTrafficMirrorTarget",
 )
+# Calls that decide which packets go where, and that automirror never makes.
+CHANGES = (
+    "CreateTrafficMirrorFilterRule",
+    "DeleteTrafficMirrorFilter",
+    "DeleteTrafficMirrorFilterRule",
+    "DeleteTrafficMirrorTarget",
+    "ModifyTrafficMirrorFilterNetworkServices",
+    "ModifyTrafficMirrorFilterRule",
+)
 STATES = ("pending", "running", "stopping", "stopped", "shutting-down", "terminated")
 FAILED = {"errorCode": "Client.UnauthorizedOperation", "errorMessage": "not authorized", "responseElements": None}
+
+def messages(name):
+    return {"ChangeMessageRule"} if name == "CreateTrafficMirrorTarget" else set()
+
 
 # Events, each with the rules that must match it. No other rule may match. Most events that no rule matches differ in
 # only one field from an event that a rule matches.
@@ -187,10 +211,12 @@ SAMPLES = {
     "tags from an application": (but(tags("Mirror"), source="my.application"), set()),
     "another kind of event about tags": (but(tags("Mirror"), detail_type="Tag Policy Compliance Change"), set()),
     # API calls
-    **{f"{name} by a user": (call(name), {"ApiCallRule"}) for name in API_CALLS},
-    **{f"{name} by another role": (call(name, OTHER_ROLE), {"ApiCallRule"}) for name in API_CALLS},
-    **{f"{name} by our role": (call(name, OURS), set()) for name in API_CALLS},
+    **{f"{name} by a user": (call(name), {"ApiCallRule"} | messages(name)) for name in API_CALLS},
+    **{f"{name} by another role": (call(name, OTHER_ROLE), {"ApiCallRule"} | messages(name)) for name in API_CALLS},
+    **{f"{name} by our role": (call(name, OURS), messages(name)) for name in API_CALLS},
     **{f"{name} that failed": (call(name, **FAILED), set()) for name in API_CALLS},
+    **{f"{name} by a user": (call(name), {"ChangeMessageRule"}) for name in CHANGES},
+    **{f"{name} that failed": (call(name, **FAILED), set()) for name in CHANGES},
     "a call of our role that failed": (call("CreateTrafficMirrorSession", OURS, **FAILED), set()),
     "a session is made by the account's root": (
         call("CreateTrafficMirrorSession", {"type": "Root", "arn": f"arn:aws:iam::{ACCOUNT}:root"}),
@@ -201,8 +227,14 @@ SAMPLES = {
         {"ApiCallRule"},
     ),
     "a look at sessions": (call("DescribeTrafficMirrorSessions", readOnly=True), set()),
-    "a target is deleted": (call("DeleteTrafficMirrorTarget"), set()),
     "a filter is made": (call("CreateTrafficMirrorFilter"), set()),
+    "a look at filters": (call("DescribeTrafficMirrorFilters", readOnly=True), set()),
+    "a filter's change from an application": (but(call("DeleteTrafficMirrorFilter"), source="my.application"), set()),
+    "a filter's change by a service": (
+        but(call("DeleteTrafficMirrorFilter"), detail_type="AWS Service Event via CloudTrail"),
+        set(),
+    ),
+    "a filter's change in another service": (call("DeleteTrafficMirrorFilter", eventSource="x.amazonaws.com"), set()),
     "an instance is launched": (call("RunInstances"), set()),
     "an event of a service": (
         but(call("DeleteTrafficMirrorSession"), detail_type="AWS Service Event via CloudTrail"),
@@ -211,13 +243,21 @@ SAMPLES = {
     "a call from an application": (but(call("DeleteTrafficMirrorSession"), source="my.application"), set()),
     "a call of another service": (call("AttachNetworkInterface", eventSource="outposts.amazonaws.com"), set()),
     # Compliance changes
-    "an instance is not mirrored": (compliance("NON_COMPLIANT"), {"ComplianceRule", "ComplianceMessageRule"}),
+    "an instance is not mirrored": (compliance("NON_COMPLIANT"), {"ComplianceRule", "ComplianceMessageRule", "ComplianceBusRule"}),
     "a session leads elsewhere": (
         compliance("NON_COMPLIANT", resourceType="AWS::EC2::TrafficMirrorSession", resourceId="tms-0123456789abcdef0"),
-        {"ComplianceRule", "ComplianceMessageRule"},
+        {"ComplianceRule", "ComplianceMessageRule", "ComplianceBusRule"},
     ),
-    "an instance is mirrored": (compliance("COMPLIANT"), {"ComplianceMessageRule"}),
-    "an instance is not to be mirrored": (compliance("NOT_APPLICABLE"), {"ComplianceMessageRule"}),
+    "an instance is mirrored again": (compliance("COMPLIANT", "NON_COMPLIANT"), {"ComplianceMessageRule", "ComplianceBusRule"}),
+    "an instance need not be mirrored any more": (
+        compliance("NOT_APPLICABLE", "NON_COMPLIANT"),
+        {"ComplianceMessageRule", "ComplianceBusRule"},
+    ),
+    # These would be mails about instances that are as they should be.
+    "an instance is mirrored from the start": (compliance("COMPLIANT"), set()),
+    "an instance need not be mirrored": (compliance("NOT_APPLICABLE"), set()),
+    "a mirrored instance need not be mirrored any more": (compliance("NOT_APPLICABLE", "COMPLIANT"), set()),
+    "another rule's instance is mirrored again": (compliance("COMPLIANT", "NON_COMPLIANT", "required-tags"), set()),
     "another rule's verdict": (compliance("NON_COMPLIANT", rule="required-tags"), set()),
     "a rule whose name begins like config-rule's": (compliance("NON_COMPLIANT", rule=f"{CONFIG_RULE}-2"), set()),
     "another message about our rule": (compliance("NON_COMPLIANT", messageType="ComplianceSummary"), set()),
@@ -226,6 +266,14 @@ SAMPLES = {
         set(),
     ),
     "a verdict from an application": (but(compliance("NON_COMPLIANT"), source="my.application"), set()),
+    # Alarms
+    "an alarm of ours rings": (alarm("stack-HeartbeatAlarm-1A2B3C"), {"AlarmBusRule"}),
+    "an alarm of somebody else rings": (alarm("other-HeartbeatAlarm"), set()),
+    "an alarm of ours is changed": (
+        but(alarm("stack-HeartbeatAlarm"), detail_type="CloudWatch Alarm Configuration Change"),
+        set(),
+    ),
+    "an alarm from an application": (but(alarm("stack-HeartbeatAlarm"), source="my.application"), set()),
     # The schedule sends this event to its own target, so no pattern may match it.
     "the schedule": (SCHEDULED, set()),
 }
@@ -264,13 +312,20 @@ def test_a_tag_that_aws_sets_can_select(key):
         assert takes(pattern, sample) == EventPattern(None, pattern).matches_event(sample) == taken
 
 
+def test_each_change_of_compliance_can_be_sent():
+    values = {"ComplianceMessages": "all", "CreateTopic": "true", "ConfigRuleName": CONFIG_RULE}
+    resolved = template("automirror.yaml", "stack", values)
+    pattern = resolved["Resources"]["ComplianceMessageRule"]["Properties"]["EventPattern"]
+    assert takes(pattern, compliance("COMPLIANT")) and not takes(pattern, compliance("COMPLIANT", rule="another"))
+
+
 def test_only_the_sweep_has_a_schedule():
     schedules = {logical: rule["ScheduleExpression"] for logical, rule in RULES.items() if logical not in PATTERNS}
     assert schedules == {"SweepRule": "rate(15 minutes)"}
 
 
 @pytest.mark.parametrize(
-    "condition", [{"prefix": "a"}, {"anything-but": {"prefix": "a"}}, {"equals-ignore-case": "a", "exists": True}]
+    "condition", [{"suffix": "a"}, {"anything-but": {"prefix": "a"}}, {"equals-ignore-case": "a", "exists": True}]
 )
 def test_an_unknown_operator_is_an_error(condition):
     with pytest.raises(ValueError):

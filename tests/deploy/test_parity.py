@@ -25,35 +25,42 @@ OPTIONS = {
     "mirror_keep_stopped": True,
     "mirror_mode": "detect",
     "mirror_rate_share": 50,
+    "mirror_deletion_limit": 10,
     "mirror_owner": "blue",
     "mirror_supported_types": ["m9g"],
     "mirror_unsupported_types": ["t3", "m5.large"],
     "mirror_session_tags": {"CostCenter": "42", "Empty": "", "Team": "sec=ops"},
     "mirror_accepted_reasons": ["filter-partial", "ipv6-only"],
     "sweep_schedule": "rate(1 hour)",
+    "heartbeat_periods": 12,
+    "config_rule_name": "mirroring",
     "config_rule_interval": "Three_Hours",
     "unsupported_compliance": "NON_COMPLIANT",
     "architecture": "x86_64",
     "memory_size": 512,
     "config_rule_memory_size": 1024,
+    "config_rule_timeout": 120,
+    "config_rule_concurrency": 5,
+    "role_path": "/team/",
+    "compliance_messages": "all",
+    "event_bus_arn": "arn:aws:events:eu-central-1:210987654321:event-bus/security",
     "timeout": 120,
     "maximum_concurrency": 5,
     "log_level": "DEBUG",
     "log_retention_days": 90,
     "permissions_boundary_arn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
     "kms_key_arn": KEY,
-    "alarm_topic_arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:given",
+    "alarm_topic_arn": f"arn:aws:sns:{REGION}:210987654321:given",
 }
 # Inputs that only Terraform, or only CloudFormation, needs.
 TERRAFORM_ONLY = {
-    "automirror_zip": "the template contains the path of its zip, which `aws cloudformation package` uploads",
+    "automirror_zip": "CloudFormation takes code from a bucket only",
     "config_rule_zip": "the same",
     "name": "CloudFormation derives names from the name of the stack",
-    "create_config_rule": "the rule has its own template",
+    "tags": "a stack has tags of its own, which its resources get too",
     "create_filter": "Terraform must know at plan time whether it creates a filter",
     "create_compliance_messages": "Terraform must know at plan time whether there is a topic",
 }
-CLOUDFORMATION_ONLY = {"config_rule_name": "in Terraform, the root module passes the name from module to module"}
 
 
 def as_parameter(value):
@@ -64,9 +71,9 @@ def as_parameter(value):
     return parity.canonical(value)
 
 
-def chosen(path, values):
-    """Returns the inputs of Terraform that a template has too, as parameters."""
-    known = parameters(path)
+def chosen(values):
+    """Returns the inputs of Terraform that the template has too, as parameters."""
+    known = parameters("automirror.yaml")
     named = {parity.camel(name): as_parameter(value) for name, value in values.items()}
     return {name: value for name, value in named.items() if name in known}
 
@@ -87,30 +94,23 @@ def applied(terraform, zips):
     terraform.run("destroy", "-no-color", "-input=false", "-auto-approve")
 
 
-def assert_same(state, module, resolved, stack, names):
-    ours = parity.from_template(resolved, stack, names)
-    theirs = parity.from_state(state, module)
+def assert_parity(state, values):
+    resolved = template("automirror.yaml", parity.NAME, {"CodeBucket": "zips"} | chosen(values))
+    ours = parity.from_template(resolved, parity.NAME)
+    theirs = parity.from_state(state)
     assert sorted(ours) == sorted(theirs)
     different = {logical: (ours[logical], theirs[logical]) for logical in ours if ours[logical] != theirs[logical]}
     assert not different, json.dumps(different, indent=1)
 
 
-def assert_parity(state, values, topic):
-    rule = f"{parity.NAME}-config-rule"
-    automirror = chosen("automirror.yaml", values) | {"ConfigRuleName": rule}
-    # In Terraform, the root module passes the default filter on. In CloudFormation, config-rule finds it by its tag.
-    handed_on = {"MirrorFilterId": "tmf-00000000000000000", "CreateTopic": "false", "AlarmTopicArn": topic}
-    config_rule = handed_on | chosen("config-rule.yaml", {**values, "create_topic": False})
-    resolved = template("automirror.yaml", parity.NAME, automirror)
-    assert_same(state, "automirror", resolved, parity.NAME, parity.AUTOMIRROR)
-    resolved = template("config-rule.yaml", rule, config_rule)
-    assert_same(state, "config_rule", resolved, rule, parity.CONFIG_RULE)
-
-
 def test_by_default_both_make_the_same(applied):
     values = {"create_topic": True}
-    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:{parity.NAME}"
-    assert_parity(applied(values), values, topic)
+    assert_parity(applied(values), values)
+
+
+def test_with_as_little_as_possible_both_make_the_same(applied):
+    values = {"create_config_rule": False, "create_alarms": False, "create_dashboard": False, "mirror_mode": "detect"}
+    assert_parity(applied(values), values)
 
 
 def test_with_every_option_both_make_the_same(aws, applied):
@@ -118,7 +118,7 @@ def test_with_every_option_both_make_the_same(aws, applied):
     (subnet, *_) = network.describe_subnets()["Subnets"]
     (group, *_) = network.describe_security_groups()["SecurityGroups"]
     values = OPTIONS | {"subnet_ids": [subnet["SubnetId"]], "security_group_ids": [group["GroupId"]]}
-    assert_parity(applied(values), values, values["alarm_topic_arn"])
+    assert_parity(applied(values), values)
 
 
 # Inputs on which the permissions of automirror depend. The other ones are in OPTIONS.
@@ -127,6 +127,8 @@ PERMISSIONS = {
     "targets of this account": {"mirror_target_owners": ["self"]},
     "targets of this account and of another": {"mirror_target_owners": ["self", "210987654321"]},
     "targets of this account among others": {"mirror_target_owners": ["210987654321", "self", "109876543210"]},
+    "some VPCs": {"mirror_vpc_ids": ["vpc-11111111", "vpc-22222222"]},
+    "detect": {"mirror_mode": "detect"},
     "one session tag": {"mirror_session_tags": {"Owner": "net"}},
     "as many session tags as possible": {"mirror_session_tags": {f"key{n:02}": f"value {n}" for n in range(40)}},
 }
@@ -137,9 +139,7 @@ def test_the_permissions_of_automirror_are_the_same(terraform, zips, name):
     values = PERMISSIONS[name]
     packages = {name: str(zips / "automirror.zip") for name in ("automirror_zip", "config_rule_zip")}
     terraform.set(packages | {"name": parity.NAME} | values)
-    ours = parity.from_template(
-        template("automirror.yaml", parity.NAME, chosen("automirror.yaml", values)), parity.NAME, parity.AUTOMIRROR
-    )
+    ours = parity.from_template(template("automirror.yaml", parity.NAME, chosen(values)), parity.NAME)
     plan = terraform.plan()
     policy = next(
         values["policy"]
@@ -156,11 +156,11 @@ def test_the_session_tags_are_the_only_further_keys_in_the_template():
         statements = {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
         return statements["TagNewSession"]["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"]
 
-    assert tag_keys("") == ["ManagedBy", "Name", "Invocation"]
+    assert tag_keys("") == ["ManagedBy", "Name", "Invocation", "Installation"]
     # EC2 accepts no key that begins with aws:, so the values allow nothing.
     assert tag_keys("CostCenter=42,Team=sec=ops,Empty=,Cost center=a b") == (
-        ["ManagedBy", "Name", "Invocation", "CostCenter", "aws:42", "Team", "aws:sec", "aws:ops", "Empty", "aws:"]
-        + ["Cost center", "aws:a b"]
+        ["ManagedBy", "Name", "Invocation", "Installation"]
+        + ["CostCenter", "aws:42", "Team", "aws:sec", "aws:ops", "Empty", "aws:", "Cost center", "aws:a b"]
     )
 
 
@@ -174,13 +174,13 @@ def test_the_plan_with_defaults_is_kept_for_the_judge_of_rights(terraform, zips)
 
 
 def test_in_other_partitions_nothing_names_the_usual_one():
-    place = {"AWS::Partition": "aws-cn", "AWS::Region": "cn-north-1"}
+    stack = f"arn:aws-cn:cloudformation:cn-north-1:{ACCOUNT}:stack/stack/0a1b2c3d"
+    place = {"AWS::Partition": "aws-cn", "AWS::Region": "cn-north-1", "AWS::StackId": stack}
     options = {"subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]}
-    for path in ("automirror.yaml", "config-rule.yaml"):
-        for values in ({}, options):
-            resolved = resolve(path, place | chosen(path, values) | {"CreateTopic": "true"})
-            text = json.dumps(resolved["Resources"])
-            assert "arn:aws-cn:" in text and "arn:aws:" not in text, path
+    for values in ({}, options):
+        resolved = resolve("automirror.yaml", place | chosen(values) | {"CreateTopic": "true"})
+        text = json.dumps(resolved["Resources"])
+        assert "arn:aws-cn:" in text and "arn:aws:" not in text
 
 
 def test_in_other_partitions_terraform_names_no_other(aws, terraform, zips):
@@ -214,27 +214,34 @@ def default(block):
 
 def test_the_inputs_and_their_defaults_are_the_same():
     terraform = {name: default(block) for name, block in variables("terraform").items()}
-    ours = parameters("automirror.yaml") | parameters("config-rule.yaml")
+    ours = parameters("automirror.yaml")
     cloudformation = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): value for name, value in ours.items()}
     assert terraform.keys() - cloudformation.keys() == TERRAFORM_ONLY.keys()
-    assert cloudformation.keys() - terraform.keys() == CLOUDFORMATION_ONLY.keys()
+    assert cloudformation.keys() <= terraform.keys()
     for name in terraform.keys() & cloudformation.keys():
         assert (terraform[name] or "") == cloudformation[name], name
 
 
-@pytest.mark.parametrize("path", ["automirror.yaml", "config-rule.yaml"])
-def test_every_setting_is_an_input(path):
+# The name of the stack is its value.
+WITHOUT_INPUT = {"MIRROR_INSTALLATION"}
+
+
+@pytest.mark.parametrize("function", ["Function", "ConfigRuleFunction"])
+def test_every_setting_is_an_input(function):
     # The tests of the code check that this table lists all settings.
     settings = set(re.findall(r"`(MIRROR_[A-Z_]+)`", (TOP / "README.md").read_text()))
-    resolved = resolve(path, {})["Resources"]["Function"]["Properties"]
+    resolved = resolve("automirror.yaml", {})["Resources"][function]["Properties"]
     assert set(resolved["Environment"]["Variables"]) == settings
-    inputs = {parity.camel(setting.lower()) for setting in settings}
-    assert inputs <= set(parameters(path))
+    inputs = {parity.camel(setting.lower()) for setting in settings - WITHOUT_INPUT}
+    assert inputs <= set(parameters("automirror.yaml"))
 
 
 def test_an_input_is_the_same_in_every_module():
     root = variables("terraform")
-    differ = {"automirror": {"zip", "config_rule_name"}, "config-rule": {"zip", "name"}}
+    differ = {
+        "automirror": {"zip", "config_rule_name"},
+        "config-rule": {"zip", "name", "installation", "dead_letter_queue_arn"},
+    }
     for module, own in differ.items():
         for name, block in variables(f"terraform/modules/{module}").items():
             assert (name in own) == (root.get(name) != block), f"{module}: {name}"

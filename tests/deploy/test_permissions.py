@@ -15,13 +15,40 @@ def read_calls():
     checks.
     """
     source = "".join((TOP / "shared/ec2/src" / name).read_text() for name in ("call.rs", "interfaces.rs"))
-    names = re.findall(r"\.describe_(\w+)\(\)", source)
+    # The regions are asked for by mirrorctl only, with the permissions of whoever calls it.
+    names = set(re.findall(r"\.describe_(\w+)\(\)", source)) - {"regions"}
     return {"ec2:Describe" + "".join(part.capitalize() for part in name.split("_")) for name in names}
 
 
-@pytest.mark.parametrize("role", ["automirror", "config-rule"])
+def statements(role):
+    (policy,) = template("automirror.yaml", "stack", {})["Resources"][role]["Properties"]["Policies"]
+    return policy["PolicyDocument"]["Statement"]
+
+
+@pytest.mark.parametrize("role", ["Role", "ConfigRuleRole"])
 def test_what_the_code_reads_is_what_the_role_may_read(role):
-    (policy,) = template(f"{role}.yaml", "stack", {})["Resources"]["Role"]["Properties"]["Policies"]
-    (statement,) = [one for one in policy["PolicyDocument"]["Statement"] if one["Sid"] == "ReadEc2"]
+    (statement,) = [one for one in statements(role) if one["Sid"] == "ReadEc2"]
     assert set(statement["Action"]) == read_calls()
     assert (statement["Resource"], statement["Condition"]) == ("*", {"StringEquals": {"ec2:Region": "us-east-1"}})
+
+
+# The action that each call of lifecycle.py needs.
+LIFECYCLE_CALLS = {
+    "delete_traffic_mirror_session": "ec2:DeleteTrafficMirrorSession",
+    "describe_stacks": "cloudformation:DescribeStacks",
+    "describe_traffic_mirror_sessions": "ec2:DescribeTrafficMirrorSessions",
+    "invoke": "lambda:InvokeFunction",
+    "start_config_rules_evaluation": "config:StartConfigRulesEvaluation",
+}
+
+
+def test_the_lifecycle_function_has_the_permissions_for_its_calls_and_no_others():
+    code = (TOP / "cloudformation/lifecycle.py").read_text()
+    calls = set(re.findall(r'\)\.(\w+)\(\w+=|\b(?:client|ec2)\.(\w+)\(|get_paginator\("(\w+)"\)', code))
+    named = {name for groups in calls for name in groups if name and name != "client"}
+    assert named == LIFECYCLE_CALLS.keys()
+    granted = {statement["Action"] for statement in statements("LifecycleRole") if statement["Sid"] != "WriteLog"}
+    assert granted == set(LIFECYCLE_CALLS.values())
+    for statement in statements("LifecycleRole"):
+        if statement["Action"] not in ("ec2:DescribeTrafficMirrorSessions",):
+            assert statement["Resource"] != "*", statement

@@ -1,4 +1,4 @@
-"""The READMEs list exactly the inputs and outputs of the templates and the modules."""
+"""The READMEs list exactly the inputs and outputs of the template and the modules."""
 
 import re
 
@@ -7,7 +7,6 @@ from conftest import TOP
 from templates import parameters, resolve
 
 MODULES = ["terraform", "terraform/modules/automirror", "terraform/modules/config-rule"]
-TEMPLATES = ["automirror.yaml", "config-rule.yaml"]
 
 
 def blocks(path, kind):
@@ -44,27 +43,49 @@ def test_the_outputs_of_a_module_are_in_its_readme(module):
     assert rows(f"{module}/README.md", "Outputs") == known
 
 
-def test_the_parameters_of_the_templates_are_in_their_readme():
-    listed = rows("cloudformation/README.md", "Parameters")
+def test_the_parameters_of_the_template_are_in_its_readme():
     defaults = {}
-    for names, shown, which, _ in listed:
+    for names, shown, _ in rows("cloudformation/README.md", "Parameters"):
         names = re.findall(r"`(\w+)`", names)
         values = re.findall(r"`([^`]*)`|(none|\d+)", shown)
         values = ["" if plain == "none" else quoted or plain for quoted, plain in values]
         for name, value in zip(names, values * len(names) if len(values) == 1 else values, strict=True):
-            defaults[name] = (value, which)
-    ours = [parameters(path) for path in TEMPLATES]
-    for name, (value, which) in defaults.items():
-        holders = [path.removesuffix(".yaml") for path, known in zip(TEMPLATES, ours) if name in known]
-        assert {known[name] for known in ours if name in known} == {value}, name
-        assert which == {2: "both", 1: "one each" if name.endswith("MemorySize") else holders[0]}[len(holders)], name
+            defaults[name] = value
+    ours = parameters("automirror.yaml")
+    for name, value in defaults.items():
+        assert ours[name] == value, name
     # This README need not list settings that the README of the project lists.
     settings = re.findall(r"`(MIRROR_[A-Z_]+)`", (TOP / "README.md").read_text())
     known = {"".join(part.capitalize() for part in setting.lower().split("_")) for setting in settings}
-    assert (ours[0] | ours[1]).keys() == defaults.keys() | known
+    assert ours.keys() - defaults.keys() <= known and defaults.keys() <= ours.keys()
 
 
-def test_the_outputs_of_the_templates_are_in_their_readme():
+def test_the_outputs_of_the_template_are_in_its_readme():
     section = (TOP / "cloudformation/README.md").read_text().split("## Outputs\n", 1)[1].split("\n## ", 1)[0]
-    outputs = {name for path in TEMPLATES for name in resolve(path, {"CreateTopic": "true"})["Outputs"]}
+    topic = "arn:aws:sns:us-east-1:210987654321:alarms"
+    outputs = set(resolve("automirror.yaml", {"AlarmTopicArn": topic})["Outputs"])
     assert set(re.findall(r"`(\w+)`", section)) == outputs
+
+
+def slugs(path):
+    """Returns the anchors of the headings of a file, as GitHub forms them."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", path.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+DOCUMENTS = sorted(
+    path
+    for path in TOP.rglob("*.md")
+    if not {"target", ".terraform", "node_modules"} & set(path.relative_to(TOP).parts)
+)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(TOP)))
+def test_links_inside_the_repository_lead_somewhere(path):
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        if re.match(r"[a-z]+:", link):
+            continue
+        file, _, anchor = link.partition("#")
+        there = (path.parent / file).resolve() if file else path
+        assert there.exists(), link
+        assert not anchor or anchor in slugs(there), link

@@ -1,7 +1,11 @@
 """The Terraform modules are valid, can be applied in moto's fake of AWS, work there, and can be destroyed."""
 
+import re
+
+import pytest
 import story
-from conftest import ACCOUNT
+from conftest import ACCOUNT, TOP
+from templates import parameters
 
 
 def test_the_modules_are_valid(terraform):
@@ -10,6 +14,19 @@ def test_the_modules_are_valid(terraform):
 
 def test_the_modules_own_tests_pass(terraform):
     terraform.run("test", "-no-color")
+
+
+@pytest.mark.parametrize("name", ["existing-target", "multi-region", "organization"])
+def test_the_other_examples_are_valid(terraform, name):
+    there = type(terraform)(story_free(terraform), terraform.folder / "examples" / name, terraform.plugins)
+    there.init()
+    there.run("validate", "-no-color")
+
+
+def test_the_parameters_of_the_organization_example_exist():
+    text = (TOP / "terraform/examples/organization/main.tf").read_text()
+    named = re.findall(r"^    ([A-Z]\w+) += ", text, re.M)
+    assert len(named) == 6 and set(named) <= parameters("automirror.yaml").keys()
 
 
 def test_the_example_can_be_planned(terraform, zips):
@@ -56,27 +73,28 @@ def test_a_deployment_works_stays_as_it_is_and_leaves_nothing(terraform, aws, zi
         "queue_arn": outputs["queue_arn"],
         "filter": outputs["filter_id"],
         "target": target,
-        "tags": {"ManagedBy": "automirror", "CostCenter": "42", "Team": "sec=ops"},
+        "tags": {"ManagedBy": "automirror", "Installation": "automirror", "CostCenter": "42", "Team": "sec=ops"},
     }
     the_sweep_is_scheduled(aws, stack)
     story.an_event_makes_a_session(aws, stack)
     a_verdict_reaches_the_queue_and_the_topic(aws, stack, outputs)
-    our_sessions_can_be_removed_first(terraform, aws, stack, values)
+    an_update_deletes_no_session(terraform, aws, stack, values)
+    # There is a session when everything is destroyed. The filter could not be deleted before it.
     terraform.run("destroy", "-no-color", "-input=false", "-auto-approve")
+    assert aws.client("ec2").describe_traffic_mirror_sessions()["TrafficMirrorSessions"] == []
     assert story.remains(aws) == before
 
 
-def our_sessions_can_be_removed_first(terraform, aws, stack, values):
+def an_update_deletes_no_session(terraform, aws, stack, values):
     story.launch(aws, {"Mirror": "True"})
-    assert sessions_after_a_sweep(aws, stack) == 1
-    terraform.set(values | {"mirror_tag_value": "uninstall"})
+    # A changed setting starts a sweep, which finds the instance.
+    terraform.set(values | {"log_level": "DEBUG", "mirror_rate_share": 90})
     terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
-    assert sessions_after_a_sweep(aws, stack) == 0
-
-
-def sessions_after_a_sweep(aws, stack):
-    aws.client("lambda").invoke(FunctionName=stack["function"], Payload=b'{"sweep":true}')
-    return len(aws.client("ec2").describe_traffic_mirror_sessions()["TrafficMirrorSessions"])
+    first = aws.client("ec2").describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+    assert len(first) == 1
+    terraform.set(values)
+    terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
+    assert aws.client("ec2").describe_traffic_mirror_sessions()["TrafficMirrorSessions"] == first
 
 
 def the_sweep_is_scheduled(aws, stack):
@@ -93,10 +111,11 @@ def a_verdict_reaches_the_queue_and_the_topic(aws, stack, outputs):
     inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
     arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:inbox"
     sns.subscribe(TopicArn=outputs["topic_arn"], Protocol="sqs", Endpoint=arn)
-    for rule, verdict in [
-        (outputs["config_rule_name"], "NON_COMPLIANT"),
-        (outputs["config_rule_name"], "COMPLIANT"),
-        ("another-rule", "NON_COMPLIANT"),
+    for rule, verdict, before in [
+        (outputs["config_rule_name"], "NON_COMPLIANT", "COMPLIANT"),
+        (outputs["config_rule_name"], "COMPLIANT", "NON_COMPLIANT"),
+        (outputs["config_rule_name"], "NOT_APPLICABLE", "COMPLIANT"),
+        ("another-rule", "NON_COMPLIANT", "COMPLIANT"),
     ]:
         detail = {
             "resourceId": "i-0123456789abcdef0",
@@ -106,6 +125,7 @@ def a_verdict_reaches_the_queue_and_the_topic(aws, stack, outputs):
             "configRuleName": rule,
             "messageType": "ComplianceChangeNotification",
             "newEvaluationResult": {"complianceType": verdict, "annotation": "because"},
+            "oldEvaluationResult": {"complianceType": before},
         }
         story.put(aws, "aws.config", "Config Rules Compliance Change", detail)
     messages = story.take(aws, stack["queue"])

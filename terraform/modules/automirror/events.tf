@@ -84,6 +84,7 @@ resource "aws_cloudwatch_event_rule" "this" {
   description         = each.value.description
   event_pattern       = each.value.pattern
   schedule_expression = each.value.schedule
+  tags                = var.tags
 }
 
 resource "aws_cloudwatch_event_target" "queue" {

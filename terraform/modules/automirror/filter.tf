@@ -4,10 +4,10 @@ resource "aws_ec2_traffic_mirror_filter" "default" {
   description      = "Everything, Amazon DNS too"
   network_services = ["amazon-dns"]
 
-  tags = {
+  tags = merge(var.tags, {
     Name      = var.name
     ManagedBy = var.mirror_owner
-  }
+  })
 
   lifecycle {
     precondition {

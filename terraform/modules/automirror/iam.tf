@@ -12,7 +12,6 @@ locals {
   # A filter that this module creates is only the default: tags can name any other filter of this account.
   filter = "${local.arn.ec2}:traffic-mirror-filter/${local.create_filter || var.mirror_filter_id == null ? "*" : var.mirror_filter_id}"
 
-  # To create a session, the role needs permissions on the interface, the target, the filter and the session.
   statements = [
     {
       Sid    = "ReadEc2"
@@ -30,10 +29,30 @@ locals {
       Condition = { StringEquals = { "ec2:Region" = local.region } }
     },
     {
+      Sid      = "ReceiveMessages"
+      Effect   = "Allow"
+      Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+      Resource = local.queue_arn
+    },
+    {
+      Sid      = "WriteLog"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource = "${local.arn.logs}:log-group:${local.log_group}:*"
+    },
+  ]
+
+  # With detect, the role has no permission to change anything. To create a session, it needs permissions on the
+  # interface, the target, the filter and the session.
+  change_statements = [for statement in [
+    {
       Sid      = "MirrorInterfaces"
       Effect   = "Allow"
       Action   = "ec2:CreateTrafficMirrorSession"
       Resource = "${local.arn.ec2}:network-interface/*"
+      Condition = length(var.mirror_vpc_ids) == 0 ? null : {
+        ArnLike = { "ec2:Vpc" = [for id in var.mirror_vpc_ids : "arn:${local.partition}:ec2:${local.region}:*:vpc/${id}"] }
+      }
     },
     {
       Sid       = "UseAllowedTargets"
@@ -65,7 +84,7 @@ locals {
           "ec2:CreateAction"         = "CreateTrafficMirrorSession"
           "aws:RequestTag/ManagedBy" = var.mirror_owner
         }
-        "ForAllValues:StringEquals" = { "aws:TagKeys" = concat(["ManagedBy", "Name", "Invocation"], keys(var.mirror_session_tags)) }
+        "ForAllValues:StringEquals" = { "aws:TagKeys" = concat(["ManagedBy", "Name", "Invocation", "Installation"], keys(var.mirror_session_tags)) }
       }
     },
     {
@@ -75,19 +94,7 @@ locals {
       Resource  = local.sessions
       Condition = { StringEquals = { "aws:ResourceTag/ManagedBy" = var.mirror_owner } }
     },
-    {
-      Sid      = "ReceiveMessages"
-      Effect   = "Allow"
-      Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-      Resource = local.queue_arn
-    },
-    {
-      Sid      = "WriteLog"
-      Effect   = "Allow"
-      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      Resource = "${local.arn.logs}:log-group:${local.log_group}:*"
-    },
-  ]
+  ] : { for name, value in statement : name => value if value != null } if var.mirror_mode == "enforce"]
 
   kms_statements = [for key in [var.kms_key_arn] : {
     Sid      = "DecryptMessages"
@@ -138,7 +145,9 @@ locals {
 resource "aws_iam_role" "this" {
   name                 = local.role_name
   description          = "The permissions of automirror"
-  permissions_boundary = var.permissions_boundary_arn
+  path                 = var.role_path
+  permissions_boundary = local.boundary
+  tags                 = var.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -156,6 +165,6 @@ resource "aws_iam_role_policy" "this" {
 
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = concat(local.statements, local.kms_statements, local.vpc_statements)
+    Statement = concat(local.statements, local.change_statements, local.kms_statements, local.vpc_statements)
   })
 }

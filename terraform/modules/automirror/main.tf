@@ -9,30 +9,67 @@ locals {
   partition = data.aws_partition.this.partition
   region    = data.aws_region.this.id
 
-  arn = { for service in ["cloudwatch", "ec2", "events", "lambda", "logs", "sns", "sqs"] :
+  arn = { for service in ["cloudwatch", "config", "ec2", "events", "lambda", "logs", "sns", "sqs"] :
     service => "arn:${local.partition}:${service}:${local.region}:${local.account}"
   }
 
   function_arn  = "${local.arn.lambda}:function:${var.name}"
   log_group     = "/aws/lambda/${var.name}"
   role_name     = "${var.name}-${local.region}"
-  role_arn      = "arn:${local.partition}:iam::${local.account}:role/${local.role_name}"
+  role_arn      = "arn:${local.partition}:iam::${local.account}:role${var.role_path}${local.role_name}"
   create_filter = var.create_filter == null ? var.mirror_filter_id == null : var.create_filter
   filter_id     = local.create_filter ? aws_ec2_traffic_mirror_filter.default[0].id : var.mirror_filter_id
+
+  code_bucket   = var.code_bucket_prefix == null ? var.code_bucket : "${var.code_bucket_prefix}-${local.region}"
+  boundary_name = var.permissions_boundary_arn == null ? "" : var.permissions_boundary_arn
+  boundary      = var.permissions_boundary_arn == null || startswith(local.boundary_name, "arn:") ? var.permissions_boundary_arn : "arn:${local.partition}:iam::${local.account}:policy/${local.boundary_name}"
+
+  # This release. The output and the tags and descriptions of the functions show it.
+  version = "0.1.0"
+  tags    = merge(var.tags, { "automirror:version" = local.version })
+
+  # The function treats an empty setting as not set.
+  settings = {
+    MIRROR_TAG_KEY           = var.mirror_tag_key
+    MIRROR_TAG_VALUE         = var.mirror_tag_value
+    MIRROR_SCOPE             = var.mirror_scope
+    MIRROR_VPC_IDS           = join(",", var.mirror_vpc_ids)
+    MIRROR_TARGET_IDS        = join(",", var.mirror_target_ids)
+    MIRROR_TARGET_OWNERS     = join(",", var.mirror_target_owners)
+    MIRROR_TRUSTED_TARGETS   = join(",", var.mirror_trusted_targets)
+    MIRROR_FILTER_ID         = local.filter_id == null ? "" : local.filter_id
+    MIRROR_INTERFACES        = var.mirror_interfaces
+    MIRROR_PACKET_LENGTH     = var.mirror_packet_length == null ? "" : tostring(var.mirror_packet_length)
+    MIRROR_VNI               = var.mirror_vni == null ? "" : tostring(var.mirror_vni)
+    MIRROR_PRECEDENCE        = var.mirror_precedence
+    MIRROR_KEEP_STOPPED      = tostring(var.mirror_keep_stopped)
+    MIRROR_MODE              = var.mirror_mode
+    MIRROR_RATE_SHARE        = tostring(var.mirror_rate_share)
+    MIRROR_OWNER             = var.mirror_owner
+    MIRROR_SUPPORTED_TYPES   = join(",", var.mirror_supported_types)
+    MIRROR_UNSUPPORTED_TYPES = join(",", var.mirror_unsupported_types)
+    MIRROR_SESSION_TAGS      = join(",", [for key, value in var.mirror_session_tags : "${key}=${value}"])
+    MIRROR_ACCEPTED_REASONS  = join(",", var.mirror_accepted_reasons)
+    MIRROR_DELETION_LIMIT    = tostring(var.mirror_deletion_limit)
+    MIRROR_INSTALLATION      = var.name
+  }
 }
 
 resource "aws_cloudwatch_log_group" "this" {
   name              = local.log_group
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
+  tags              = var.tags
 }
 
 resource "aws_lambda_function" "this" {
   function_name           = var.name
-  description             = "Creates, modifies and deletes Traffic Mirror sessions as the tags of the instances require"
+  description             = "Creates, modifies and deletes Traffic Mirror sessions as the tags of the instances require (version ${local.version})"
   role                    = aws_iam_role.this.arn
   filename                = var.zip
-  source_code_hash        = filebase64sha256(var.zip)
+  source_code_hash        = var.zip == null ? null : filebase64sha256(var.zip)
+  s3_bucket               = local.code_bucket
+  s3_key                  = local.code_bucket == null ? null : "${var.code_key_prefix}automirror-${var.architecture}.zip"
   runtime                 = "provided.al2023"
   handler                 = "bootstrap"
   architectures           = [var.architecture]
@@ -40,6 +77,7 @@ resource "aws_lambda_function" "this" {
   timeout                 = var.timeout
   kms_key_arn             = var.kms_key_arn
   code_signing_config_arn = var.code_signing_config_arn
+  tags                    = local.tags
 
   logging_config {
     log_format            = "JSON"
@@ -47,30 +85,8 @@ resource "aws_lambda_function" "this" {
     log_group             = aws_cloudwatch_log_group.this.name
   }
 
-  # The function treats an empty setting as not set.
   environment {
-    variables = {
-      MIRROR_TAG_KEY           = var.mirror_tag_key
-      MIRROR_TAG_VALUE         = var.mirror_tag_value
-      MIRROR_SCOPE             = var.mirror_scope
-      MIRROR_VPC_IDS           = join(",", var.mirror_vpc_ids)
-      MIRROR_TARGET_IDS        = join(",", var.mirror_target_ids)
-      MIRROR_TARGET_OWNERS     = join(",", var.mirror_target_owners)
-      MIRROR_TRUSTED_TARGETS   = join(",", var.mirror_trusted_targets)
-      MIRROR_FILTER_ID         = local.filter_id == null ? "" : local.filter_id
-      MIRROR_INTERFACES        = var.mirror_interfaces
-      MIRROR_PACKET_LENGTH     = var.mirror_packet_length == null ? "" : tostring(var.mirror_packet_length)
-      MIRROR_VNI               = var.mirror_vni == null ? "" : tostring(var.mirror_vni)
-      MIRROR_PRECEDENCE        = var.mirror_precedence
-      MIRROR_KEEP_STOPPED      = tostring(var.mirror_keep_stopped)
-      MIRROR_MODE              = var.mirror_mode
-      MIRROR_RATE_SHARE        = tostring(var.mirror_rate_share)
-      MIRROR_OWNER             = var.mirror_owner
-      MIRROR_SUPPORTED_TYPES   = join(",", var.mirror_supported_types)
-      MIRROR_UNSUPPORTED_TYPES = join(",", var.mirror_unsupported_types)
-      MIRROR_SESSION_TAGS      = join(",", [for key, value in var.mirror_session_tags : "${key}=${value}"])
-      MIRROR_ACCEPTED_REASONS  = join(",", var.mirror_accepted_reasons)
-    }
+    variables = local.settings
   }
 
   dynamic "vpc_config" {
@@ -86,6 +102,16 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = (length(var.subnet_ids) == 0) == (length(var.security_group_ids) == 0)
       error_message = "Set both subnet_ids and security_group_ids, or neither."
+    }
+
+    precondition {
+      condition     = !var.create_alarms || contains(["TRACE", "DEBUG", "INFO"], var.log_level)
+      error_message = "Set log_level to INFO, DEBUG or TRACE, or create_alarms = false. The alarms read lines of the level INFO, and without them the alarm for the heartbeat rings."
+    }
+
+    precondition {
+      condition     = length([for place in [var.zip, var.code_bucket, var.code_bucket_prefix] : place if place != null]) == 1
+      error_message = "Set the path of the zip, code_bucket or code_bucket_prefix, and only one of them. For config-rule, that is config_rule_zip; create_config_rule = false does without it."
     }
   }
 
@@ -103,4 +129,7 @@ resource "aws_lambda_event_source_mapping" "this" {
   scaling_config {
     maximum_concurrency = var.maximum_concurrency
   }
+
+  # It is destroyed before the sessions are deleted, so that no event creates one meanwhile.
+  depends_on = [aws_lambda_invocation.lifecycle]
 }

@@ -35,7 +35,9 @@ output "dead_letter_queue_url" {
 
 output "dead_letter_queue_arn" {
   description = "ARN of the dead-letter queue, which keeps events that could not be delivered or processed."
-  value       = aws_sqs_queue.dead_letters.arn
+  value       = local.dead_letters_arn
+
+  depends_on = [aws_sqs_queue.dead_letters]
 }
 
 output "filter_id" {
@@ -44,11 +46,36 @@ output "filter_id" {
 }
 
 output "topic_arn" {
-  description = "ARN of the topic for alarms and compliance changes. Null if there is none."
-  value       = var.create_topic ? aws_sns_topic.this[0].arn : var.alarm_topic_arn
+  description = "ARN of the topic for alarms and messages. Null if there is none."
+  value       = local.creates_topic ? aws_sns_topic.this[0].arn : var.alarm_topic_arn
 }
 
 output "dashboard_name" {
-  description = "Name of the dashboard."
-  value       = aws_cloudwatch_dashboard.this.dashboard_name
+  description = "Name of the dashboard. Null if `create_dashboard` is false."
+  value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
+}
+
+output "alarm_arns" {
+  description = "ARNs of the alarms, by what they are for."
+  value       = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.arn }
+}
+
+output "event_rule_arns" {
+  description = "ARNs of the event rules, by what they are for."
+  value       = merge(local.rule_arns, local.message_rule_arns)
+}
+
+output "message_role_arn" {
+  description = "ARN of the role with which EventBridge publishes to a topic of another account and to a bus. Null if it needs none."
+  value       = one(aws_iam_role.messages[*].arn)
+}
+
+output "lifecycle_log_group_name" {
+  description = "Name of the log group of the function that deletes the sessions before the module is destroyed."
+  value       = aws_cloudwatch_log_group.lifecycle.name
+}
+
+output "version" {
+  description = "Version of automirror."
+  value       = local.version
 }

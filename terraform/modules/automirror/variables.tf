@@ -1,9 +1,43 @@
 # Zips and names
 
 variable "zip" {
-  description = "Path of the zip of the function, which `make package` builds."
+  description = "Path of the zip of automirror, which `make package` builds. Null if it is in a bucket."
   type        = string
+  default     = null
+}
+
+variable "code_bucket" {
+  description = "S3 bucket with the zips of the functions, in the region of the functions. Set it, or `code_bucket_prefix`, or the paths of the zips."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.code_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.code_bucket))
+    error_message = "It must be the name of a bucket."
+  }
+}
+
+variable "code_bucket_prefix" {
+  description = "Name, without a hyphen and the region at its end, of the buckets with the zips. The module takes the bucket of its own region, such as zips-eu-west-1 for zips."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.code_bucket_prefix == null || can(regex("^[a-z0-9][a-z0-9.-]{1,40}$", var.code_bucket_prefix))
+    error_message = "It must be the beginning of the name of a bucket."
+  }
+}
+
+variable "code_key_prefix" {
+  description = "Beginning of the keys of the zips, such as automirror/0.1.0/. What follows is automirror-arm64.zip, for example. Lambda takes new zips only if this changes."
+  type        = string
+  default     = ""
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9!_.*()/-]{0,512}$", var.code_key_prefix))
+    error_message = "It must be at most 512 characters that are allowed in a key of S3."
+  }
 }
 
 variable "name" {
@@ -16,6 +50,13 @@ variable "name" {
     condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{0,31}$", var.name))
     error_message = "It must be 1 to 32 letters, digits and hyphens, and must start with a letter."
   }
+}
+
+variable "tags" {
+  description = "Tags of all resources that the module creates."
+  type        = map(string)
+  default     = {}
+  nullable    = false
 }
 
 # Settings of automirror
@@ -198,6 +239,18 @@ variable "mirror_rate_share" {
   }
 }
 
+variable "mirror_deletion_limit" {
+  description = "Percentage of the sessions of this installation that may be deleted within an hour because of tags or settings. What is beyond it is held back, and an alarm rings."
+  type        = number
+  default     = 50
+  nullable    = false
+
+  validation {
+    condition     = var.mirror_deletion_limit >= 1 && var.mirror_deletion_limit <= 100 && floor(var.mirror_deletion_limit) == var.mirror_deletion_limit
+    error_message = "It must be a whole number from 1 to 100."
+  }
+}
+
 variable "mirror_owner" {
   description = "Value of the tag `ManagedBy` on the sessions of this installation. Two installations in one account and region need different values."
   type        = string
@@ -294,10 +347,22 @@ variable "sweep_schedule" {
   }
 }
 
+variable "heartbeat_periods" {
+  description = "Number of quarters of an hour without a completed sweep after which an alarm rings. If `sweep_schedule` is slower than every 15 minutes, set it to three times that interval."
+  type        = number
+  default     = 3
+  nullable    = false
+
+  validation {
+    condition     = var.heartbeat_periods >= 2 && var.heartbeat_periods <= 96 && floor(var.heartbeat_periods) == var.heartbeat_periods
+    error_message = "It must be a whole number from 2 to 96."
+  }
+}
+
 # AWS Config
 
 variable "config_rule_name" {
-  description = "Name of the AWS Config rule. When it reports NON_COMPLIANT, automirror repairs the sessions. Its compliance changes are sent to the topic. Null means none."
+  description = "Name of the AWS Config rule whose evaluations start repairs and are sent to the topic. Null means none."
   type        = string
   default     = null
 
@@ -369,14 +434,26 @@ variable "log_retention_days" {
   }
 }
 
+variable "role_path" {
+  description = "Path of the roles. With the same path in every account, a service control policy can name them."
+  type        = string
+  default     = "/automirror/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.role_path))
+    error_message = "It must begin and end with a slash."
+  }
+}
+
 variable "permissions_boundary_arn" {
-  description = "ARN of the IAM policy that is the permissions boundary of the function's role."
+  description = "IAM policy that is the permissions boundary of the roles, as its ARN, or as its name if it is a policy of the same account."
   type        = string
   default     = null
 
   validation {
-    condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-z-]*:iam:[^:]*:[^:]+:policy/", var.permissions_boundary_arn))
-    error_message = "It must be the ARN of an IAM policy."
+    condition     = var.permissions_boundary_arn == null || can(regex("^(arn:aws[a-z-]*:iam:[^:]*:[^:]+:policy/.+|[A-Za-z0-9+=,.@_/-]+)$", var.permissions_boundary_arn))
+    error_message = "It must be the ARN or the name of an IAM policy."
   }
 }
 
@@ -446,8 +523,56 @@ variable "create_topic" {
   nullable    = false
 }
 
+variable "alarm_email" {
+  description = "E-mail address that gets the alarms and messages. The module then creates a topic. AWS sends a mail with a link first, which must be followed. It must be null if `alarm_topic_arn` is set."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_email == null || can(regex("^[^@\\s]+@[^@\\s]+$", var.alarm_email))
+    error_message = "It must be an e-mail address."
+  }
+}
+
+variable "event_bus_arn" {
+  description = "ARN of an event bus, mostly of a central account, that gets the state changes of the alarms and the compliance changes. It can be in another region. Its policy must allow this account or its organization to put events."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.event_bus_arn == null || can(regex("^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/.+$", var.event_bus_arn))
+    error_message = "It must be the ARN of an event bus."
+  }
+}
+
+variable "create_alarms" {
+  description = "Whether to create the alarms and the metrics that they need."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "create_dashboard" {
+  description = "Whether to create the dashboard."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "create_compliance_messages" {
   description = "Whether to send compliance changes to the topic. If this is null, they are sent if there is a topic. Set this to true if `alarm_topic_arn` is known only after apply."
   type        = bool
   default     = null
+}
+
+variable "compliance_messages" {
+  description = "With `problems`, the topic gets a message when a resource becomes NON_COMPLIANT and when it stops being so. With `all`, it gets one for each change of compliance."
+  type        = string
+  default     = "problems"
+  nullable    = false
+
+  validation {
+    condition     = contains(["problems", "all"], var.compliance_messages)
+    error_message = "It must be problems or all."
+  }
 }

@@ -16,10 +16,10 @@ locals {
       Condition = { StringEquals = { "ec2:Region" = local.region } }
     },
     {
-      Sid    = "ReportAndReadHistory"
+      Sid    = "ReportVerdicts"
       Effect = "Allow"
       # AWS Config supports no resource-level permissions for these actions.
-      Action   = ["config:GetResourceConfigHistory", "config:PutEvaluations"]
+      Action   = ["config:GetComplianceDetailsByResource", "config:PutEvaluations"]
       Resource = "*"
     },
     {
@@ -36,6 +36,21 @@ locals {
       Resource = "${local.arn.logs}:log-group:${local.log_group}:*"
     },
   ]
+
+  failure_statements = [for queue in [var.dead_letter_queue_arn] : {
+    Sid    = "SendFailures"
+    Effect = "Allow"
+    # Lambda sends what failed three times to the dead-letter queue.
+    Action   = "sqs:SendMessage"
+    Resource = queue
+  } if queue != null]
+
+  kms_statements = [for key in [var.kms_key_arn] : {
+    Sid      = "EncryptFailures"
+    Effect   = "Allow"
+    Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    Resource = key
+  } if key != null && var.dead_letter_queue_arn != null]
 
   # Lambda needs the permissions below to connect the function to a VPC (Lambda developer guide). The function's
   # own code cannot use them: its requests carry lambda:SourceFunctionArn, Lambda's do not.
@@ -79,7 +94,9 @@ locals {
 resource "aws_iam_role" "this" {
   name                 = local.role_name
   description          = "The permissions of config-rule"
-  permissions_boundary = var.permissions_boundary_arn
+  path                 = var.role_path
+  permissions_boundary = local.boundary
+  tags                 = var.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -97,6 +114,6 @@ resource "aws_iam_role_policy" "this" {
 
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = concat(local.statements, local.vpc_statements)
+    Statement = concat(local.statements, local.failure_statements, local.kms_statements, local.vpc_statements)
   })
 }

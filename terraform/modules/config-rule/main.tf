@@ -16,27 +16,68 @@ locals {
   function_arn = "${local.arn.lambda}:function:${var.name}"
   log_group    = "/aws/lambda/${var.name}"
   role_name    = "${var.name}-${local.region}"
+
+  code_bucket   = var.code_bucket_prefix == null ? var.code_bucket : "${var.code_bucket_prefix}-${local.region}"
+  boundary_name = var.permissions_boundary_arn == null ? "" : var.permissions_boundary_arn
+  boundary      = var.permissions_boundary_arn == null || startswith(local.boundary_name, "arn:") ? var.permissions_boundary_arn : "arn:${local.partition}:iam::${local.account}:policy/${local.boundary_name}"
+
+  # This release. The output and the tags and descriptions of the functions show it.
+  version = "0.1.0"
+  tags    = merge(var.tags, { "automirror:version" = local.version })
+
+  # The function treats an empty setting as not set.
+  settings = {
+    MIRROR_TAG_KEY           = var.mirror_tag_key
+    MIRROR_TAG_VALUE         = var.mirror_tag_value
+    MIRROR_SCOPE             = var.mirror_scope
+    MIRROR_VPC_IDS           = join(",", var.mirror_vpc_ids)
+    MIRROR_TARGET_IDS        = join(",", var.mirror_target_ids)
+    MIRROR_TARGET_OWNERS     = join(",", var.mirror_target_owners)
+    MIRROR_TRUSTED_TARGETS   = join(",", var.mirror_trusted_targets)
+    MIRROR_FILTER_ID         = var.mirror_filter_id == null ? "" : var.mirror_filter_id
+    MIRROR_INTERFACES        = var.mirror_interfaces
+    MIRROR_PACKET_LENGTH     = var.mirror_packet_length == null ? "" : tostring(var.mirror_packet_length)
+    MIRROR_VNI               = var.mirror_vni == null ? "" : tostring(var.mirror_vni)
+    MIRROR_PRECEDENCE        = var.mirror_precedence
+    MIRROR_KEEP_STOPPED      = tostring(var.mirror_keep_stopped)
+    MIRROR_MODE              = var.mirror_mode
+    MIRROR_RATE_SHARE        = tostring(var.mirror_rate_share)
+    MIRROR_OWNER             = var.mirror_owner
+    MIRROR_SUPPORTED_TYPES   = join(",", var.mirror_supported_types)
+    MIRROR_UNSUPPORTED_TYPES = join(",", var.mirror_unsupported_types)
+    MIRROR_SESSION_TAGS      = join(",", [for key, value in var.mirror_session_tags : "${key}=${value}"])
+    MIRROR_ACCEPTED_REASONS  = join(",", var.mirror_accepted_reasons)
+    MIRROR_DELETION_LIMIT    = tostring(var.mirror_deletion_limit)
+    MIRROR_INSTALLATION      = var.installation
+  }
 }
 
 resource "aws_cloudwatch_log_group" "this" {
   name              = local.log_group
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
+  tags              = var.tags
 }
 
 resource "aws_lambda_function" "this" {
   function_name           = var.name
-  description             = "Evaluates for AWS Config whether instances are mirrored as they should be"
+  description             = "Evaluates for AWS Config whether instances are mirrored as they should be (version ${local.version})"
   role                    = aws_iam_role.this.arn
   filename                = var.zip
-  source_code_hash        = filebase64sha256(var.zip)
+  source_code_hash        = var.zip == null ? null : filebase64sha256(var.zip)
+  s3_bucket               = local.code_bucket
+  s3_key                  = local.code_bucket == null ? null : "${var.code_key_prefix}config-rule-${var.architecture}.zip"
   runtime                 = "provided.al2023"
   handler                 = "bootstrap"
   architectures           = [var.architecture]
   memory_size             = var.memory_size
-  timeout                 = 300
+  timeout                 = var.config_rule_timeout
   kms_key_arn             = var.kms_key_arn
   code_signing_config_arn = var.code_signing_config_arn
+
+  reserved_concurrent_executions = var.config_rule_concurrency == null ? -1 : var.config_rule_concurrency
+
+  tags = local.tags
 
   logging_config {
     log_format            = "JSON"
@@ -44,30 +85,8 @@ resource "aws_lambda_function" "this" {
     log_group             = aws_cloudwatch_log_group.this.name
   }
 
-  # The function treats an empty setting as not set.
   environment {
-    variables = {
-      MIRROR_TAG_KEY           = var.mirror_tag_key
-      MIRROR_TAG_VALUE         = var.mirror_tag_value
-      MIRROR_SCOPE             = var.mirror_scope
-      MIRROR_VPC_IDS           = join(",", var.mirror_vpc_ids)
-      MIRROR_TARGET_IDS        = join(",", var.mirror_target_ids)
-      MIRROR_TARGET_OWNERS     = join(",", var.mirror_target_owners)
-      MIRROR_TRUSTED_TARGETS   = join(",", var.mirror_trusted_targets)
-      MIRROR_FILTER_ID         = var.mirror_filter_id == null ? "" : var.mirror_filter_id
-      MIRROR_INTERFACES        = var.mirror_interfaces
-      MIRROR_PACKET_LENGTH     = var.mirror_packet_length == null ? "" : tostring(var.mirror_packet_length)
-      MIRROR_VNI               = var.mirror_vni == null ? "" : tostring(var.mirror_vni)
-      MIRROR_PRECEDENCE        = var.mirror_precedence
-      MIRROR_KEEP_STOPPED      = tostring(var.mirror_keep_stopped)
-      MIRROR_MODE              = var.mirror_mode
-      MIRROR_RATE_SHARE        = tostring(var.mirror_rate_share)
-      MIRROR_OWNER             = var.mirror_owner
-      MIRROR_SUPPORTED_TYPES   = join(",", var.mirror_supported_types)
-      MIRROR_UNSUPPORTED_TYPES = join(",", var.mirror_unsupported_types)
-      MIRROR_SESSION_TAGS      = join(",", [for key, value in var.mirror_session_tags : "${key}=${value}"])
-      MIRROR_ACCEPTED_REASONS  = join(",", var.mirror_accepted_reasons)
-    }
+    variables = local.settings
   }
 
   dynamic "vpc_config" {
@@ -84,6 +103,11 @@ resource "aws_lambda_function" "this" {
       condition     = (length(var.subnet_ids) == 0) == (length(var.security_group_ids) == 0)
       error_message = "Set both subnet_ids and security_group_ids, or neither."
     }
+
+    precondition {
+      condition     = length([for place in [var.zip, var.code_bucket, var.code_bucket_prefix] : place if place != null]) == 1
+      error_message = "Set the path of the zip, code_bucket or code_bucket_prefix, and only one of them. For config-rule, that is config_rule_zip; create_config_rule = false does without it."
+    }
   }
 
   # When the function is created, Lambda checks that the role may create network interfaces.
@@ -99,7 +123,8 @@ resource "aws_lambda_permission" "config" {
 }
 
 resource "aws_config_config_rule" "this" {
-  name             = var.name
+  name             = var.config_rule_name
+  tags             = var.tags
   description      = "Checks that each instance is mirrored as its tags and the settings of automirror require, and that no session sends packets to a target that is not allowed."
   input_parameters = var.unsupported_compliance == null ? null : jsonencode({ unsupported = var.unsupported_compliance })
 
@@ -129,27 +154,23 @@ resource "aws_config_config_rule" "this" {
   depends_on = [aws_lambda_permission.config]
 }
 
-locals {
-  alarms = {
-    Errors    = "Invocations of config-rule fail, so evaluations may be out of date. Its log says why."
-    Throttles = "Lambda throttles config-rule because the account's concurrency is used up, so evaluations may be out of date."
+# AWS Config invokes the function asynchronously. Lambda repeats what fails after one and after two minutes, and keeps
+# what is throttled for hours. What fails for good goes to the dead-letter queue, whose alarm rings.
+resource "aws_lambda_function_event_invoke_config" "this" {
+  function_name                = aws_lambda_function.this.function_name
+  qualifier                    = "$LATEST"
+  maximum_event_age_in_seconds = 6 * 60 * 60
+  maximum_retry_attempts       = 2
+
+  dynamic "destination_config" {
+    for_each = var.dead_letter_queue_arn == null ? [] : [var.dead_letter_queue_arn]
+
+    content {
+      on_failure {
+        destination = destination_config.value
+      }
+    }
   }
-}
 
-resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = local.alarms
-
-  alarm_name          = "${var.name}-${lower(each.key)}"
-  alarm_description   = each.value
-  namespace           = "AWS/Lambda"
-  metric_name         = each.key
-  dimensions          = { FunctionName = aws_lambda_function.this.function_name }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = compact([var.alarm_topic_arn])
-  ok_actions          = compact([var.alarm_topic_arn])
+  depends_on = [aws_iam_role_policy.this]
 }

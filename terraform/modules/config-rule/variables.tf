@@ -1,13 +1,47 @@
 # Zips and names
 
 variable "zip" {
-  description = "Path of the zip of the function, which `make package` builds."
+  description = "Path of the zip of config-rule, which `make package` builds. Null if it is in a bucket."
   type        = string
+  default     = null
+}
+
+variable "code_bucket" {
+  description = "S3 bucket with the zips of the functions, in the region of the functions. Set it, or `code_bucket_prefix`, or the paths of the zips."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.code_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.code_bucket))
+    error_message = "It must be the name of a bucket."
+  }
+}
+
+variable "code_bucket_prefix" {
+  description = "Name, without a hyphen and the region at its end, of the buckets with the zips. The module takes the bucket of its own region, such as zips-eu-west-1 for zips."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.code_bucket_prefix == null || can(regex("^[a-z0-9][a-z0-9.-]{1,40}$", var.code_bucket_prefix))
+    error_message = "It must be the beginning of the name of a bucket."
+  }
+}
+
+variable "code_key_prefix" {
+  description = "Beginning of the keys of the zips, such as automirror/0.1.0/. What follows is automirror-arm64.zip, for example. Lambda takes new zips only if this changes."
+  type        = string
+  default     = ""
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9!_.*()/-]{0,512}$", var.code_key_prefix))
+    error_message = "It must be at most 512 characters that are allowed in a key of S3."
+  }
 }
 
 variable "name" {
-  description = "Name of the function and the rule, and prefix of all other names. Two installations in one account and region need different values."
+  description = "Name of the function, and prefix of all other names. Two installations in one account and region need different values."
   type        = string
   default     = "automirror-config-rule"
   nullable    = false
@@ -16,6 +50,26 @@ variable "name" {
     condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{0,43}$", var.name))
     error_message = "It must be 1 to 44 letters, digits and hyphens, and must start with a letter."
   }
+}
+
+variable "installation" {
+  description = "Name of the installation of automirror."
+  type        = string
+  default     = "automirror"
+  nullable    = false
+}
+
+variable "dead_letter_queue_arn" {
+  description = "ARN of the queue to which Lambda sends the evaluations that fail for good. Null means none."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of all resources that the module creates."
+  type        = map(string)
+  default     = {}
+  nullable    = false
 }
 
 # Settings of automirror
@@ -192,6 +246,18 @@ variable "mirror_rate_share" {
   }
 }
 
+variable "mirror_deletion_limit" {
+  description = "Percentage of the sessions of this installation that may be deleted within an hour because of tags or settings. What is beyond it is held back, and an alarm rings."
+  type        = number
+  default     = 50
+  nullable    = false
+
+  validation {
+    condition     = var.mirror_deletion_limit >= 1 && var.mirror_deletion_limit <= 100 && floor(var.mirror_deletion_limit) == var.mirror_deletion_limit
+    error_message = "It must be a whole number from 1 to 100."
+  }
+}
+
 variable "mirror_owner" {
   description = "Value of the tag `ManagedBy` on the sessions of this installation. Two installations in one account and region need different values."
   type        = string
@@ -264,10 +330,22 @@ variable "mirror_accepted_reasons" {
 
 # AWS Config
 
+variable "config_rule_name" {
+  description = "Name of the AWS Config rule. The same name in every account lets an aggregator query the rule in all of them. Two installations in one account and region need different names."
+  type        = string
+  default     = "automirror"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.config_rule_name))
+    error_message = "It must be 1 to 64 letters, digits, hyphens and underscores."
+  }
+}
+
 variable "config_rule_interval" {
   description = "How often config-rule evaluates all instances and sessions. It also evaluates each change that AWS Config records."
   type        = string
-  default     = "TwentyFour_Hours"
+  default     = "One_Hour"
   nullable    = false
 
   validation {
@@ -313,6 +391,29 @@ variable "memory_size" {
   }
 }
 
+variable "config_rule_timeout" {
+  description = "Timeout of config-rule in seconds. In an account with more instances than it can evaluate in this time, it fails and its log says what it did not reach."
+  type        = number
+  default     = 300
+  nullable    = false
+
+  validation {
+    condition     = var.config_rule_timeout >= 30 && var.config_rule_timeout <= 900 && floor(var.config_rule_timeout) == var.config_rule_timeout
+    error_message = "It must be a whole number from 30 to 900."
+  }
+}
+
+variable "config_rule_concurrency" {
+  description = "Number of concurrent executions that are reserved for config-rule, which also limits it. 5 is enough for most accounts. Null reserves none, for accounts whose quota of concurrent executions is too small."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.config_rule_concurrency == null ? true : var.config_rule_concurrency >= 1 && var.config_rule_concurrency <= 9999 && floor(var.config_rule_concurrency) == var.config_rule_concurrency
+    error_message = "It must be a whole number from 1 to 9999."
+  }
+}
+
 variable "log_level" {
   description = "Lowest level of the log lines that Lambda keeps."
   type        = string
@@ -337,14 +438,26 @@ variable "log_retention_days" {
   }
 }
 
+variable "role_path" {
+  description = "Path of the roles. With the same path in every account, a service control policy can name them."
+  type        = string
+  default     = "/automirror/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.role_path))
+    error_message = "It must begin and end with a slash."
+  }
+}
+
 variable "permissions_boundary_arn" {
-  description = "ARN of the IAM policy that is the permissions boundary of the function's role."
+  description = "IAM policy that is the permissions boundary of the roles, as its ARN, or as its name if it is a policy of the same account."
   type        = string
   default     = null
 
   validation {
-    condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-z-]*:iam:[^:]*:[^:]+:policy/", var.permissions_boundary_arn))
-    error_message = "It must be the ARN of an IAM policy."
+    condition     = var.permissions_boundary_arn == null || can(regex("^(arn:aws[a-z-]*:iam:[^:]*:[^:]+:policy/.+|[A-Za-z0-9+=,.@_/-]+)$", var.permissions_boundary_arn))
+    error_message = "It must be the ARN or the name of an IAM policy."
   }
 }
 
@@ -391,18 +504,5 @@ variable "code_signing_config_arn" {
   validation {
     condition     = var.code_signing_config_arn == null || can(regex("^arn:aws[a-z-]*:lambda:[^:]+:[0-9]{12}:code-signing-config:", var.code_signing_config_arn))
     error_message = "It must be the ARN of a Lambda code signing configuration."
-  }
-}
-
-# Alarms and notifications
-
-variable "alarm_topic_arn" {
-  description = "ARN of an SNS topic of yours for alarms. Its policy must allow CloudWatch to publish."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.alarm_topic_arn == null || can(regex("^arn:aws[a-z-]*:sns:[^:]+:[0-9]{12}:", var.alarm_topic_arn))
-    error_message = "It must be the ARN of an SNS topic."
   }
 }

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Collects what a release publishes: the zips, the templates and scripts, the Terraform module, and their checksums.
+#
+#   package/release.sh TAG FOLDER
+#
+# TAG must be the version in Cargo.toml with a v in front. The notes, CHANGELOG.md's chapter of the version, go to
+# target/release-notes.md.
+set -euo pipefail
+
+fail() {
+  echo "$0: $*" >&2
+  exit 1
+}
+
+[ $# = 2 ] || fail "give the tag and the folder: $0 v0.1.0 target/release-assets"
+tag=$1
+folder=$2
+top=$(cd "$(dirname "$0")/.." && pwd)
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | sed -n 1p)
+[ "$tag" = "v$version" ] || fail "the tag is $tag, but the version in Cargo.toml is $version"
+
+mkdir -p "$folder"
+folder=$(cd "$folder" && pwd)
+for zip in {automirror,config-rule}-{arm64,x86_64}.zip; do
+  [ -f "$top/target/package/$zip" ] || fail "there is no target/package/$zip. Run make package for both architectures"
+  cp "$top/target/package/$zip" "$folder/"
+done
+cp "$top/cloudformation/automirror.yaml" "$top/cloudformation/organization.yaml" "$folder/"
+
+# The same files give the same archive: their order, times and owners are fixed.
+archive() {
+  tar --sort=name --mtime='1980-01-01 00:00Z' --owner=0 --group=0 --numeric-owner -C "$top" -cf - "${@:2}" |
+    gzip -n >"$folder/$1"
+}
+archive "automirror-$version-cloudformation.tar.gz" cloudformation/{automirror,organization}.yaml cloudformation/{deploy,remove,publish}.sh
+archive "automirror-$version-terraform.tar.gz" --exclude=.terraform --exclude='*.tfstate*' terraform
+
+awk -v chapter="## $version" '
+  /^## / { inside = index($0, chapter) == 1 }
+  inside { print }
+' "$top/CHANGELOG.md" >"$top/target/release-notes.md"
+[ -s "$top/target/release-notes.md" ] || fail "CHANGELOG.md has no chapter $version"
+
+(cd "$folder" && sha256sum -- *.zip *.yaml *.tar.gz >SHA256SUMS)

@@ -1,0 +1,28 @@
+# The smallest use: a mirror target exists, and automirror only says what it would do.
+
+provider "aws" {}
+
+variable "mirror_target_id" {
+  description = "Id of the traffic mirror target."
+  type        = string
+}
+
+variable "alarm_email" {
+  description = "E-mail address that gets the alarms."
+  type        = string
+}
+
+variable "packages" {
+  description = "Folder with the zips, which `make package` builds."
+  type        = string
+}
+
+module "automirror" {
+  source = "../.."
+
+  automirror_zip    = "${var.packages}/automirror-arm64.zip"
+  config_rule_zip   = "${var.packages}/config-rule-arm64.zip"
+  mirror_target_ids = [var.mirror_target_id]
+  alarm_email       = var.alarm_email
+  mirror_mode       = "detect"
+}
