@@ -15,7 +15,7 @@ import sys
 FLOORS = {
     "shared": ["id number text", "policy", "observed", "plan"],
     "shared-ec2": [
-        "error client selector unique",
+        "error client log selector unique",
         "convert described filter targets",
         "ask by_id pages",
         "call interfaces",
@@ -27,8 +27,32 @@ FLOORS = {
         "witness",
         "observe",
     ],
-    "automirror": ["event", "act", "answer", "reconcile", "handler"],
-    "config-rule": ["resource", "event parameters", "verdict", "news", "report", "handler"],
+    "automirror": [
+        "event",
+        "act memory",
+        "answer by_hand",
+        "intake reconcile",
+        "group",
+        "handler",
+    ],
+    "mirrorctl": [
+        "arguments problem",
+        "confirm function output place settings",
+        "world",
+        "read redact",
+        "view",
+        "answer",
+        "command",
+    ],
+    "config-rule": [
+        "deadline resource",
+        "event parameters",
+        "verdict",
+        "look news",
+        "report summary",
+        "schedule",
+        "handler",
+    ],
 }
 # Only modules, and only which uses which.
 ARGUMENTS = "--no-externs --no-fns --no-traits --no-types --no-sysroot --no-owns".split()

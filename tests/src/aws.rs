@@ -8,5 +8,9 @@ pub mod config;
 pub mod ec2;
 /// IAM: what roles may do.
 pub mod iam;
+/// Lambda: which functions are deployed, and their settings.
+pub mod lambda;
 /// The SQS queue between EventBridge and a function.
 pub mod sqs;
+/// STS: whose credentials these are.
+pub(crate) mod sts;

@@ -23,6 +23,7 @@ use tokio::runtime::{self, Runtime};
 use crate::aws::config::Config;
 use crate::aws::ec2::{Rates, World};
 use crate::aws::iam::Role;
+use crate::aws::lambda::DeployedFunction;
 use call::Call;
 use fault::Faults;
 #[cfg(feature = "in-process")]
@@ -62,6 +63,7 @@ struct Server {
 struct Shared {
     world: Mutex<World>,
     config: Mutex<Config>,
+    functions: Mutex<Vec<DeployedFunction>>,
     faults: Faults,
     calls: Mutex<Vec<Call>>,
     connections: AtomicUsize,
@@ -131,6 +133,11 @@ impl Cloud {
         self.shared.config()
     }
 
+    /// The functions that are deployed, as Lambda's API shows them.
+    pub fn functions(&self) -> MutexGuard<'_, Vec<DeployedFunction>> {
+        self.shared.functions()
+    }
+
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
     }
@@ -176,6 +183,7 @@ impl Shared {
         Self {
             world: Mutex::default(),
             config: Mutex::default(),
+            functions: Mutex::default(),
             faults: Faults::new(options.seed),
             calls: Mutex::default(),
             connections: AtomicUsize::default(),
@@ -196,6 +204,10 @@ impl Shared {
 
     fn config(&self) -> MutexGuard<'_, Config> {
         self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn functions(&self) -> MutexGuard<'_, Vec<DeployedFunction>> {
+        self.functions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn roles(&self) -> MutexGuard<'_, BTreeMap<String, Role>> {

@@ -3,6 +3,7 @@
 mod answer;
 /// Finds the binaries that the workspace builds.
 pub mod binary;
+mod credentials;
 /// AWS's own emulator, as a second opinion on a binary.
 pub mod emulator;
 mod function;
@@ -14,6 +15,7 @@ pub(crate) mod tests;
 mod usage;
 
 pub use answer::{Answer, FunctionError};
+pub use credentials::Credentials;
 pub use function::{Function, FunctionOptions, Invocation, InvokeError, REGION};
 pub use log::LogLine;
 pub(crate) use log::LogPipe;

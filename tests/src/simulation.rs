@@ -10,10 +10,14 @@ mod expect;
 mod faults;
 mod fleet;
 mod guard;
+/// Many instances at once, at EC2's rate.
+pub mod heal;
 mod keeper;
 mod operator;
 mod people;
 pub(crate) mod process;
+/// config-rule's schedule, in simulated time.
+pub mod rule;
 /// Many instances at once, at EC2's rate.
 pub mod rush;
 mod site;

@@ -622,44 +622,23 @@ def check_evaluations(config, instance, token):
         ("InvalidNextTokenException", {"ConfigRuleName": "mirroring", "NextToken": "x"}),
     ]:
         refused(details, code, **parameters)
-
-
-def check_history(config, instance):
-    history = config.get_resource_config_history
-    resource = {"resourceType": "AWS::EC2::Instance", "resourceId": instance}
-    # The recorder looks at the instances five times a second.
-    for _ in range(50):
-        latest = history(**resource, limit=1)["configurationItems"][0]
-        if len(json.loads(latest["configuration"])["networkInterfaces"]) == 2:
-            break
-        time.sleep(0.1)
-    found = history(**resource, chronologicalOrder="Forward", limit=1)["configurationItems"]
-    check(found[0]["configurationItemStatus"], "ResourceDiscovered", "status of the first item")
-    pages = config.get_paginator("get_resource_config_history")
-    pages = pages.paginate(**resource, PaginationConfig={"PageSize": 1})
-    items = pages.build_full_result()["configurationItems"]
-    check(items[-1], found[0], "the oldest item")
-    item = items[0]
-    check(item["configurationItemStatus"], "OK", "status of the latest item")
-    check(item["accountId"], ACCOUNT, "account of an item")
-    check(item["arn"], f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{instance}", "ARN of an item")
-    check(item["configurationItemCaptureTime"].year >= 2025, True, "time of an item")
-    configuration = json.loads(item["configuration"])
-    check(configuration["state"], {"code": 16, "name": "running"}, "state in an item")
-    check(len(configuration["networkInterfaces"]), 2, "interfaces in an item")
-    check(
-        item["relationships"][0]["relationshipName"], "Contains NetworkInterface", "relationship"
-    )
-    unknown = {**resource, "resourceId": "i-gone"}
-    moment = item["configurationItemCaptureTime"]
-    for code, parameters in [
-        ("ResourceNotDiscoveredException", unknown),
-        ("InvalidLimitException", {**resource, "limit": 101}),
-        ("InvalidTimeRangeException", {**resource, "earlierTime": moment, "laterTime": moment}),
-        ("InvalidNextTokenException", {**resource, "nextToken": "x"}),
-    ]:
-        refused(history, code, **parameters)
+    check_details_of_a_resource(config, result)
     refused(config.list_stored_queries, "UnknownOperationException")
+
+
+def check_details_of_a_resource(config, result):
+    details = config.get_compliance_details_by_resource
+    resource = {"ResourceType": "AWS::EC2::Instance", "ResourceId": "i-12"}
+    check(details(**resource)["EvaluationResults"], [], "results that apply to a resource")
+    found = details(**resource, ComplianceTypes=["NOT_APPLICABLE"])["EvaluationResults"]
+    check([it["ComplianceType"] for it in found], ["NOT_APPLICABLE"], "results on a resource")
+    qualifier = result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
+    resource = {name: qualifier[name] for name in ("ResourceType", "ResourceId")}
+    pages = config.get_paginator("get_compliance_details_by_resource").paginate(**resource)
+    check(pages.build_full_result()["EvaluationResults"], [result], "the same result")
+    unknown = {**resource, "ResourceId": "i-gone"}
+    check(details(**unknown)["EvaluationResults"], [], "results on what no rule has evaluated")
+    refused(details, "InvalidParameterValueException", ResourceId="i-12")
 
 
 def check_command_line(endpoint, target):
@@ -712,7 +691,6 @@ def main():
     check_callers(endpoint, ec2)
     config = client(endpoint, service="config")
     check_evaluations(config, source["InstanceId"], token)
-    check_history(config, source["InstanceId"])
     check_command_line(endpoint, target)
     check_lifecycle(ec2, source)
     print(f"wire check: {checks} checks passed")

@@ -86,6 +86,7 @@ fn session(index: usize, account: &AccountId) -> anyhow::Result<Session> {
         packet_length: None,
         vni: 1.try_into().ok(),
         managed_by: Some("automirror".into()),
+        installation: None,
     })
 }
 

@@ -262,11 +262,14 @@ Outputs:
     }
 
     #[test]
-    fn the_templates_of_this_repository_resolve() {
-        for name in ["automirror.yaml", "config-rule.yaml"] {
-            let stack = Template::of_repository(name).unwrap().resolve(&[]).unwrap();
-            let policies = &stack.resources["Role"]["Properties"]["Policies"];
-            assert!(policies[0]["PolicyDocument"]["Statement"].is_array(), "{name}");
+    fn the_template_of_this_repository_resolves() {
+        let stack = Template::of_repository("automirror.yaml").unwrap().resolve(&[]).unwrap();
+        for role in ["Role", "ConfigRuleRole", "LifecycleRole"] {
+            let policies = &stack.resources[role]["Properties"]["Policies"];
+            assert!(policies[0]["PolicyDocument"]["Statement"].is_array(), "{role}");
         }
+        let arn = stack.outputs["RoleArn"]["Value"].as_str().unwrap();
+        assert!(arn.starts_with("arn:aws:iam::111122223333:role/automirror/stack-Role-"), "{arn}");
+        assert_eq!(stack.outputs["ConfigRuleName"]["Value"], "automirror");
     }
 }

@@ -7,7 +7,6 @@ mod configuration;
 mod details;
 mod evaluation;
 mod event;
-mod history;
 mod invocation;
 mod item;
 mod page;
@@ -18,9 +17,8 @@ pub(crate) mod wire;
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use details::DetailsQuery;
+pub use details::{Detail, DetailsQuery, Question};
 pub use evaluation::{Compliance, Evaluation, PutEvaluations, Verdict};
-pub use history::HistoryQuery;
 pub use item::{Item, Relationship, ResourceKey, Status};
 pub use page::Page;
 pub use rule::{PutRule, Rule};
@@ -45,8 +43,15 @@ pub struct Config {
     /// The most rows a page may have, whatever was asked for: AWS may return fewer than the limit
     /// too.
     pub max_page: Option<usize>,
+    /// Whether a verdict with an earlier ordering timestamp than the one that is held is dropped. AWS documents
+    /// what the timestamp is for, not what it does.
+    pub keeps_later_verdicts: bool,
+    /// Evaluations of these types of resources, or of resources with these ids, are not accepted: each refuses
+    /// the whole call, with this code.
+    pub dislikes: BTreeMap<String, String>,
     rules: BTreeMap<String, Rule>,
     recorded: Recorded,
+    /// The items of each resource, oldest first.
     history: BTreeMap<ResourceKey, Vec<Item>>,
     pending: Vec<Pending>,
     tokens: HashMap<String, Token>,
@@ -63,6 +68,8 @@ impl Default for Config {
             // What Lambda takes as an event of an asynchronous invocation.
             item_limit: 256 * 1024,
             max_page: None,
+            keeps_later_verdicts: true,
+            dislikes: BTreeMap::new(),
             rules: BTreeMap::new(),
             recorded: Recorded::default(),
             history: BTreeMap::new(),

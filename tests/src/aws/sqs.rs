@@ -44,7 +44,7 @@ impl Queue {
         Queue {
             messages: Vec::new(),
             dead_letters: Vec::new(),
-            max_receive_count: 5,
+            max_receive_count: 11,
             path: EventPath::new(faults),
             round: 0,
             pushed: 0,

@@ -1,4 +1,4 @@
-//! The two services behind the one address, each with its protocol.
+//! The services behind the one address, each with its protocol.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,18 @@ use axum::http::{HeaderMap, Uri, header};
 use serde_json::{Map, Value};
 
 use super::Shared;
-use crate::aws::config;
 use crate::aws::ec2::wire::flaw::Flaw;
 use crate::aws::ec2::{self, Caller, Refusal, World};
 use crate::aws::iam::{self, Asked, Authorization, Decision};
+use crate::aws::{config, lambda, sts};
 use crate::cloud::fault::Kind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     Ec2,
     Config,
+    Lambda,
+    Sts,
 }
 
 /// A request, as far as it can be read without doing it.
@@ -26,23 +28,35 @@ pub(super) struct Request {
     pub(super) action: String,
     pub(super) parameters: BTreeMap<String, String>,
     body: Bytes,
+    path: String,
 }
+
+/// Regions that nobody has enabled.
+const NOT_ENABLED: [&str; 1] = ["me-south-1"];
 
 impl Request {
     /// Config is who it is that names the action in a header.
     pub(super) fn read(uri: &Uri, headers: &HeaderMap, body: Bytes) -> Self {
+        let path = uri.path().to_owned();
         let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         if let Some(action) = target.and_then(|it| it.strip_prefix("StarlingDoveService.")) {
             let members: Map<_, _> = serde_json::from_slice(&body).unwrap_or_default();
             let parameters = members.into_iter().map(|(name, value)| (name, text(value))).collect();
-            return Self { service: Service::Config, action: action.to_owned(), parameters, body };
+            let action = action.to_owned();
+            return Self { service: Service::Config, action, parameters, body, path };
         }
         let query = uri.query().unwrap_or_default().as_bytes();
         let pairs = [query, &body].map(form_urlencoded::parse).into_iter().flatten();
         let parameters: BTreeMap<String, String> =
             pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+        if let Some(action) = lambda::action(&path) {
+            let action = action.to_owned();
+            return Self { service: Service::Lambda, action, parameters, body, path };
+        }
         let action = parameters.get("Action").cloned().unwrap_or_default();
-        Self { service: Service::Ec2, action, parameters, body }
+        let is_sts = parameters.get("Version").is_some_and(|version| version == sts::VERSION);
+        let service = if is_sts { Service::Sts } else { Service::Ec2 };
+        Self { service, action, parameters, body, path }
     }
 
     /// Does what is asked, with what the fault does to it.
@@ -53,6 +67,9 @@ impl Request {
         region: &str,
         fault: Option<&Kind>,
     ) -> Result<String, Refusal> {
+        if NOT_ENABLED.contains(&region) {
+            return Err(self.service.unknown_credentials());
+        }
         let mut world = shared.world();
         self.authorize(shared, &world, caller, region)?;
         match self.service {
@@ -61,13 +78,20 @@ impl Request {
                 let flaw = flaw.unwrap_or(Flaw::None);
                 ec2::wire::answer(&mut world, caller, &self.parameters, &flaw)
             }
+            Service::Lambda => {
+                let Self { action, path, parameters, .. } = self;
+                lambda::answer(&shared.functions(), action, path, parameters)
+            }
+            Service::Sts => sts::answer(caller, &self.action, &self.parameters),
             Service::Config => {
                 let failing = match fault {
                     Some(Kind::FailEvaluations(failing)) => *failing,
                     _ => 0,
                 };
                 let (action, body) = (&self.action, &self.body);
-                let request = config::wire::Request { caller, action, body, failing };
+                let repeats_token = fault == Some(&Kind::RepeatToken);
+                let request =
+                    config::wire::Request { caller, action, body, failing, repeats_token };
                 config::wire::answer(&mut world, &mut shared.config(), &request)
             }
         }
@@ -90,6 +114,9 @@ impl Request {
         let known = match self.service {
             Service::Ec2 => iam::ec2(&asked, world)?,
             Service::Config => iam::config(&asked, &shared.config()),
+            // Nobody needs a permission to ask who he is.
+            Service::Sts if action == "GetCallerIdentity" => Some(Vec::new()),
+            Service::Lambda | Service::Sts => None,
         };
         let name = format!("{}:{action}", self.service.prefix());
         if known.is_none() && role.policy().grants_somehow(&name) {
@@ -111,6 +138,8 @@ impl Service {
         match self {
             Self::Ec2 => "ec2",
             Self::Config => "config",
+            Self::Lambda => "lambda",
+            Self::Sts => "sts",
         }
     }
 
@@ -131,13 +160,15 @@ impl Service {
                 "UnauthorizedOperation",
                 format!("You are not authorized to perform this operation. {sentence}"),
             ),
-            Self::Config => Refusal::new("AccessDeniedException", sentence),
+            Self::Config | Self::Lambda => Refusal::new("AccessDeniedException", sentence),
+            Self::Sts => Refusal::new("AccessDenied", sentence),
         }
     }
 
     pub(super) fn content_type(self) -> [(header::HeaderName, &'static str); 1] {
         let content_type = match self {
-            Self::Ec2 => "text/xml;charset=UTF-8",
+            Self::Ec2 | Self::Sts => "text/xml;charset=UTF-8",
+            Self::Lambda => "application/json",
             Self::Config => "application/x-amz-json-1.1",
         };
         [(header::CONTENT_TYPE, content_type)]
@@ -148,16 +179,38 @@ impl Service {
         match self {
             Self::Ec2 => ec2::wire::refuse(refusal),
             Self::Config => config::wire::refuse(refusal),
+            Self::Lambda => lambda::refuse(refusal),
+            Self::Sts => sts::refuse(refusal),
+        }
+    }
+
+    /// The answer in a region that does not know the credentials.
+    fn unknown_credentials(self) -> Refusal {
+        match self {
+            Self::Ec2 => Refusal::new(
+                "AuthFailure",
+                "AWS was not able to validate the provided access credentials",
+            ),
+            Self::Config | Self::Lambda => Refusal::new(
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            ),
+            Self::Sts => Refusal::new(
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid",
+            ),
         }
     }
 
     /// The answer to who does not sign.
     pub(super) fn unsigned(self) -> Refusal {
         let (code, message) = match self {
-            Self::Ec2 => {
+            Self::Ec2 | Self::Sts => {
                 ("MissingAuthenticationToken", "The request must contain valid AWS access keys.")
             }
-            Self::Config => ("MissingAuthenticationTokenException", "Missing Authentication Token"),
+            Self::Config | Self::Lambda => {
+                ("MissingAuthenticationTokenException", "Missing Authentication Token")
+            }
         };
         Refusal::new(code, message)
     }

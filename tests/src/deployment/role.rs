@@ -1,18 +1,17 @@
-//! The roles of the functions, from the templates that create them.
+//! The roles of the functions, from the template that creates them.
 
 use crate::aws::cloudformation::Template;
 use crate::aws::iam::Role;
 use crate::cloud::Cloud;
 
-/// The role of a function with these settings, which from now on may do only what its template allows
+/// The role of a function with these settings, which from now on may do only what the template allows
 /// it. Installations with different owners have roles of their own.
 pub(crate) fn of(function: &str, cloud: &Cloud, settings: &[(&str, &str)]) -> anyhow::Result<Role> {
-    let template = format!("{function}.yaml");
     let owner = settings.iter().find(|(name, _)| *name == "MIRROR_OWNER");
     let name = owner.map_or(function.to_owned(), |(_, owner)| format!("{function}-{owner}"));
-    let parameters = parameters(&Template::of_repository(&template)?, settings);
+    let parameters = parameters(&Template::of_repository("automirror.yaml")?, settings);
     let parameters: Vec<_> = parameters.iter().map(|(k, v)| (k.as_str(), *v)).collect();
-    let role = Role::of_template(&name, &template, &parameters)?;
+    let role = Role::of_function(&name, function, &parameters)?;
     cloud.permit(&role);
     Ok(role)
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{role, start};
 use crate::{
     aws::config::{PutRule, ResourceKey, Verdict},
+    aws::iam::Role,
     cloud::Cloud,
     lambda::binary::binary,
     lambda::{Answer, Function, Invocation, InvokeError},
@@ -22,6 +23,7 @@ pub struct ConfigRule {
     pub function: Function,
     /// What the function was invoked with, and what came of it, oldest first.
     pub attempts: Vec<Attempt>,
+    role: Option<Role>,
     waiting: VecDeque<Waiting>,
 }
 
@@ -63,7 +65,7 @@ impl ConfigRule {
     ) -> anyhow::Result<Self> {
         let role = role::of("config-rule", cloud, settings)?;
         let function = start(binary("config-rule"), cloud, settings, Some(&role)).await?;
-        Self::new(function, cloud, parameters)
+        Ok(Self { role: Some(role), ..Self::new(function, cloud, parameters)? })
     }
 
     fn new(function: Function, cloud: &Cloud, parameters: &[(&str, &str)]) -> anyhow::Result<Self> {
@@ -71,7 +73,8 @@ impl ConfigRule {
         let parameters = parameters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         let request = PutRule { parameters: parameters.collect(), ..PutRule::new(&name) };
         cloud.config().put_rule(&request)?;
-        Ok(Self { name, function, attempts: Vec::new(), waiting: VecDeque::new() })
+        let (attempts, waiting) = (Vec::new(), VecDeque::new());
+        Ok(Self { name, function, attempts, role: None, waiting })
     }
 
     /// A round of the recorder; the items that are due wait for the function.
@@ -107,6 +110,9 @@ impl ConfigRule {
         if attempt.has_failed() && !attempt.is_given_up() {
             let event = attempt.event.clone();
             self.waiting.push_back(Waiting { event, attempts: attempt.number });
+        }
+        if let Some(role) = self.role.as_ref().filter(|_| attempt.is_given_up()) {
+            role.send_failure();
         }
         self.attempts.push(attempt);
         self.attempts.last().expect("it was just put there")

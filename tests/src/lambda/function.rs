@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::runtime_api::Event;
 use super::sandbox::{LOG_STREAM, Process, Sandbox};
-use super::{Answer, LogLine, log, usage};
+use super::{Answer, Credentials, LogLine, log, usage};
 use crate::aws::iam::Role;
 
 /// The Region a function is told it runs in, unless its `env` says otherwise.
@@ -37,6 +37,8 @@ pub struct FunctionOptions {
     pub timeout: Duration,
     /// The account whose role the function assumes: the access key it signs with.
     pub account: String,
+    /// Where the access key is found.
+    pub credentials: Credentials,
     /// The role, for whose policy Lambda asks when it writes the log. Without one the role has the
     /// function's name, and may do anything.
     pub role: Option<Role>,
@@ -50,6 +52,7 @@ impl FunctionOptions {
             env: Vec::new(),
             timeout: Duration::from_mins(1),
             account: "111122223333".to_owned(),
+            credentials: Credentials::Environment,
             role: None,
         }
     }

@@ -13,7 +13,6 @@ use super::answer::Answer;
 use super::log::{LogLine, LogPipe};
 use super::runtime_api::{self, Event, Report};
 use super::{FunctionOptions, REGION};
-use crate::aws::iam::Role;
 
 /// Dropping it ends all its tasks, and so kills the process.
 #[derive(Debug)]
@@ -34,10 +33,12 @@ impl Sandbox {
         let (reports_in, reports) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         let address = runtime_api::serve(events_out, reports_in.clone(), &mut tasks).await?;
+        let credentials = options.credentials.environment(options, &mut tasks).await?;
         let log = LogPipe::open(all_lines)?;
         let child = Command::new(&options.binary)
             .env_clear()
             .envs(lambda_environment(options, address))
+            .envs(credentials)
             .envs(options.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.stdio()?)
@@ -157,7 +158,6 @@ pub(super) const LOG_STREAM: &str = "2026/01/01/[$LATEST]00000000";
 fn lambda_environment(options: &FunctionOptions, api: SocketAddr) -> Vec<(&'static str, String)> {
     let name = options.name();
     let role = options.role.as_ref();
-    let role_name = role.map_or(name.as_str(), Role::name);
     let log_group =
         role.map_or_else(|| format!("/aws/lambda/{name}"), |it| it.log_group().to_owned());
     vec![
@@ -171,9 +171,11 @@ fn lambda_environment(options: &FunctionOptions, api: SocketAddr) -> Vec<(&'stat
         ("AWS_LAMBDA_LOG_LEVEL", "INFO".to_owned()),
         ("AWS_REGION", REGION.to_owned()),
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
-        ("AWS_ACCESS_KEY_ID", options.account.clone()),
-        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
-        ("AWS_SESSION_TOKEN", format!("assumed-role/{role_name}/{name}")),
         ("LAMBDA_TASK_ROOT", "/var/task".to_owned()),
     ]
+}
+
+/// The role that the function assumes.
+pub(super) fn role_name(options: &FunctionOptions) -> String {
+    options.role.as_ref().map_or_else(|| options.name(), |role| role.name().to_owned())
 }

@@ -59,7 +59,7 @@ impl Process {
         message.receives += 1;
         let request_id = format!("{} {}", message.name, message.receives);
         let context = context(NAME, request_id, clock::since_1970());
-        let event = LambdaEvent::new(message.batch(), context);
+        let event = LambdaEvent::new(message.batch().into(), context);
         let handler = Rc::clone(&self.handler);
         let task = local.spawn_local(async move { answer(handler.handle(event).await) });
         Work { process: self, message, task }

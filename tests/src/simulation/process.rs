@@ -55,7 +55,7 @@ impl Process {
             self.handler.warm_up().await;
         }
         let id = format!("{:08}-0000-4000-8000-{invocation:012}", self.number);
-        let event = LambdaEvent::new(event, context("automirror", id, clock::since_1970()));
+        let event = LambdaEvent::new(event.into(), context("automirror", id, clock::since_1970()));
         answer(self.handler.handle(event).await)
     }
 }
@@ -77,10 +77,14 @@ pub(crate) fn answer(outcome: Result<Value, lambda_runtime::Diagnostic>) -> Answ
 
 /// Lambda's context of an invocation that begins at this time, counted from 1970.
 pub(crate) fn context(function: &str, request_id: String, begin: Duration) -> Context {
+    context_until(function, request_id, begin + TIMEOUT)
+}
+
+/// The same of an invocation that must end by then.
+pub(super) fn context_until(function: &str, request_id: String, end: Duration) -> Context {
     let mut context = Context::default();
     context.request_id = request_id;
-    let end = (begin + TIMEOUT).as_millis();
-    context.deadline = u64::try_from(end).unwrap_or(u64::MAX);
+    context.deadline = u64::try_from(end.as_millis()).unwrap_or(u64::MAX);
     context.invoked_function_arn =
         format!("arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT}:function:{function}");
     context

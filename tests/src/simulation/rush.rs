@@ -3,7 +3,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::policy::{Policy, run::RunSettings};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{Instant, interval};
@@ -90,7 +90,8 @@ pub fn backlog(untagged: usize, tagged: usize) -> (usize, usize) {
     let played = async {
         clock::start();
         let policy = Policy::parse(|_| None).expect("valid settings");
-        let settings = RunSettings::parse(|_| None).expect("valid settings");
+        let unlimited = |name: &str| (name == "MIRROR_DELETION_LIMIT").then(|| "100".to_owned());
+        let settings = RunSettings::parse(unlimited).expect("valid settings");
         let process = |number| Rc::new(Process::new(&cloud, &policy, settings.clone(), number));
         let ids = prepare(&cloud, untagged);
         mirror(process(0), ids.clone()).await;
@@ -136,15 +137,28 @@ async fn play(cloud: &Arc<Cloud>, instances: usize, shares: &[i32]) -> (Duration
     (begin.elapsed(), others, others_throttled)
 }
 
-/// Calls the function until nothing is left to do, as the queue would.
-async fn mirror(process: Rc<Process>, ids: Vec<String>) {
+/// Hands the function the events of these instances until none comes again, as the queue would.
+async fn mirror(process: Rc<Process>, mut ids: Vec<String>) {
     for invocation in 0.. {
-        match process.invoke(json!({ "instances": ids }), invocation).await {
-            Answer::Response(_) => return,
-            Answer::Error(error) => assert_eq!(error.error_type, "Unfinished", "{error:?}"),
-            Answer::NotJson(text) => panic!("{text}"),
+        let records: Vec<_> = ids.iter().map(|id| running(id)).collect();
+        let answer = process.invoke(json!({ "Records": records }), invocation).await;
+        let Answer::Response(answer) = answer else { panic!("{answer:?}") };
+        let failures = answer["batchItemFailures"].as_array().expect("a list");
+        let id = |failure: &Value| failure["itemIdentifier"].as_str().map(str::to_owned);
+        ids = failures.iter().filter_map(id).collect();
+        if ids.is_empty() {
+            return;
         }
     }
+}
+
+/// A message, with the instance's id as its own.
+fn running(instance: &str) -> Value {
+    let event = json!({
+        "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
+        "detail": {"instance-id": instance, "state": "running"},
+    });
+    json!({"messageId": instance, "body": event.to_string()})
 }
 
 fn prepare(cloud: &Cloud, instances: usize) -> Vec<String> {

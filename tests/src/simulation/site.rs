@@ -50,6 +50,8 @@ impl Site {
             1 => world.duplicate_number = None,
             _ => {}
         }
+        // Nor what AWS Config does with a verdict that has an earlier ordering timestamp.
+        cloud.config().keeps_later_verdicts = rng.bool();
         let filters = filters(&mut world);
         let own = own_targets(rng, &mut world);
         let shared = load_balancer(&mut world, &Caller::user(OTHER_ACCOUNT));

@@ -47,15 +47,17 @@ fn dependencies(manifest: &str) -> Vec<String> {
     lines.filter_map(|line| Some(line.split_once(".workspace")?.0.to_owned())).collect()
 }
 
-const PRODUCT: [&str; 4] = ["shared/src", "shared/ec2/src", "automirror/src", "config-rule/src"];
+const PRODUCT: [&str; 5] =
+    ["shared/src", "shared/ec2/src", "automirror/src", "config-rule/src", "mirrorctl/src"];
 
 #[test]
 fn two_modules_read_ec2_and_one_changes_it() {
     let calling = |call: &str| -> Vec<String> {
         PRODUCT.iter().flat_map(|folder| files_with(folder, call)).collect()
     };
-    // Every kind of read that the functions make.
+    // Every kind of read that the functions and the command line make.
     let reads = [
+        (".describe_regions()", "call.rs"),
         (".describe_instances()", "call.rs"),
         (".describe_tags()", "call.rs"),
         (".describe_traffic_mirror_sessions()", "call.rs"),
@@ -79,6 +81,7 @@ fn two_modules_read_ec2_and_one_changes_it() {
         assert_eq!(calling(&call), ["executor.rs"], "{call}");
     }
     assert_eq!(calling(".put_evaluations()"), ["report.rs"]);
+    assert_eq!(calling(".create_tags()"), ["adopt.rs"]);
 }
 
 #[test]
@@ -94,6 +97,12 @@ fn config_rule_cannot_change_what_it_evaluates() {
 #[test]
 fn the_decision_knows_no_sdk_no_clock_and_no_environment() {
     assert_eq!(dependencies("shared/Cargo.toml"), ["thiserror"]);
+    // What was observed as a file: only the command line is built with it.
+    assert!(read("shared/Cargo.toml").contains("optional = true"));
+    for function in ["automirror", "config-rule", "shared/ec2"] {
+        let manifest = read(&format!("{function}/Cargo.toml"));
+        assert!(manifest.contains("\nshared.workspace = true\n"), "{function}");
+    }
     for what in ["std::env", "SystemTime", "Instant", "async ", "std::fs", "std::net"] {
         assert_eq!(files_with("shared/src", what), [""; 0], "{what}");
     }

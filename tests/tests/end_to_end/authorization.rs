@@ -6,7 +6,6 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use local_cloud::{
-    aws::cloudformation::Template,
     aws::config::PutRule,
     aws::ec2::{Caller, CreateSession, Session},
     aws::iam::{Authorization, Decision, Role, Tagged},
@@ -32,7 +31,7 @@ const OWNED: [(&str, &str); 3] =
     [("ManagedBy", "automirror"), ("Name", "i-1"), ("Invocation", "1")];
 
 impl Account {
-    fn new(template: &str, parameters: &[(&str, &str)]) -> Self {
+    fn new(function: &str, parameters: &[(&str, &str)]) -> Self {
         let cloud = Cloud::start(&Options::default()).unwrap();
         let mut world = cloud.world();
         let instance = world.run_instances(&user(), &machine(&[])).unwrap().remove(0);
@@ -40,17 +39,17 @@ impl Account {
         let (target, filter) = (load_balancer(&mut world, &user()), full_filter(&mut world));
         world.tick();
         drop(world);
-        let role = role(&cloud, template, parameters);
+        let role = role(&cloud, function, parameters);
         Self { cloud, role, region: "us-east-1", instance, interface, target, filter }
     }
 
     fn automirror() -> Self {
-        Self::new("automirror.yaml", &[])
+        Self::new("automirror", &[])
     }
 
     /// Resolves the template with other parameters.
     fn redeploy(&mut self, parameters: &[(&str, &str)]) {
-        self.role = role(&self.cloud, "automirror.yaml", parameters);
+        self.role = role(&self.cloud, "automirror", parameters);
     }
 
     /// Creates a session with these tags as Alice.
@@ -149,9 +148,8 @@ impl Account {
 }
 
 /// The role from the template, whose policy the cloud enforces; the tests expect denials.
-fn role(cloud: &Cloud, template: &str, parameters: &[(&str, &str)]) -> Role {
-    let name = template.trim_end_matches(".yaml");
-    let role = Role::of_template(name, template, parameters).unwrap();
+fn role(cloud: &Cloud, function: &str, parameters: &[(&str, &str)]) -> Role {
+    let role = Role::of_function(function, function, parameters).unwrap();
     role.expect_denials();
     cloud.permit(&role);
     role
@@ -280,10 +278,34 @@ fn only_the_filter_that_is_given_is_used() {
     account.allowed(CREATE, &pairs(&account.creation("1", &OWNED)));
 }
 
+/// The settings name VPCs, so the role mirrors no interface of another VPC.
+#[test]
+fn interfaces_of_other_vpcs_are_out_of_reach() {
+    let mut account = Account::automirror();
+    let create = account.creation("1", &OWNED);
+    let vpc = account.cloud.world().interface(&account.interface).unwrap().vpc.clone();
+    account.redeploy(&[("MirrorVpcIds", "vpc-0123456789abcdef0")]);
+    account.denied(CREATE, &pairs(&create));
+    account.redeploy(&[("MirrorVpcIds", &format!("vpc-0123456789abcdef0,{vpc}"))]);
+    account.allowed(CREATE, &pairs(&create));
+}
+
+/// With detect, the role may look and nothing else.
+#[test]
+fn detect_has_no_permission_to_change_anything() {
+    let mut account = Account::automirror();
+    let id = account.session(9, &OWNED).id;
+    account.redeploy(&[("MirrorMode", "detect")]);
+    account.allowed("DescribeTrafficMirrorSessions", &[]);
+    account.denied(CREATE, &pairs(&account.creation("1", &OWNED)));
+    account.denied(MODIFY, &[(SESSION, &id), ("SessionNumber", "8")]);
+    account.denied(DELETE, &[(SESSION, &id)]);
+}
+
 #[test]
 fn no_other_action_is_allowed() {
-    for template in ["automirror.yaml", "config-rule.yaml"] {
-        let account = Account::new(template, &[]);
+    for function in ["automirror", "config-rule"] {
+        let account = Account::new(function, &[]);
         for action in [
             "AttachNetworkInterface",
             "CreateNetworkInterface",
@@ -311,7 +333,7 @@ fn no_other_action_is_allowed() {
 
 #[test]
 fn config_rule_changes_no_session() {
-    let account = Account::new("config-rule.yaml", &[]);
+    let account = Account::new("config-rule", &[]);
     let id = account.session(9, &OWNED).id;
     account.denied(CREATE, &pairs(&account.creation("1", &OWNED)));
     account.denied(MODIFY, &[(SESSION, &id), ("SessionNumber", "8")]);
@@ -321,8 +343,8 @@ fn config_rule_changes_no_session() {
 
 #[test]
 fn only_config_rule_reads_its_verdicts_and_neither_function_changes_rules() {
-    for (template, may_report) in [("automirror.yaml", false), ("config-rule.yaml", true)] {
-        let account = Account::new(template, &[]);
+    for (function, may_report) in [("automirror", false), ("config-rule", true)] {
+        let account = Account::new(function, &[]);
         account.cloud.config().put_rule(&PutRule::new("mirroring")).unwrap();
         for (action, is_allowed) in [
             ("GetComplianceDetailsByConfigRule", may_report),
@@ -332,7 +354,7 @@ fn only_config_rule_reads_its_verdicts_and_neither_function_changes_rules() {
             let target = format!("x-amz-target: StarlingDoveService.{action}\r\n");
             let body = json!({"ConfigRuleName": "mirroring"}).to_string();
             let answer = account.send("config", &target, &body);
-            assert_eq!(answer.starts_with("HTTP/1.1 200"), is_allowed, "{template}: {answer}");
+            assert_eq!(answer.starts_with("HTTP/1.1 200"), is_allowed, "{function}: {answer}");
             assert_eq!(answer.contains("AccessDeniedException"), !is_allowed, "{answer}");
         }
     }
@@ -340,8 +362,8 @@ fn only_config_rule_reads_its_verdicts_and_neither_function_changes_rules() {
 
 #[test]
 fn another_region_is_out_of_reach() {
-    for template in ["automirror.yaml", "config-rule.yaml"] {
-        let mut account = Account::new(template, &[]);
+    for function in ["automirror", "config-rule"] {
+        let mut account = Account::new(function, &[]);
         let id = account.session(9, &OWNED).id;
         account.allowed("DescribeInstances", &[]);
         account.region = "eu-west-1";
@@ -363,7 +385,7 @@ fn another_region_is_out_of_reach() {
 /// EC2 refuses a call as soon as one of its permissions is missing, so some conditions show only here.
 #[test]
 fn each_permission_has_its_own_conditions() {
-    let role = Role::of_template("automirror", "automirror.yaml", &[]).unwrap();
+    let role = Role::of_function("automirror", "automirror", &[]).unwrap();
     let allows =
         |asked: &Authorization| matches!(role.policy().decide(asked), Decision::Allowed(_));
     let session = "arn:aws:ec2:us-east-1:111122223333:traffic-mirror-session/*";
@@ -386,9 +408,9 @@ fn each_permission_has_its_own_conditions() {
 /// Lambda connects a function to a VPC with the function's role, but the function's code may not.
 #[test]
 fn what_lambda_needs_for_a_vpc_is_denied_to_the_functions_code() {
-    for template in ["automirror.yaml", "config-rule.yaml"] {
+    for function in ["automirror", "config-rule"] {
         let vpc = [("SubnetIds", "subnet-1"), ("SecurityGroupIds", "sg-1")];
-        let role = Role::of_template("function", template, &vpc).unwrap();
+        let role = Role::of_function("function", function, &vpc).unwrap();
         let arn = |resource: &str| format!("arn:aws:ec2:us-east-1:111122223333:{resource}");
         let (interface, subnet) = (arn("network-interface/*"), arn("subnet/subnet-1"));
         for (action, resource) in [
@@ -411,7 +433,7 @@ fn what_lambda_needs_for_a_vpc_is_denied_to_the_functions_code() {
 
 #[test]
 fn what_changes_something_is_allowed_on_named_resources_only() {
-    for name in ["automirror.yaml", "config-rule.yaml"] {
+    for name in ["automirror", "config-rule"] {
         let everything = [
             ("MirrorTargetIds", "tmt-1,tmt-2"),
             ("MirrorTargetOwners", "444455556666"),
@@ -420,10 +442,8 @@ fn what_changes_something_is_allowed_on_named_resources_only() {
             ("SubnetIds", "subnet-1"),
             ("SecurityGroupIds", "sg-1"),
         ];
-        let template = Template::of_repository(name).unwrap();
-        let known = everything.into_iter().filter(|(name, _)| template.has_parameter(name));
-        for parameters in [vec![], known.collect()] {
-            let role = Role::of_template("function", name, &parameters).unwrap();
+        for parameters in [vec![], everything.to_vec()] {
+            let role = Role::of_function("function", name, &parameters).unwrap();
             assert_eq!(role.policy().unbounded_changes().next(), None, "{name}");
             for (sid, action, _) in role.policy().grants() {
                 assert!(!action.contains(['*', '?']), "{name}: {sid} allows {action}");

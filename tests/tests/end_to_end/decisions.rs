@@ -63,8 +63,8 @@ fn steps_by_instance(log: &[LogLine]) -> BTreeMap<String, Vec<String>> {
     for line in log {
         let LogLine::Json(line) = line else { continue };
         let field = |name| line["fields"][name].as_str().map(str::to_owned);
-        if let (Some(action), Some(reason)) = (field("step.action"), field("step.reason")) {
-            let steps = all.entry(field("instance.id").unwrap_or_default()).or_default();
+        if let (Some(action), Some(reason)) = (field("action"), field("reason")) {
+            let steps = all.entry(field("instance_id").unwrap_or_default()).or_default();
             steps.push(format!("{action} {reason}"));
             steps.sort();
         }
@@ -300,10 +300,6 @@ async fn a_create_refused_for_lack_of_room_moves_on_to_the_next_target() {
 #[tokio::test]
 async fn target_filter_packet_length_and_vni_are_modified_in_place() {
     let mut stage = Stage::new(&[("MIRROR_PACKET_LENGTH", "256"), ("MIRROR_VNI", "77")]).await;
-    let instance = stage.launch(&tagged());
-    stage.settle().await;
-    let session = stage.session(&instance);
-    assert_eq!((session.packet_length, session.vni), (Some(256), 77));
     let (target, filter) = {
         let mut world = stage.world();
         (load_balancer(&mut world, &user()), full_filter(&mut world))
@@ -314,15 +310,21 @@ async fn target_filter_packet_length_and_vni_are_modified_in_place() {
         ModifySession { vni: Some(1), ..Default::default() },
         ModifySession { filter: Some(filter.clone()), ..Default::default() },
     ] {
+        let named = [("Mirror", "True"), ("Mirror-Target", &stage.target)];
+        let instance =
+            stage.launch(&machine(&[&named[..], &[("Mirror-Filter", &stage.filter)]].concat()));
+        stage.settle().await;
+        let session = stage.session(&instance);
+        assert_eq!((session.packet_length, session.vni), (Some(256), 77));
         let request = ModifySession { session: session.id.clone(), ..request };
         stage.world().modify_session(&user(), &request).unwrap();
-        stage.tag(&instance, &[("Mirror-Filter", &session.filter)]);
         stage.settle().await;
         assert_eq!(stage.session(&instance), session, "{request:?}");
+        stage.tag(&instance, &[("Mirror-Target", &target), ("Mirror-Filter", &filter)]);
+        stage.settle().await;
+        let (target, filter) = (target.clone(), filter.clone());
+        assert_eq!(stage.session(&instance), Session { target, filter, ..session });
     }
-    stage.tag(&instance, &[("Mirror-Target", &target), ("Mirror-Filter", &filter)]);
-    stage.settle().await;
-    assert_eq!(stage.session(&instance), Session { target, filter, ..session });
 }
 
 #[tokio::test]
@@ -367,7 +369,7 @@ async fn detect_mode_plans_and_logs_and_changes_nothing() {
     let invocation = stage.sweep().await;
     assert_eq!(summary(&invocation)["withheld"], 1);
     let lines = said(&invocation.log, "INFO");
-    assert!(lines[0].starts_with("detect mode, not done: "), "{lines:?}");
+    assert!(lines[0].starts_with("only looked, not done: "), "{lines:?}");
     assert_eq!(stage.sessions(&instance), []);
     assert!(stage.take_calls().iter().all(|call| call.action.starts_with("Describe")));
 }

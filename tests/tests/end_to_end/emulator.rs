@@ -17,7 +17,7 @@ const ACCOUNT: &str = "012345678912";
 #[tokio::test]
 async fn the_binary_works_under_awss_own_emulator() {
     let cloud = Cloud::start(&Options::default()).unwrap();
-    let role = Role::of_template("automirror", "automirror.yaml", &[("AWS::AccountId", ACCOUNT)]);
+    let role = Role::of_function("automirror", "automirror", &[("AWS::AccountId", ACCOUNT)]);
     cloud.permit(&role.unwrap());
     let caller = Caller::user(ACCOUNT);
     let instance = {
@@ -43,10 +43,10 @@ async fn the_binary_works_under_awss_own_emulator() {
     let emulator = Emulator::start(rie, &binary("automirror"), &env).await.unwrap();
 
     let answer = emulator.invoke(json!({"instances": [instance]}).to_string().as_bytes()).await;
-    assert_eq!(answer.unwrap()["created"], 1);
+    assert_eq!(answer.unwrap()["summary"]["created"], 1);
     assert_eq!(cloud.world().sessions().count(), 1);
     let answer = emulator.invoke(br#"{"Records":[{"messageId":"m-1","body":"odd"}]}"#).await;
-    assert_eq!(answer.unwrap(), json!({"batchItemFailures": []}));
+    assert_eq!(answer.unwrap(), json!({"batchItemFailures": [{"itemIdentifier": "m-1"}]}));
     let answer = emulator.invoke(br#"{"instances":"odd"}"#).await;
     assert_eq!(answer.unwrap()["errorType"], "UnreadableEvent");
 }

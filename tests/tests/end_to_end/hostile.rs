@@ -3,15 +3,7 @@
 use local_cloud::lambda::Answer;
 use serde_json::{Value, json};
 
-use crate::stage::{machine, said, stage, summary, tagged};
-
-fn running(instance: &str) -> String {
-    json!({
-        "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
-        "detail": {"instance-id": instance, "state": "running"},
-    })
-    .to_string()
-}
+use crate::stage::{machine, returned, running, said, stage, tagged};
 
 fn malformed() -> Vec<String> {
     let state = "EC2 Instance State-change Notification";
@@ -20,7 +12,12 @@ fn malformed() -> Vec<String> {
     let compliance = "Config Rules Compliance Change";
     let non_compliant = json!({"complianceType": "NON_COMPLIANT"});
     let event = |detail_type: &str, detail: Value| {
-        json!({"detail-type": detail_type, "source": "aws.ec2", "detail": detail}).to_string()
+        let source = match detail_type {
+            "Tag Change on Resource" => "aws.tag",
+            "Config Rules Compliance Change" => "aws.config",
+            _ => "aws.ec2",
+        };
+        json!({"detail-type": detail_type, "source": source, "detail": detail}).to_string()
     };
     vec![
         String::new(),
@@ -58,7 +55,7 @@ fn malformed() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn malformed_messages_are_logged_and_dropped_and_stop_no_other() {
+async fn malformed_messages_come_again_until_they_ring_and_stop_no_other() {
     let stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.let_run();
@@ -66,14 +63,17 @@ async fn malformed_messages_are_logged_and_dropped_and_stop_no_other() {
     let count = bodies.len();
     bodies.insert(count / 2, running(&instance));
     let (again, invocation) = stage.batch(&bodies).await;
-    assert_eq!(again, Vec::<String>::new());
+    let good = format!("m-{}", count / 2);
+    let expected: Vec<_> = (0..=count).map(|n| format!("m-{n}")).filter(|it| *it != good).collect();
+    assert_eq!(again, expected);
     stage.session(&instance);
-    let dropped = said(&invocation.log, "WARN");
-    assert_eq!(dropped.len(), count, "{dropped:#?}");
-    for line in &dropped {
-        assert!(line.starts_with("dropped a message that cannot be read: "), "{line}");
+    let errors = said(&invocation.log, "ERROR");
+    assert_eq!(errors.len(), 11, "ten and how many there are: {errors:#?}");
+    for line in &errors[..10] {
+        assert!(line.starts_with("a message cannot be read and comes again: "), "{line}");
         assert!(line.len() < 400, "{line}");
     }
+    assert_eq!(errors[10], format!("{count} records in all cannot be read"));
 }
 
 #[tokio::test]
@@ -107,26 +107,29 @@ async fn records_of_any_shape_are_survived() {
     let stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.let_run();
-    for records in [json!(7), json!({}), json!([]), json!([null, 7, [], {}, {"body": 7}])] {
+    // Nothing names what comes again, so the whole batch does.
+    for records in [json!(7), json!({}), json!([null, 7, [], {}, {"body": 7}])] {
         let invocation = stage.invoke(&json!({ "Records": records })).await;
-        assert_eq!(summary(&invocation)["batchItemFailures"], json!([]));
+        assert!(matches!(invocation.answer, Answer::Error(_)), "{records}: {invocation:?}");
     }
+    let invocation = stage.invoke(&json!({"Records": []})).await;
+    assert_eq!(returned(&invocation), Vec::<String>::new());
     let records = json!([{"messageId": 7}, {"messageId": "m-1", "body": running(&instance)}]);
     stage.invoke(&json!({ "Records": records })).await;
     stage.session(&instance);
 }
 
 #[tokio::test]
-async fn ten_thousand_messages_in_one_batch_are_one_read() {
+async fn of_ten_thousand_messages_a_thousand_are_one_read_and_the_rest_comes_again() {
     let stage = stage().await;
     let instance = stage.launch(&tagged());
     stage.let_run();
-    let mut bodies = vec![running(&instance); 9_999];
-    bodies.push("odd".to_owned());
-    let (again, _) = stage.batch(&bodies).await;
-    assert_eq!(again, Vec::<String>::new());
+    let (again, invocation) = stage.batch(&vec![running(&instance); 10_000]).await;
+    let rest: Vec<_> = (1_000..10_000).map(|n| format!("m-{n}")).collect();
+    assert_eq!(again, rest);
     stage.session(&instance);
     assert_eq!(stage.take_calls().len(), 5, "four reads and a create");
+    assert!(invocation.log.len() < 20, "{:#?}", invocation.log);
 }
 
 #[tokio::test]

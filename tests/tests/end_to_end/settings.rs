@@ -72,14 +72,21 @@ async fn a_change_and_the_summary_carry_their_fields() {
     let [LogLine::Json(change), LogLine::Json(summary)] = &log[..] else { panic!("{log:?}") };
     let fields = &change["fields"];
     let session = stage.session(&instance);
-    assert_eq!(fields["instance.id"], instance);
-    assert_eq!(fields["source.id"], session.interface);
-    assert_eq!(fields["session.id"], session.id);
-    assert_eq!(fields["session.number"], session.number);
-    assert_eq!(fields["target.id"], session.target);
-    assert_eq!(fields["filter.id"], session.filter);
-    assert_eq!(fields["step.action"], "create");
-    assert_eq!(fields["step.reason"], "not-mirrored");
+    assert_eq!(fields["instance_id"], instance);
+    assert_eq!(fields["source_id"], session.interface);
+    assert_eq!(fields["session_id"], session.id);
+    assert_eq!(fields["session_number"], session.number);
+    assert_eq!(fields["target_id"], session.target);
+    assert_eq!(fields["filter_id"], session.filter);
+    assert_eq!(fields["action"], "create");
+    assert_eq!(fields["reason"], "not-mirrored");
     let fields = &summary["fields"];
-    assert_eq!((&fields["plan.steps"], &fields["plan.changes"]), (&1.into(), &1.into()));
+    assert_eq!((&fields["steps"], &fields["created"]), (&1.into(), &1.into()));
+}
+
+#[tokio::test]
+async fn without_a_level_what_informs_is_logged() {
+    let stage = Stage::new(&[("AWS_LAMBDA_LOG_LEVEL", "")]).await;
+    let invocation = stage.sweep().await;
+    assert_eq!(crate::stage::summary_line(&invocation)["sweep"], true);
 }

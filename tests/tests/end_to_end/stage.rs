@@ -171,9 +171,30 @@ pub(crate) fn returned(invocation: &Invocation) -> Vec<String> {
 /// The answer of a direct call.
 pub(crate) fn summary(invocation: &Invocation) -> Value {
     match &invocation.answer {
-        Answer::Response(answer) => answer.clone(),
+        // That to a batch is a list.
+        Answer::Response(answer) => answer.get("summary").unwrap_or(answer).clone(),
         other => panic!("{other:?}"),
     }
+}
+
+/// The line that sums up an invocation.
+pub(crate) fn summary_line(invocation: &Invocation) -> Value {
+    let lines = invocation.log.iter().filter_map(|line| match line {
+        LogLine::Json(line) if line["fields"]["summary"] == true => Some(line["fields"].clone()),
+        _ => None,
+    });
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), 1, "{:#?}", invocation.log);
+    lines[0].clone()
+}
+
+/// The event that an instance runs.
+pub(crate) fn running(instance: &str) -> String {
+    json!({
+        "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
+        "detail": {"instance-id": instance, "state": "running"},
+    })
+    .to_string()
 }
 
 /// The messages in a log at one level.
@@ -191,7 +212,7 @@ pub(crate) fn steps(log: &[LogLine]) -> Vec<(String, String)> {
     let steps = log.iter().filter_map(|line| match line {
         LogLine::Json(line) => {
             let fields = &line["fields"];
-            Some((text(&fields["step.action"])?, text(&fields["step.reason"])?))
+            Some((text(&fields["action"])?, text(&fields["reason"])?))
         }
         LogLine::Text(_) => None,
     });

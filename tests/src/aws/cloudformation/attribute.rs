@@ -62,13 +62,15 @@ impl Place {
             "AWS::SNS::Topic" => self.arn("sns", &name),
             "AWS::EC2::TrafficMirrorFilter" => format!("tmf-0{}", self.digits(id, 16)),
             "AWS::EC2::TrafficMirrorFilterRule" => format!("tmfr-0{}", self.digits(id, 16)),
+            "AWS::CloudFormation::StackSet" => format!("{}:{}", self.stack, self.digits(id, 12)),
             "AWS::CloudWatch::Alarm"
             | "AWS::CloudWatch::Dashboard"
             | "AWS::Config::ConfigRule"
             | "AWS::Events::Rule"
             | "AWS::IAM::Role"
             | "AWS::Lambda::Function"
-            | "AWS::Logs::LogGroup" => name,
+            | "AWS::Logs::LogGroup"
+            | "AWS::Logs::MetricFilter" => name,
             _ => bail!("what Ref gives for {kind} is not known"),
         })
     }

@@ -48,11 +48,33 @@ impl Resolver<'_> {
             return Ok(Some(value.into()));
         }
         let kind = self.kind(name)?;
+        if kind == "AWS::Config::ConfigRule"
+            && let Some(given) = self.property(name, "ConfigRuleName")?
+        {
+            return Ok(Some(given));
+        }
         Ok(Some(self.place.reference(kind, name)?.into()))
     }
 
     fn attribute(&self, id: &str, attribute: &str) -> anyhow::Result<Value> {
-        Ok(self.place.attribute(self.kind(id)?, id, attribute)?.into())
+        let kind = self.kind(id)?;
+        let value = self.place.attribute(kind, id, attribute)?;
+        // The ARN of a role has the role's path, which begins and ends with a slash.
+        if (kind, attribute) == ("AWS::IAM::Role", "Arn")
+            && let Some(path) = self.property(id, "Path")?
+        {
+            let path = format!(":role{}", plain(&path)?);
+            return Ok(value.replacen(":role/", &path, 1).into());
+        }
+        Ok(value.into())
+    }
+
+    /// A property of a resource, if it is given.
+    fn property(&self, id: &str, name: &str) -> anyhow::Result<Option<Value>> {
+        let resources = self.template.section("Resources");
+        let resource = resources.and_then(|resources| resources.get(id));
+        let property = resource.and_then(|resource| resource.get("Properties")?.get(name));
+        property.map_or(Ok(None), |property| self.value(property))
     }
 
     /// The type of a resource that is there.

@@ -39,7 +39,7 @@ pub struct Verdict {
     pub key: ResourceKey,
     pub compliance: Compliance,
     pub annotation: Option<String>,
-    /// Of verdicts on one resource, the one with the later time stands, whichever came first.
+    /// When the resource was looked at, as the rule's function says.
     pub ordering: Time,
     pub recorded: Time,
     /// When the rule's function was invoked.
@@ -95,6 +95,7 @@ impl Config {
         failing: usize,
     ) -> Result<Vec<Evaluation>, Refusal> {
         request.check()?;
+        self.check_likes(request)?;
         let (failed, good) = request.evaluations.split_at(failing.min(request.evaluations.len()));
         if request.test_mode && !request.result_token.is_empty() {
             return Ok(failed.to_vec());
@@ -107,7 +108,8 @@ impl Config {
         let rule = rule.ok_or_else(|| Rule::missing(&token.rule))?;
         for evaluation in good {
             let old = rule.verdicts.get(&evaluation.key);
-            if old.is_some_and(|old| evaluation.ordering < old.ordering) {
+            let is_late = old.is_some_and(|old| evaluation.ordering < old.ordering);
+            if is_late && self.keeps_later_verdicts {
                 continue;
             }
             let new = Verdict {
@@ -124,6 +126,18 @@ impl Config {
             rule.verdicts.insert(new.key.clone(), new);
         }
         Ok(failed.to_vec())
+    }
+
+    /// One evaluation that is not accepted takes the whole call with it.
+    fn check_likes(&self, request: &PutEvaluations) -> Result<(), Refusal> {
+        for Evaluation { key, .. } in &request.evaluations {
+            let disliked = [&key.resource_type, &key.id];
+            if let Some(code) = disliked.iter().find_map(|it| self.dislikes.get(*it)) {
+                let message = "One of the evaluations has a resource that is not valid";
+                return Err(Refusal::new(code, message));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -184,6 +198,27 @@ mod tests {
         // At the same time, the last word.
         stage.put(&[evaluation("i-1", NotApplicable, 2)]).unwrap();
         assert_eq!(stage.stored(), [("i-1", NotApplicable)]);
+    }
+
+    #[test]
+    fn or_the_verdict_that_comes_last_stands() {
+        let mut stage = Stage::new();
+        stage.config.keeps_later_verdicts = false;
+        stage.put(&[evaluation("i-1", NonCompliant, 2)]).unwrap();
+        stage.put(&[evaluation("i-1", Compliant, 1)]).unwrap();
+        assert_eq!(stage.stored(), [("i-1", Compliant)]);
+    }
+
+    #[test]
+    fn one_evaluation_that_is_not_accepted_takes_the_call_with_it() {
+        let mut stage = Stage::new();
+        let code = "ValidationException".to_owned();
+        stage.config.dislikes.insert("i-2".to_owned(), code.clone());
+        let both = ["i-1", "i-2"].map(|id| evaluation(id, NonCompliant, 1));
+        assert_eq!(stage.put(&both).unwrap_err().code, code);
+        assert_eq!(stage.stored(), []);
+        stage.put(&both[..1]).unwrap();
+        assert_eq!(stage.stored(), [("i-1", NonCompliant)]);
     }
 
     #[test]

@@ -114,34 +114,6 @@ impl Item {
         })
     }
 
-    /// The item as the API shows it.
-    pub(super) fn in_history(&self) -> Value {
-        let mut item = json!({
-            "version": "1.3",
-            "accountId": self.account,
-            "configurationItemCaptureTime": self.captured,
-            "configurationItemStatus": self.status.name(),
-            "configurationStateId": self.captured.0.to_string(),
-            "configurationItemMD5Hash": "",
-            "arn": self.arn(),
-            "resourceType": self.key.resource_type,
-            "resourceId": self.key.id,
-            "awsRegion": self.region,
-            "availabilityZone": self.availability_zone,
-            "tags": self.tags,
-            "relatedEvents": [],
-            "relationships": self.relationships("relationshipName"),
-            "supplementaryConfiguration": {},
-        });
-        if let Some(created) = self.created {
-            item["resourceCreationTime"] = json!(created);
-        }
-        if !self.configuration.is_null() {
-            item["configuration"] = json!(self.configuration.to_string());
-        }
-        item
-    }
-
     /// What an item and its summary have in common.
     fn head(&self) -> Map<String, Value> {
         let head = json!({

@@ -4,7 +4,6 @@
 
 mod details;
 mod evaluations;
-mod history;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,6 +20,8 @@ pub(crate) struct Request<'a> {
     pub(crate) body: &'a [u8],
     /// How many of the evaluations fail.
     pub(crate) failing: usize,
+    /// Whether the token of the next page is the one that led to this page.
+    pub(crate) repeats_token: bool,
 }
 
 /// Does what a request asks for; the answer is the body of the response.
@@ -35,8 +36,10 @@ pub(crate) fn answer(
         return answer(world, &mut empty, request);
     }
     match request.action {
-        "GetComplianceDetailsByConfigRule" => details::get(config, &read(request.body)?),
-        "GetResourceConfigHistory" => history::get(config, read(request.body)?),
+        "GetComplianceDetailsByConfigRule" => {
+            details::by_rule(config, read(request.body)?, request.repeats_token)
+        }
+        "GetComplianceDetailsByResource" => details::by_resource(config, read(request.body)?),
         "PutEvaluations" => evaluations::put(world, config, read(request.body)?, request.failing),
         action => {
             let message = format!("The operation {action} is not known");

@@ -56,6 +56,17 @@ pub use target::{Endpoint, Target};
 use client_token::Replays;
 use session::Sessions;
 
+/// What becomes of resources of an operator, and of the parameter `IncludeManagedResources`, which is new in 2026.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Managed {
+    /// They are shown.
+    Shown,
+    /// They are left out unless the query asks for them.
+    Hidden,
+    /// They are shown, and EC2 does not know the parameter.
+    NoParameter,
+}
+
 /// Everything there is in one region, of every account.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -78,8 +89,8 @@ pub struct World {
     pub remembered_answer: Option<Session>,
     /// Sessions that one account may have.
     pub session_limit: usize,
-    /// Whether resources of an operator are left out unless the query asks for them.
-    pub hide_managed: bool,
+    /// What becomes of resources of an operator.
+    pub managed: Managed,
     subnets: BTreeMap<String, Subnet>,
     instances: BTreeMap<String, Instance>,
     /// The instances that the next tick moves on, so that a tick does not look at all of them.
@@ -111,7 +122,7 @@ impl Default for World {
             token_is_for_tags: true,
             remembered_answer: None,
             session_limit: 10_000,
-            hide_managed: false,
+            managed: Managed::Shown,
             subnets: subnet::all(),
             instances: BTreeMap::new(),
             moving: BTreeSet::new(),

@@ -5,6 +5,7 @@ pub(crate) mod flaw;
 mod instance;
 mod interface;
 pub(crate) mod parameters;
+mod region;
 mod session;
 mod tag;
 mod target;
@@ -15,7 +16,7 @@ mod xml;
 
 use std::collections::BTreeMap;
 
-use crate::aws::ec2::{Caller, Refusal, World};
+use crate::aws::ec2::{Caller, Managed, Refusal, World};
 
 use flaw::Flaw;
 use parameters::Parameters;
@@ -36,6 +37,11 @@ pub(crate) fn answer(
         let message =
             format!("The requested version ({version}) of service AmazonEC2 does not exist");
         return Err(Refusal::new("NoSuchVersion", message));
+    }
+    if world.managed == Managed::NoParameter && parameters.text("IncludeManagedResources").is_some()
+    {
+        let message = "The parameter IncludeManagedResources is not recognized";
+        return Err(Refusal::new("UnknownParameter", message));
     }
     let dry_run = parameters.flag("DryRun")?;
     let frozen = if *flaw == Flaw::Stale { world.frozen() } else { None };
@@ -70,6 +76,7 @@ fn read(
     let describe = match action {
         "DescribeInstances" => instance::describe,
         "DescribeNetworkInterfaces" => interface::describe,
+        "DescribeRegions" => region::describe,
         "DescribeTags" => tag::describe,
         "DescribeTrafficMirrorFilterRules" => filter::describe_rules,
         "DescribeTrafficMirrorFilters" => filter::describe,

@@ -26,6 +26,8 @@ enum Operator {
     StringLike,
     /// `ArnEquals` does the same.
     ArnLike,
+    /// `ArnNotEquals` does the same. It is true of a key that is absent, with `IfExists` and without.
+    ArnNotLike,
     Bool,
     Null,
 }
@@ -37,6 +39,9 @@ impl Condition {
             "StringEquals" => Operator::StringEquals,
             "StringLike" => Operator::StringLike,
             "ArnLike" | "ArnEquals" => Operator::ArnLike,
+            "ArnNotLike" | "ArnNotLikeIfExists" | "ArnNotEquals" | "ArnNotEqualsIfExists" => {
+                Operator::ArnNotLike
+            }
             "Bool" => Operator::Bool,
             "Null" if for_all.is_none() => Operator::Null,
             _ => bail!("the operator {operator} is not known"),
@@ -59,14 +64,18 @@ impl Condition {
             return self.values.contains(&is_absent);
         }
         let fits = |given: &String| self.values.iter().any(|value| self.fits(value, given));
-        if self.for_all_values { given.all(fits) } else { given.any(fits) }
+        match self.operator {
+            Operator::ArnNotLike => !given.any(fits),
+            _ if self.for_all_values => given.all(fits),
+            _ => given.any(fits),
+        }
     }
 
     fn fits(&self, value: &str, given: &str) -> bool {
         match self.operator {
             Operator::StringEquals => value == given,
             Operator::StringLike => WildMatch::new(value).matches(given),
-            Operator::ArnLike => arn_matches(value, given),
+            Operator::ArnLike | Operator::ArnNotLike => arn_matches(value, given),
             Operator::Bool => value.eq_ignore_ascii_case(given),
             Operator::Null => false,
         }

@@ -1,4 +1,4 @@
-//! A policy of a role, and what it says to a request.
+//! A policy of a role, a resource or an organization, and what it says to a request.
 //!
 //! Own code, because what there is (`iam-rs`) refuses the ARNs of Lambda's log streams and requests for
 //! `*`, and takes no wildcards in `ArnEquals`. What is not known here is an error, never false.
@@ -80,6 +80,17 @@ impl Policy {
             Statement::parse(statement).with_context(|| format!("in the statement {sid}"))
         });
         Ok(Self { statements: statements.collect::<anyhow::Result<_>>()? })
+    }
+
+    /// A policy of a resource, whose statements name principals. They are not checked: in the policies of this
+    /// repository, conditions tell callers apart.
+    pub fn of_resource(document: &Value) -> anyhow::Result<Self> {
+        let mut document = document.clone();
+        let statements = document.get_mut("Statement").and_then(Value::as_array_mut);
+        for statement in statements.into_iter().flatten().filter_map(Value::as_object_mut) {
+            ensure!(statement.remove("Principal").is_some(), "a statement names no principal");
+        }
+        Self::parse(&document)
     }
 
     /// A statement that denies wins over all that allow.

@@ -17,8 +17,8 @@ const FOLDER: &str = "AUTHORIZATIONS";
 /// What was asked of which role, and what came of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
-    /// The template that the role's policy is from, and the parameters that were given.
-    pub template: String,
+    /// The function whose role it is, and the parameters that were given to the template.
+    pub function: String,
     pub parameters: BTreeMap<String, String>,
     #[serde(flatten)]
     pub asked: Authorization,

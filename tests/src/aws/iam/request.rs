@@ -3,13 +3,13 @@
 //! | call | action on resource | condition keys |
 //! | --- | --- | --- |
 //! | `Describe…` | itself on `*` | |
-//! | `CreateTrafficMirrorSession` | itself on the interface, the target and the filter | the resource's tags |
+//! | `CreateTrafficMirrorSession` | itself on the interface, the target and the filter | the resource's tags, an interface's `ec2:Vpc` |
 //! | | itself on `traffic-mirror-session/*` | the request's tags |
 //! | | if there are tags: `ec2:CreateTags` on `traffic-mirror-session/*` | the request's tags, `ec2:CreateAction` |
 //! | `ModifyTrafficMirrorSession` | itself on the session, and on a new target and filter | the resource's tags |
 //! | `DeleteTrafficMirrorSession` | itself on the session | the resource's tags |
 //! | `CreateTags`, `DeleteTags` | itself on each resource | the resource's and the request's tags |
-//! | `PutEvaluations`, `GetResourceConfigHistory` | itself on `*` | |
+//! | `PutEvaluations`, `GetComplianceDetailsByResource` | itself on `*` | |
 //! | `GetComplianceDetailsByConfigRule` | itself on the rule | |
 //!
 //! All carry the region, and the function that calls. A target's ARN has its owner's account. What does
@@ -44,6 +44,7 @@ pub(crate) fn ec2(asked: &Asked<'_>, world: &World) -> Result<Option<Vec<Authori
     let all = match asked.action {
         "DescribeInstances"
         | "DescribeNetworkInterfaces"
+        | "DescribeRegions"
         | "DescribeTags"
         | "DescribeTrafficMirrorFilters"
         | "DescribeTrafficMirrorSessions"
@@ -52,7 +53,7 @@ pub(crate) fn ec2(asked: &Asked<'_>, world: &World) -> Result<Option<Vec<Authori
             let tags = parameters.new_tags("traffic-mirror-session", &[])?;
             let new = asked.arn(&asked.caller.account, "traffic-mirror-session/*");
             let mut all = Vec::new();
-            all.extend(asked.existing::<Interface>(world, id("NetworkInterfaceId")));
+            all.extend(asked.interface(world, id("NetworkInterfaceId")));
             all.extend(asked.existing::<Target>(world, id("TrafficMirrorTargetId")));
             all.extend(asked.existing::<Filter>(world, id("TrafficMirrorFilterId")));
             all.push(asked.ec2(&new).tagged(Tagged::Now, &tags));
@@ -88,7 +89,7 @@ pub(crate) fn ec2(asked: &Asked<'_>, world: &World) -> Result<Option<Vec<Authori
 /// What a call to AWS Config asks for; `None` if that is not known.
 pub(crate) fn config(asked: &Asked<'_>, config: &Config) -> Option<Vec<Authorization>> {
     match asked.action {
-        "GetResourceConfigHistory" | "PutEvaluations" => Some(vec![asked.on("config", "*")]),
+        "GetComplianceDetailsByResource" | "PutEvaluations" => Some(vec![asked.on("config", "*")]),
         "GetComplianceDetailsByConfigRule" => {
             let name = asked.parameters.get("ConfigRuleName");
             let rule = name.and_then(|name| config.rule(name));
@@ -121,6 +122,13 @@ impl Asked<'_> {
         let row = T::rows(world).get(id)?;
         let arn = self.arn(row.owner(), &format!("{}/{id}", kind(id)?));
         Some(self.ec2(&arn).tagged(Tagged::Already, row.tags()))
+    }
+
+    /// This action on a network interface, which carries its VPC.
+    fn interface(&self, world: &World, id: &str) -> Option<Authorization> {
+        let vpc = &Interface::rows(world).get(id)?.vpc;
+        let asked = self.existing::<Interface>(world, id)?;
+        Some(asked.with("ec2:Vpc", &self.arn(&self.caller.account, &format!("vpc/{vpc}"))))
     }
 
     /// Another account's session is shown to the owner of its target, but cannot be changed.

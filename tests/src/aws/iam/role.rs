@@ -1,4 +1,4 @@
-//! The role of a function: its policy is the one in the template that creates it.
+//! The role of a function: its policy is the one in the template.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,35 +19,46 @@ pub struct Role(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     name: String,
-    template: String,
+    function: String,
     parameters: BTreeMap<String, String>,
     policy: Policy,
     log_group: String,
     queue: Option<String>,
+    failures: Option<String>,
     denials_expected: AtomicBool,
     unrecorded: AtomicBool,
 }
 
 impl Role {
-    /// The role of the function in a template of this repository.
-    pub fn of_template(
+    /// The role of a function of this project, `automirror` or `config-rule`, from the template.
+    pub fn of_function(
         name: &str,
-        template: &str,
+        function: &str,
         parameters: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let stack = Template::of_repository(template)?.resolve(parameters)?;
-        let policy = policy(&stack).with_context(|| format!("the role of {template}"))?;
-        let logging = &stack.resources["Function"]["Properties"]["LoggingConfig"];
-        let queue = stack.resources.get("EventSourceMapping");
-        let queue = queue.and_then(|mapping| mapping["Properties"]["EventSourceArn"].as_str());
+        let prefix = match function {
+            "automirror" => "",
+            "config-rule" => "ConfigRule",
+            _ => anyhow::bail!("there is no function {function}"),
+        };
+        let stack = Template::of_repository("automirror.yaml")?.resolve(parameters)?;
+        let policy = policy(&stack, &format!("{prefix}Role"))
+            .with_context(|| format!("the role of {function}"))?;
+        let text = |id: &str, path: &str| {
+            let value = stack.resources.get(id)?.pointer("/Properties")?.pointer(path)?;
+            value.as_str().map(str::to_owned)
+        };
+        let log_group = text(&format!("{prefix}Function"), "/LoggingConfig/LogGroup");
+        let failures = "/DestinationConfig/OnFailure/Destination";
         let parameters = parameters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         Ok(Self(Arc::new(Inner {
             name: name.to_owned(),
-            template: template.to_owned(),
+            function: function.to_owned(),
             parameters: parameters.collect(),
             policy,
-            log_group: logging["LogGroup"].as_str().context("it has no log group")?.to_owned(),
-            queue: queue.map(str::to_owned),
+            log_group: log_group.context("it has no log group")?,
+            queue: text(&format!("{prefix}EventSourceMapping"), "/EventSourceArn"),
+            failures: text(&format!("{prefix}Invocations"), failures),
             denials_expected: AtomicBool::new(false),
             unrecorded: AtomicBool::new(false),
         })))
@@ -87,7 +98,7 @@ impl Role {
             return decision;
         }
         let record = Record {
-            template: self.0.template.clone(),
+            function: self.0.function.clone(),
             parameters: self.0.parameters.clone(),
             asked,
             allowed: matches!(decision, Decision::Allowed(_)),
@@ -98,6 +109,17 @@ impl Role {
             eprintln!("local cloud: {} was denied {:?}", self.0.name, record.asked);
         }
         decision
+    }
+
+    /// The ARN of the queue to which Lambda sends the asynchronous invocations that fail for good.
+    pub fn failures(&self) -> Option<&str> {
+        self.0.failures.as_deref()
+    }
+
+    /// Lambda sends an invocation that failed for good to the dead-letter queue.
+    pub(crate) fn send_failure(&self) {
+        let queue = self.failures().expect("a function that is invoked asynchronously has one");
+        self.must(&["sqs:SendMessage"], queue);
     }
 
     /// Lambda looks for messages for the function.
@@ -139,9 +161,9 @@ impl Role {
     }
 }
 
-/// The one policy of the one role.
-fn policy(stack: &Stack) -> anyhow::Result<Policy> {
-    let policies = stack.resources.get("Role").context("there is none")?;
+/// The one policy of a role.
+fn policy(stack: &Stack, role: &str) -> anyhow::Result<Policy> {
+    let policies = stack.resources.get(role).context("there is none")?;
     match policies["Properties"]["Policies"].as_array().map(Vec::as_slice) {
         Some([policy]) => Policy::parse(policy.get("PolicyDocument").unwrap_or(&Value::Null)),
         _ => anyhow::bail!("it has not one policy"),

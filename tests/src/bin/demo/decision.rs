@@ -35,17 +35,17 @@ impl Said {
         let LogLine::Json(line) = line else { return Self::Other(line.to_string()) };
         let field = |name| line.pointer("/fields")?.get(name)?.as_str().map(str::to_owned);
         let message = field("message").unwrap_or_else(|| line.to_string());
-        if let Some(action) = field("step.action") {
+        if let Some(action) = field("action") {
             return Self::Step(Decision {
-                instance: field("instance.id").unwrap_or_default(),
-                interface: field("source.id").unwrap_or_default(),
+                instance: field("instance_id").unwrap_or_default(),
+                interface: field("source_id").unwrap_or_default(),
                 action,
-                reason: field("step.reason").unwrap_or_default(),
+                reason: field("reason").unwrap_or_default(),
                 message,
                 failed: line.get("level").and_then(Value::as_str) == Some("ERROR"),
             });
         }
-        if let Some(reasons) = field("plan.reasons") {
+        if let Some(reasons) = field("reasons") {
             return Self::Summary(reasons);
         }
         match message.strip_prefix("ignored an event: ") {

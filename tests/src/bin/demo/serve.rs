@@ -46,5 +46,12 @@ fn show_commands(stage: &mut Stage) -> anyhow::Result<()> {
         stage.screen.line(PLAIN, &line)?;
     }
     stage.screen.line(PLAIN, "")?;
+    let key = key.replace("AWS_DEFAULT_REGION", "AWS_REGION");
+    let line = format!("export AWS_ENDPOINT_URL={endpoint} {key}");
+    stage.screen.line(PLAIN, &line)?;
+    for command in ["status", "plan", &format!("explain {pay}"), "report --html report.html"] {
+        stage.screen.line(PLAIN, &format!("target/debug/mirrorctl {command}"))?;
+    }
+    stage.screen.line(PLAIN, "")?;
     Ok(())
 }

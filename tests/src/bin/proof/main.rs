@@ -20,7 +20,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let [folder, plan] = arguments.as_slice() else { bail!("usage: proof FOLDER PLAN") };
     let records = records(Path::new(folder))?;
     let mut proof = Proof::default();
-    proof.check_templates(&records)?;
+    proof.check_functions(&records)?;
     let is_planned = Path::new(plan).is_file();
     if is_planned {
         let plan = std::fs::read(plan).with_context(|| format!("could not read {plan}"))?;

@@ -1,12 +1,12 @@
-//! Checks the roles of the CloudFormation templates.
+//! Checks the roles of the functions in the CloudFormation template.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use local_cloud::aws::iam::{Authorization, Decision, Policy, Record, Role};
 
-/// The templates with a role.
-pub(crate) const TEMPLATES: [&str; 2] = ["automirror.yaml", "config-rule.yaml"];
+/// The functions, each of which has a role.
+pub(crate) const FUNCTIONS: [&str; 2] = ["automirror", "config-rule"];
 
 /// What only these parameters grant, besides the defaults.
 const OPTIONS: [(&str, &str); 3] = [
@@ -17,22 +17,26 @@ const OPTIONS: [(&str, &str); 3] = [
 
 const LAMBDA_DECRYPTS: &str =
     "Lambda's poller reads an encrypted queue with it; the local queue has no keys";
+const LAMBDA_ENCRYPTS: &str =
+    "Lambda sends to an encrypted dead-letter queue with it; the local queue has no keys";
 const LAMBDA_CONNECTS: &str =
     "Lambda connects the function to a VPC with it; a test shows that the function's code may not";
 
-/// What is granted on demand and no test can use: template, `Sid`, action, why.
-const UNUSED: [(&str, &str, &str, &str); 11] = [
-    ("automirror.yaml", "DecryptMessages", "kms:Decrypt", LAMBDA_DECRYPTS),
-    ("automirror.yaml", "ReadSubnets", "ec2:DescribeSubnets", LAMBDA_CONNECTS),
-    ("automirror.yaml", "ConnectToVpc", "ec2:AssignPrivateIpAddresses", LAMBDA_CONNECTS),
-    ("automirror.yaml", "ConnectToVpc", "ec2:CreateNetworkInterface", LAMBDA_CONNECTS),
-    ("automirror.yaml", "ConnectToVpc", "ec2:UnassignPrivateIpAddresses", LAMBDA_CONNECTS),
-    ("automirror.yaml", "DisconnectFromVpc", "ec2:DeleteNetworkInterface", LAMBDA_CONNECTS),
-    ("config-rule.yaml", "ReadSubnets", "ec2:DescribeSubnets", LAMBDA_CONNECTS),
-    ("config-rule.yaml", "ConnectToVpc", "ec2:AssignPrivateIpAddresses", LAMBDA_CONNECTS),
-    ("config-rule.yaml", "ConnectToVpc", "ec2:CreateNetworkInterface", LAMBDA_CONNECTS),
-    ("config-rule.yaml", "ConnectToVpc", "ec2:UnassignPrivateIpAddresses", LAMBDA_CONNECTS),
-    ("config-rule.yaml", "DisconnectFromVpc", "ec2:DeleteNetworkInterface", LAMBDA_CONNECTS),
+/// What is granted on demand and no test can use: function, `Sid`, action, why.
+const UNUSED: [(&str, &str, &str, &str); 13] = [
+    ("automirror", "DecryptMessages", "kms:Decrypt", LAMBDA_DECRYPTS),
+    ("automirror", "ReadSubnets", "ec2:DescribeSubnets", LAMBDA_CONNECTS),
+    ("automirror", "ConnectToVpc", "ec2:AssignPrivateIpAddresses", LAMBDA_CONNECTS),
+    ("automirror", "ConnectToVpc", "ec2:CreateNetworkInterface", LAMBDA_CONNECTS),
+    ("automirror", "ConnectToVpc", "ec2:UnassignPrivateIpAddresses", LAMBDA_CONNECTS),
+    ("automirror", "DisconnectFromVpc", "ec2:DeleteNetworkInterface", LAMBDA_CONNECTS),
+    ("config-rule", "EncryptFailures", "kms:Decrypt", LAMBDA_ENCRYPTS),
+    ("config-rule", "EncryptFailures", "kms:GenerateDataKey", LAMBDA_ENCRYPTS),
+    ("config-rule", "ReadSubnets", "ec2:DescribeSubnets", LAMBDA_CONNECTS),
+    ("config-rule", "ConnectToVpc", "ec2:AssignPrivateIpAddresses", LAMBDA_CONNECTS),
+    ("config-rule", "ConnectToVpc", "ec2:CreateNetworkInterface", LAMBDA_CONNECTS),
+    ("config-rule", "ConnectToVpc", "ec2:UnassignPrivateIpAddresses", LAMBDA_CONNECTS),
+    ("config-rule", "DisconnectFromVpc", "ec2:DeleteNetworkInterface", LAMBDA_CONNECTS),
 ];
 
 /// The result: what holds, and what does not.
@@ -46,54 +50,53 @@ pub(crate) struct Proof {
 type Grant = (String, String);
 
 impl Proof {
-    pub(crate) fn check_templates(&mut self, records: &[Record]) -> anyhow::Result<()> {
+    pub(crate) fn check_functions(&mut self, records: &[Record]) -> anyhow::Result<()> {
         let mut roles = Roles::default();
         let mut used: BTreeMap<&str, BTreeSet<Grant>> = BTreeMap::new();
         for record in records {
             let policy = roles.of(record)?.policy();
             if !record.allowed && !record.denials_expected {
-                self.problem(&record.template, &record.asked, "was refused in a test");
+                self.problem(&record.function, &record.asked, "was refused in a test");
             }
             if matches!(policy.decide(&record.asked), Decision::Allowed(_)) != record.allowed {
-                self.problem(&record.template, &record.asked, "was recorded otherwise");
+                self.problem(&record.function, &record.asked, "was recorded otherwise");
             }
-            used.entry(&record.template).or_default().extend(use_of(policy, record));
+            used.entry(&record.function).or_default().extend(use_of(policy, record));
         }
-        for template in TEMPLATES {
-            let used = used.remove(template).unwrap_or_default();
-            self.check_template(template, &used)?;
+        for function in FUNCTIONS {
+            let used = used.remove(function).unwrap_or_default();
+            self.check_function(function, &used)?;
         }
         let refused = records.iter().filter(|record| !record.allowed).count();
         self.facts.push(format!(
-            "{} authorizations were checked against the templates they ran with; {refused} were refused, as the tests expect.",
+            "{} authorizations were checked against the template they ran with; {refused} were refused, as the tests expect.",
             records.len()
         ));
         Ok(())
     }
 
-    fn check_template(&mut self, template: &str, used: &BTreeSet<Grant>) -> anyhow::Result<()> {
-        let grants = grants(Role::of_template("function", template, &[])?.policy());
-        self.check_use(template, &grants, used);
+    fn check_function(&mut self, function: &str, used: &BTreeSet<Grant>) -> anyhow::Result<()> {
+        let grants = grants(Role::of_function("function", function, &[])?.policy());
+        self.check_use(function, &grants, used);
         let options = OPTIONS.iter().copied();
-        let known = local_cloud::aws::cloudformation::Template::of_repository(template)?;
-        let options: Vec<_> = options.filter(|(name, _)| known.has_parameter(name)).collect();
-        let with_options = Role::of_template("function", template, &options)?;
+        let options: Vec<_> = options.collect();
+        let with_options = Role::of_function("function", function, &options)?;
         let optional: BTreeSet<_> =
             self::grants(with_options.policy()).difference(&grants).cloned().collect();
-        let excused = UNUSED.iter().filter(|(of, ..)| *of == template);
+        let excused = UNUSED.iter().filter(|(of, ..)| *of == function);
         let excused: BTreeSet<Grant> =
             excused.map(|(_, sid, action, _)| ((*sid).to_owned(), (*action).to_owned())).collect();
         for (sid, action) in optional.difference(&excused) {
             let problem =
-                format!("{template}: {sid} grants {action} on demand, and no reason is given");
+                format!("{function}: {sid} grants {action} on demand, and no reason is given");
             self.problems.insert(problem);
         }
         for (sid, action) in excused.difference(&optional) {
-            let problem = format!("{template}: {sid} does not grant {action} on demand any more");
+            let problem = format!("{function}: {sid} does not grant {action} on demand any more");
             self.problems.insert(problem);
         }
         for (sid, action) in excused.intersection(used) {
-            self.problems.insert(format!("{template}: {sid} and {action} are used after all"));
+            self.problems.insert(format!("{function}: {sid} and {action} are used after all"));
         }
         Ok(())
     }
@@ -123,13 +126,13 @@ pub(crate) struct Roles<'a>(BTreeMap<(&'a str, &'a BTreeMap<String, String>), Ro
 
 impl<'a> Roles<'a> {
     pub(crate) fn of(&mut self, record: &'a Record) -> anyhow::Result<&Role> {
-        let Record { template, parameters, .. } = record;
-        match self.0.entry((template, parameters)) {
+        let Record { function, parameters, .. } = record;
+        match self.0.entry((function, parameters)) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(new) => {
                 let parameters = parameters.iter().map(|(k, v)| (k.as_str(), v.as_str()));
                 let parameters: Vec<_> = parameters.collect();
-                Ok(new.insert(Role::of_template("function", template, &parameters)?))
+                Ok(new.insert(Role::of_function("function", function, &parameters)?))
             }
         }
     }
@@ -160,7 +163,7 @@ mod tests {
 
     fn record(asked: Authorization, allowed: bool) -> Record {
         Record {
-            template: "config-rule.yaml".to_owned(),
+            function: "config-rule".to_owned(),
             parameters: BTreeMap::new(),
             asked,
             allowed,
@@ -170,15 +173,14 @@ mod tests {
 
     fn problems(records: &[Record]) -> String {
         let mut proof = Proof::default();
-        proof.check_templates(records).unwrap();
+        proof.check_functions(records).unwrap();
         proof.problems.into_iter().collect::<Vec<_>>().join("\n")
     }
 
     #[test]
     fn what_no_test_needs_is_named() {
         let put = record(Authorization::new("config:PutEvaluations", "*"), true);
-        let named =
-            "config-rule.yaml: no test needs ReportAndReadHistory to allow config:PutEvaluations";
+        let named = "config-rule: no test needs ReportVerdicts to allow config:PutEvaluations";
         assert!(problems(&[]).contains(named));
         assert!(!problems(std::slice::from_ref(&put)).contains(named));
         // What a test of denials was allowed is no use that a function makes.
@@ -188,7 +190,7 @@ mod tests {
     #[test]
     fn a_refusal_that_no_test_expects_is_named() {
         let run = record(Authorization::new("ec2:RunInstances", "*"), false);
-        let named = "config-rule.yaml: ec2:RunInstances on * was refused in a test";
+        let named = "config-rule: ec2:RunInstances on * was refused in a test";
         assert!(problems(std::slice::from_ref(&run)).contains(named));
         assert!(!problems(&[Record { denials_expected: true, ..run }]).contains(named));
     }

@@ -8,25 +8,26 @@ use local_cloud::aws::iam::{Authorization, Decision, Policy, Record, Role};
 use local_cloud::lambda::REGION;
 use serde_json::Value;
 
-use crate::templates::{Proof, Roles, TEMPLATES, grants, use_of};
+use crate::templates::{FUNCTIONS, Proof, Roles, grants, use_of};
 
-/// A module's role, and what it calls the queue and the log.
+/// A module's role, and what it calls the queues and the log.
 struct Module {
     policy: Policy,
     queue: Option<String>,
+    failures: Option<String>,
     log_group: String,
 }
 
 /// The plan is one with the defaults, so only what was recorded with them is checked.
 pub(crate) fn check(proof: &mut Proof, plan: &Value, records: &[Record]) -> anyhow::Result<()> {
     let mut roles = Roles::default();
-    for (template, module) in TEMPLATES.into_iter().zip(["automirror", "config_rule"]) {
-        let role = Role::of_template("function", template, &[])?;
+    for (function, module) in FUNCTIONS.into_iter().zip(["automirror", "config_rule"]) {
+        let role = Role::of_function("function", function, &[])?;
         let planned = Module::read(plan, module)?;
         let name = format!("module.{module}");
         let mut used = BTreeSet::new();
         let mut checked = 0;
-        for record in records.iter().filter(|record| record.template == template) {
+        for record in records.iter().filter(|record| record.function == function) {
             if roles.of(record)?.policy() != role.policy() {
                 continue;
             }
@@ -54,12 +55,8 @@ impl Module {
     fn read(plan: &Value, module: &str) -> anyhow::Result<Self> {
         let text = |resource: &str, path: &str| {
             let address = format!("module.{module}.{resource}");
-            let found = ["/planned_values", "/values", "/prior_state/values"]
-                .into_iter()
-                .find_map(|part| find(plan.pointer(part)?, &address));
-            let found = found.and_then(|resource| resource.pointer("/values")?.pointer(path));
-            let text = found.and_then(Value::as_str).map(str::to_owned);
-            text.with_context(|| format!("there is no {address} whose {path} is known"))
+            find_text(plan, &address, path)
+                .with_context(|| format!("there is no {address} whose {path} is known"))
         };
         let account = text("data.aws_caller_identity.this", "/account_id")?;
         let region = text("data.aws_region.this", "/id")?;
@@ -68,10 +65,13 @@ impl Module {
         let policy =
             text("aws_iam_role_policy.this", "/policy")?.replace(&account, DEFAULT_ACCOUNT);
         let queue = text("aws_sqs_queue.this", "/name").ok();
+        // The other module creates it.
+        let failures = find_text(plan, "module.automirror.aws_sqs_queue.dead_letters", "/name");
         Ok(Self {
             policy: Policy::parse(&serde_json::from_str(&policy)?)
                 .with_context(|| format!("in module.{module}"))?,
-            queue: queue.map(|name| format!("arn:aws:sqs:{REGION}:{DEFAULT_ACCOUNT}:{name}")),
+            queue: queue.as_deref().map(queue_arn),
+            failures: failures.as_deref().map(queue_arn),
             log_group: text("aws_cloudwatch_log_group.this", "/name")?,
         })
     }
@@ -80,11 +80,24 @@ impl Module {
     fn translate(&self, asked: &Authorization, role: &Role) -> Authorization {
         let log = |group: &str| format!(":log-group:{group}:");
         let mut resource = asked.resource.replace(&log(role.log_group()), &log(&self.log_group));
-        if let (Some(queue), Some(planned)) = (role.queue(), &self.queue) {
-            resource = resource.replace(queue, planned);
+        for (name, planned) in [(role.queue(), &self.queue), (role.failures(), &self.failures)] {
+            if let (Some(name), Some(planned)) = (name, planned) {
+                resource = resource.replace(name, planned);
+            }
         }
         Authorization { resource, ..asked.clone() }
     }
+}
+
+fn queue_arn(name: &str) -> String {
+    format!("arn:aws:sqs:{REGION}:{DEFAULT_ACCOUNT}:{name}")
+}
+
+/// A value of a resource or data, in whichever part of the plan it is known.
+fn find_text(plan: &Value, address: &str, path: &str) -> Option<String> {
+    let mut parts = ["/planned_values", "/values", "/prior_state/values"].into_iter();
+    let found = parts.find_map(|part| find(plan.pointer(part)?, address));
+    found?.pointer("/values")?.pointer(path)?.as_str().map(str::to_owned)
 }
 
 /// The resource or data of this address, in whichever module; the index of a module does not count.
@@ -129,7 +142,7 @@ mod tests {
 
     fn record(action: &str, resource: &str, allowed: bool) -> Record {
         Record {
-            template: "automirror.yaml".to_owned(),
+            function: "automirror".to_owned(),
             parameters: BTreeMap::new(),
             asked: Authorization::new(action, resource),
             allowed,
@@ -139,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_same_request_is_answered_the_same_by_terraforms_policy() {
-        let role = Role::of_template("function", "automirror.yaml", &[]).unwrap();
+        let role = Role::of_function("function", "automirror", &[]).unwrap();
         let queue = role.queue().unwrap();
         let statement = json!({
             "Sid": "Receive",

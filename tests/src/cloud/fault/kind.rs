@@ -43,7 +43,7 @@ pub enum Kind {
     /// asks for certain ids gets them: what EC2 says of those is no list.
     OmitRows { per_mille: u16 },
     /// From the second page of a list on, the token of the next page is the one that led to this page. Not for
-    /// certain ids.
+    /// certain ids. Of AWS Config, the lists of compliance details.
     RepeatToken,
     /// Each row of a list lacks its id with this chance in thousandths. Not for certain ids.
     Unreadable { per_mille: u16 },
@@ -53,16 +53,25 @@ impl Kind {
     /// The error it answers with, and its HTTP status, if that is all it does.
     pub(crate) fn refusal(&self, service: Service) -> Option<(u16, Refusal)> {
         let (code, message) = match (self, service) {
+            (Self::Throttle, Service::Lambda) => ("TooManyRequestsException", "Rate exceeded"),
+            (Self::Throttle, Service::Sts) => ("Throttling", "Rate exceeded"),
             (Self::Throttle, Service::Ec2) => ("RequestLimitExceeded", "Request limit exceeded."),
             (Self::Throttle, Service::Config) => ("ThrottlingException", "Rate exceeded"),
             (Self::ServerError, Service::Ec2) => {
                 ("InternalError", "An internal error has occurred")
             }
-            (Self::ServerError, Service::Config) => ("InternalFailure", "Internal failure"),
+            (Self::ServerError, Service::Config | Service::Sts) => {
+                ("InternalFailure", "Internal failure")
+            }
             (Self::Unavailable, Service::Ec2) => {
                 ("Unavailable", "The server is overloaded and can't handle the request.")
             }
-            (Self::Unavailable, Service::Config) => ("ServiceUnavailable", "Service unavailable"),
+            (Self::Unavailable, Service::Config | Service::Sts) => {
+                ("ServiceUnavailable", "Service unavailable")
+            }
+            (Self::ServerError | Self::Unavailable, Service::Lambda) => {
+                ("ServiceException", "The service encountered an internal error.")
+            }
             (Self::Refuse { code, message, status }, _) => {
                 return Some((*status, Refusal::new(code, message)));
             }
@@ -84,7 +93,10 @@ impl Kind {
             }
             Self::OmitTag(_) => action == "DescribeInstances" && is_list,
             Self::OmitRows { .. } | Self::Unreadable { .. } => is_list,
-            Self::RepeatToken => is_list && parameters.contains_key("NextToken"),
+            Self::RepeatToken => {
+                let is_list = is_list || action == "GetComplianceDetailsByConfigRule";
+                is_list && parameters.contains_key("NextToken")
+            }
             _ => true,
         }
     }

@@ -1,17 +1,27 @@
-//! `GetComplianceDetailsByConfigRule`.
+//! `GetComplianceDetailsByConfigRule` and `GetComplianceDetailsByResource`.
 
 use serde::{Deserialize, Serialize};
 
 use super::respond;
-use crate::aws::config::{Compliance, Config, DetailsQuery, Time, Verdict};
+use crate::aws::config::rule::invalid;
+use crate::aws::config::{Compliance, Config, DetailsQuery, Question, ResourceKey, Time, Verdict};
 use crate::aws::ec2::Refusal;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct GetRequest {
+pub(super) struct ByRule {
     config_rule_name: Option<String>,
     compliance_types: Option<Vec<String>>,
     limit: Option<i64>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ByResource {
+    resource_type: Option<String>,
+    resource_id: Option<String>,
+    compliance_types: Option<Vec<String>>,
     next_token: Option<String>,
 }
 
@@ -50,16 +60,45 @@ struct QualifierJson<'a> {
     evaluation_mode: &'static str,
 }
 
-pub(super) fn get(config: &Config, request: &GetRequest) -> Result<String, Refusal> {
-    let types = request.compliance_types.iter().flatten();
+pub(super) fn by_rule(
+    config: &Config,
+    request: ByRule,
+    repeats_token: bool,
+) -> Result<String, Refusal> {
     let query = DetailsQuery {
-        rule: request.config_rule_name.clone().unwrap_or_default(),
-        compliance: types.map(|name| Compliance::parse(name)).collect::<Result<_, _>>()?,
+        of: Question::Rule(request.config_rule_name.unwrap_or_default()),
+        compliance: types(request.compliance_types.as_deref())?,
         limit: request.limit,
-        next_token: request.next_token.clone(),
+        next_token: request.next_token,
     };
-    let (verdicts, next_token) = config.compliance_details(&query)?;
-    let evaluation_results = verdicts.into_iter().map(|it| show(&query.rule, it)).collect();
+    get(config, &query, repeats_token)
+}
+
+pub(super) fn by_resource(config: &Config, request: ByResource) -> Result<String, Refusal> {
+    let missing = || invalid("A resource is named by its type and its id");
+    let key = ResourceKey {
+        resource_type: request.resource_type.ok_or_else(missing)?,
+        id: request.resource_id.ok_or_else(missing)?,
+    };
+    let query = DetailsQuery {
+        of: Question::Resource(key),
+        compliance: types(request.compliance_types.as_deref())?,
+        limit: None,
+        next_token: request.next_token,
+    };
+    get(config, &query, false)
+}
+
+fn types(names: Option<&[String]>) -> Result<Vec<Compliance>, Refusal> {
+    names.into_iter().flatten().map(|name| Compliance::parse(name)).collect()
+}
+
+fn get(config: &Config, query: &DetailsQuery, repeats_token: bool) -> Result<String, Refusal> {
+    let (details, mut next_token) = config.compliance_details(query)?;
+    if repeats_token {
+        next_token.clone_from(&query.next_token);
+    }
+    let evaluation_results = details.into_iter().map(|(rule, it)| show(&rule.name, it)).collect();
     respond(&GetResponse { evaluation_results, next_token })
 }
 

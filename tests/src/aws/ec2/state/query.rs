@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound;
 
-use super::{Caller, Refusal, Resource, World};
+use super::{Caller, Managed, Refusal, Resource, World};
 
 const VALUES_PER_REQUEST: usize = 200;
 const PAGE: usize = 1000;
@@ -147,7 +147,7 @@ impl World {
 
     /// Whether the resource is in sight, as far as its operator goes.
     pub(crate) fn shows<T: Resource>(&self, row: &T, query: &Query) -> bool {
-        !self.hide_managed || query.include_managed || !row.is_managed()
+        self.managed != Managed::Hidden || query.include_managed || !row.is_managed()
     }
 
     fn page_size<T: Resource>(&self, query: &Query) -> usize {

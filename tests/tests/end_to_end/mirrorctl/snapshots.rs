@@ -1,0 +1,50 @@
+//! Standard output, standard error and exit code together: of the documentation, and of every command and
+//! format. `TRYCMD=overwrite` writes them anew.
+
+use std::{fs, path::Path};
+
+use local_cloud::lambda::binary::binary;
+use trycmd::TestCases;
+
+use super::{ENVIRONMENT, folder, root, story};
+
+/// Runs the commands of a markdown file of the project, in a folder of their own.
+fn check(endpoint: &str, path: &str) {
+    let original = root().join(path);
+    let folder = folder(Path::new(path).file_stem().unwrap().to_str().unwrap());
+    let copy = folder.join("commands.md");
+    fs::copy(&original, &copy).unwrap();
+    // The folder that the commands run in.
+    fs::create_dir(folder.join("commands.in")).unwrap();
+    let cases = TestCases::new();
+    cases.register_bin("mirrorctl", binary("mirrorctl"));
+    cases.env("AWS_ENDPOINT_URL", endpoint);
+    for (name, value) in ENVIRONMENT {
+        cases.env(name, value);
+    }
+    cases.case(&copy);
+    let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cases.run()));
+    if fs::read(&copy).unwrap() != fs::read(&original).unwrap() {
+        fs::copy(&copy, &original).unwrap();
+    }
+    if let Err(panic) = checked {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[tokio::test]
+async fn what_the_documentation_shows_is_what_is_printed() {
+    let stage = story().await;
+    check(&stage.deployment.cloud.endpoint(), "docs/mirrorctl.md");
+}
+
+#[tokio::test]
+async fn every_command_prints_in_every_format_what_it_printed_before() {
+    let stage = story().await;
+    check(&stage.deployment.cloud.endpoint(), "tests/mirrorctl/formats.md");
+}
+
+#[test]
+fn the_help_of_every_command_is_what_it_was() {
+    check("http://127.0.0.1:9", "tests/mirrorctl/help.md");
+}

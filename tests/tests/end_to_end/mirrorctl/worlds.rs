@@ -1,0 +1,84 @@
+//! A world as a file is the world.
+
+use serde_json::Value;
+
+use super::{Answer, folder, story};
+use crate::stage::{Stage, machine};
+
+/// What `--from` is given, with the flags before it.
+fn without_place(answer: &Answer) -> Value {
+    answer.json()["places"].clone()
+}
+
+async fn observed(name: &str, flags: &[&str]) -> (Stage, String) {
+    let stage = story().await;
+    // A value that means nothing to the decision.
+    stage.launch(&machine(&[("Mirror", "perhaps the cat of Mrs Smith"), ("Mirror-Target", "a b")]));
+    stage.launch(&machine(&[("Mirror", "True"), ("Mirror-Target", "Mrs Smith")]));
+    stage.let_run();
+    let path = folder(name).join("world.json").to_str().unwrap().to_owned();
+    let answer = stage.mirrorctl(&[&["observe", "--out", &path], flags].concat());
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    (stage, path)
+}
+
+#[tokio::test]
+async fn plan_and_status_from_the_file_are_those_of_the_world() {
+    let (stage, path) = observed("same", &[]).await;
+    for name in ["plan", "status"] {
+        let live = stage.mirrorctl(&[name, "--output", "json"]);
+        stage.deployment.cloud.clear_calls();
+        let filed = stage.mirrorctl(&[name, "--from", &path, "--output", "json"]);
+        assert_eq!(
+            (live.code, without_place(&live)),
+            (filed.code, without_place(&filed)),
+            "{name}"
+        );
+        assert!(stage.deployment.cloud.calls().is_empty(), "{name} --from asks nobody");
+    }
+}
+
+#[tokio::test]
+async fn a_redacted_file_says_nothing_of_tags_and_gives_the_same_plan() {
+    let (stage, path) = observed("redacted", &["--redact"]).await;
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("Smith") && text.contains("redacted-1"), "{text}");
+    let counts = |answer: &Answer| answer.json()["places"][0]["counts"].clone();
+    let live = stage.mirrorctl(&["plan", "--output", "json"]);
+    let filed = stage.mirrorctl(&["plan", "--from", &path, "--output", "json"]);
+    assert_eq!(counts(&live), counts(&filed));
+}
+
+#[tokio::test]
+async fn what_if_is_answered_as_far_as_the_file_goes() {
+    let (stage, tagged) = observed("tagged", &[]).await;
+    let lacks = |flags: &[&str]| {
+        let answer = stage.mirrorctl(&[&["plan", "--from", &tagged], flags].concat());
+        assert_eq!(answer.code, 1, "{flags:?}: {}{}", answer.out, answer.err);
+        assert!(answer.err.contains("error[file-lacks]"), "{}", answer.err);
+    };
+    lacks(&["--set", "scope=all"]);
+    lacks(&["--set", "tag-key=Copy"]);
+    lacks(&["--set", "tag-value=Yes"]);
+    lacks(&["--set", "owner=somebody"]);
+    lacks(&["--set", "keep-stopped=true"]);
+    let (stage, all) = observed("all", &["--set", "scope=all"]).await;
+    let interfaces = ["status", "--output", "json", "--set", "interfaces=primary"];
+    let live = stage.mirrorctl(&[&interfaces[..], &["--set", "scope=all"]].concat());
+    let filed = stage.mirrorctl(&[&interfaces[..], &["--from", &all]].concat());
+    let coverage = |answer: &Answer| answer.json()["places"][0]["coverage"].clone();
+    assert_eq!(coverage(&live), coverage(&filed), "{}", filed.err);
+    // In scope `tagged` a session goes because a tag is absent, which nobody has read twice.
+    let answer = stage.mirrorctl(&["plan", "--from", &all, "--set", "scope=tagged"]);
+    assert_eq!(answer.code, 1, "{}", answer.out);
+    assert!(answer.err.contains("a second read of the tags of i-"), "{}", answer.err);
+}
+
+#[tokio::test]
+async fn a_saved_plan_is_a_world_too() {
+    let stage = story().await;
+    let path = folder("saved").join("plan.json").to_str().unwrap().to_owned();
+    let live = stage.mirrorctl(&["plan", "--out", &path, "--output", "json"]);
+    let filed = stage.mirrorctl(&["plan", "--from", &path, "--output", "json"]);
+    assert_eq!((live.code, without_place(&live)), (filed.code, without_place(&filed)));
+}
