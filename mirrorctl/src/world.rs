@@ -5,9 +5,13 @@ use std::{collections::BTreeSet, io::Read, path::Path};
 
 use serde::{Deserialize, Serialize};
 use shared::{
-    id::{AccountId, TargetId},
+    id::{AccountId, InstanceId, InterfaceId, TargetId},
     observed::{Observed, Session, Target, TargetState},
-    plan::{plan, question::Question, step::Plan},
+    plan::{
+        plan,
+        question::Question,
+        step::{Plan, Step},
+    },
     policy::Scope,
 };
 
@@ -34,6 +38,56 @@ pub(crate) struct Decided {
     pub(crate) world: World,
     pub(crate) parsed: Parsed,
     pub(crate) plan: Plan,
+}
+
+/// How a source stands; the worse one is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Standing {
+    /// It should not be mirrored.
+    NotSelected,
+    /// It is mirrored as it should be.
+    Mirrored,
+    /// automirror changes a session.
+    Change,
+    /// It should be mirrored, and EC2 cannot, or the settings accept it so.
+    Unsupported,
+    /// It should be mirrored, and is not until somebody acts.
+    ActionNeeded,
+}
+
+/// A source that was decided on.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged<'a> {
+    pub(crate) id: &'a InterfaceId,
+    pub(crate) instance: Option<&'a InstanceId>,
+    /// Where the source is, where EC2 shows it.
+    pub(crate) vpc: &'a str,
+    pub(crate) zone: &'a str,
+    pub(crate) standing: Standing,
+    /// The step that decides how it stands.
+    pub(crate) step: &'a Step,
+}
+
+/// A target that sessions lead to or may lead to.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct TargetRow {
+    pub(crate) target: String,
+    /// Its owner, where EC2 shows the target.
+    pub(crate) owner: Option<String>,
+    pub(crate) endpoint: String,
+    pub(crate) zones: Vec<String>,
+    pub(crate) state: &'static str,
+    pub(crate) allowed: bool,
+    /// Our sessions on it, now.
+    pub(crate) owned: usize,
+    /// Other sessions on it that can be seen, now.
+    pub(crate) foreign: usize,
+    /// Distinct sources on it that can be seen, now.
+    pub(crate) sources: usize,
+    /// How many sources it takes; none where there is no limit, or none that is known.
+    pub(crate) capacity: Option<usize>,
+    pub(crate) capacity_note: &'static str,
 }
 
 /// What a file holds.

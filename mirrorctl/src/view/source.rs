@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use shared::{
-    id::{InstanceId, InterfaceId},
+    id::InterfaceId,
     observed::Source,
     plan::{
         reason::Level,
@@ -13,35 +13,7 @@ use shared::{
 };
 
 use crate::world::Decided;
-
-/// How a source stands; the worse one is the greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Standing {
-    /// It should not be mirrored.
-    NotSelected,
-    /// It is mirrored as it should be.
-    Mirrored,
-    /// automirror changes a session.
-    Change,
-    /// It should be mirrored, and EC2 cannot, or the settings accept it so.
-    Unsupported,
-    /// It should be mirrored, and is not until somebody acts.
-    ActionNeeded,
-}
-
-/// A source that was decided on.
-#[derive(Clone, Debug)]
-pub(crate) struct Judged<'a> {
-    pub(crate) id: &'a InterfaceId,
-    pub(crate) instance: Option<&'a InstanceId>,
-    /// Where the source is, where EC2 shows it.
-    pub(crate) vpc: &'a str,
-    pub(crate) zone: &'a str,
-    pub(crate) standing: Standing,
-    /// The step that decides how it stands.
-    pub(crate) step: &'a Step,
-}
+pub(crate) use crate::world::{Judged, Standing};
 
 /// What is said where EC2 does not show a VPC or zone.
 pub(crate) const UNKNOWN: &str = "unknown";

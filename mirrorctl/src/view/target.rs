@@ -2,34 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
 use shared::{
     id::{InterfaceId, TargetId},
     observed::{Capacity, Endpoint, Target, TargetState},
 };
 
 use crate::world::Decided;
-
-/// A target that sessions lead to or may lead to.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct TargetRow {
-    pub(crate) target: String,
-    /// Its owner, where EC2 shows the target.
-    pub(crate) owner: Option<String>,
-    pub(crate) endpoint: String,
-    pub(crate) zones: Vec<String>,
-    pub(crate) state: &'static str,
-    pub(crate) allowed: bool,
-    /// Our sessions on it, now.
-    pub(crate) owned: usize,
-    /// Other sessions on it that can be seen, now.
-    pub(crate) foreign: usize,
-    /// Distinct sources on it that can be seen, now.
-    pub(crate) sources: usize,
-    /// How many sources it takes; none where there is no limit, or none that is known.
-    pub(crate) capacity: Option<usize>,
-    pub(crate) capacity_note: &'static str,
-}
+pub(crate) use crate::world::TargetRow;
 
 impl Decided {
     pub(crate) fn target_rows(&self) -> Vec<TargetRow> {
