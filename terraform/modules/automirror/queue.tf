@@ -53,7 +53,7 @@ resource "aws_sqs_queue" "this" {
   redrive_policy = jsonencode({
     deadLetterTargetArn = local.dead_letters_arn
     # With the visibility timeout, EC2 may be down for an hour before events are lost to the sweep.
-    maxReceiveCount     = 11
+    maxReceiveCount = 11
   })
 
   depends_on = [aws_sqs_queue.dead_letters]
