@@ -1,7 +1,6 @@
 //! Executes a plan: the only floor that changes EC2.
 
 mod client_token;
-pub(crate) mod deadline;
 pub(crate) mod executor;
 pub mod failure;
 pub(crate) mod outcome;

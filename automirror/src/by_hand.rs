@@ -10,10 +10,9 @@ use shared::{
     plan::step::{Plan, Step},
     policy::{Policy, run::RunSettings},
 };
-use shared_ec2::client::SdkConfig;
+use shared_ec2::{client::SdkConfig, deadline::Deadline};
 
 use crate::act::{
-    deadline::Deadline,
     executor::{Executor, Run},
     outcome::{Executed, Outcome, Room},
 };

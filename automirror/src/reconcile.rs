@@ -25,13 +25,13 @@ use shared::{
 use shared_ec2::{
     cache::Cache,
     client::{Ec2, SdkConfig},
+    deadline::Deadline,
     selector::Selector,
     warm_up::warm_up,
 };
 
 use crate::{
     act::{
-        deadline::Deadline,
         executor::{Executor, Run},
         failure::{Failure, Kind},
         outcome::{Executed, Execution, Outcome, RetryPolicy, Room},

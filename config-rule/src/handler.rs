@@ -9,11 +9,10 @@ use shared::{
     id::{AccountId, InstanceId, InterfaceId, SessionId},
     text::sanitize,
 };
-use shared_ec2::{client::Ec2, selector::Selector};
+use shared_ec2::{client::Ec2, deadline::Deadline, selector::Selector};
 use tracing::{error, warn};
 
 use crate::{
-    deadline::Deadline,
     event::{Invocation, Task},
     look::{Look, Looker},
     news::{MAX_LAG, age},

@@ -11,6 +11,7 @@ use shared::{id::AccountId, observed::Observed, plan::plan};
 use shared_ec2::{
     ObserveError,
     client::Ec2,
+    deadline::Deadline,
     observe::{Observation, observe_until},
     reader::Reader,
     selector::Selector,
@@ -18,7 +19,6 @@ use shared_ec2::{
 use tokio::time::Instant;
 
 use crate::{
-    deadline::Deadline,
     parameters::RuleSettings,
     verdict::{self, Evaluation},
 };

@@ -16,9 +16,10 @@ use aws_sdk_config::{
 };
 use futures_util::{StreamExt, stream};
 use shared::{plan::verdict::Verdict, text::sanitize};
-use shared_ec2::is_denied;
+use shared_ec2::{deadline::Deadline, is_denied};
+use tokio::time::sleep;
 
-use crate::{deadline::Deadline, event::TEST_TOKEN, verdict::Evaluation};
+use crate::{event::TEST_TOKEN, verdict::Evaluation};
 
 /// The most evaluations that one call accepts (`PutEvaluations`).
 const MAX_EVALUATIONS: usize = 100;
@@ -92,7 +93,8 @@ impl Reporter<'_> {
         self.round(rest, &mut delivery, &mut next).await;
         while !next.is_empty() {
             if !next.not_stored.is_empty() {
-                self.deadline.pause(PAUSE).await;
+                // Whether the time was up does not matter: whatever starts next asks for it.
+                let _ = self.deadline.wait(sleep(PAUSE)).await;
             }
             let calls = std::mem::take(&mut next).into_calls();
             self.round(calls, &mut delivery, &mut next).await;

@@ -15,7 +15,7 @@ import sys
 FLOORS = {
     "shared": ["id number text", "policy", "observed", "plan"],
     "shared-ec2": [
-        "error client log selector unique",
+        "error client deadline log selector unique",
         "convert described filter targets",
         "ask by_id pages",
         "call interfaces",
@@ -45,7 +45,7 @@ FLOORS = {
         "command",
     ],
     "config-rule": [
-        "deadline resource",
+        "resource",
         "event parameters",
         "verdict",
         "look news",

@@ -18,11 +18,13 @@ use shared::{
     plan::step::{Action, Change, NewPacketLength, NewSession, Plan, Step},
     policy::{Policy, run::RunSettings},
 };
-use shared_ec2::client::{SdkConfig, own_retries};
+use shared_ec2::{
+    client::{SdkConfig, own_retries},
+    deadline::Deadline,
+};
 
 use super::{
     client_token::{TokenInputs, client_token},
-    deadline::Deadline,
     failure::{Failure, Kind},
     outcome::{Executed, Execution, Outcome, Room},
     rate_limiter::RateLimiter,

@@ -62,6 +62,14 @@ impl Outcome {
         matches!(self, Self::Done(_))
     }
 
+    /// The session that was created, modified or deleted.
+    pub(crate) const fn session(&self) -> Option<&SessionId> {
+        match self {
+            Self::Done(session) => Some(session),
+            Self::Failed(_) | Self::OutOfTime => None,
+        }
+    }
+
     /// Whether the step must be retried, and how long.
     pub(crate) fn retry_policy(&self) -> Option<RetryPolicy> {
         match self {

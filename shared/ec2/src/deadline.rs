@@ -1,4 +1,5 @@
-//! The end of an invocation: nothing starts shortly before it, and nothing goes on after it.
+//! The end of an invocation: nothing starts shortly before it and nothing goes on after it, so that there is
+//! time to answer Lambda and to say what was not reached.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,36 +14,51 @@ const CALL_MARGIN: Duration = Duration::from_millis(500);
 /// execution environments do that.
 const MAX_PAUSES: Duration = Duration::from_secs(25);
 
+/// The longest time-out of a Lambda function (Lambda quotas).
+const MAX_TIMEOUT: Duration = Duration::from_mins(15);
+
 /// When to stop.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline {
+pub struct Deadline {
+    begin: Instant,
     pause_until: Instant,
     last_start: Instant,
     last_call: Instant,
 }
 
 impl Deadline {
-    /// From the end Lambda gives, in milliseconds since 1970.
-    pub(crate) fn at(end: u64, now: SystemTime) -> Self {
-        let end = Duration::from_millis(end);
+    /// From the end that Lambda gives, in milliseconds since 1970.
+    #[must_use]
+    pub fn at(end: u64, now: SystemTime) -> Self {
         let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let left = end.saturating_sub(since_1970);
-        let start = Instant::now();
+        let left = Duration::from_millis(end).saturating_sub(since_1970).min(MAX_TIMEOUT);
+        let begin = Instant::now();
         // A function with a very short time-out still gets to work.
-        let before = |margin: Duration| start + left.saturating_sub(margin.min(left / 4));
-        let pause_until = start + MAX_PAUSES.min(left.saturating_mul(2) / 5);
-        Self { pause_until, last_start: before(START_MARGIN), last_call: before(CALL_MARGIN) }
+        let before = |margin: Duration| begin + left.saturating_sub(margin.min(left / 4));
+        Self {
+            begin,
+            pause_until: begin + MAX_PAUSES.min(left * 2 / 5),
+            last_start: before(START_MARGIN),
+            last_call: before(CALL_MARGIN),
+        }
+    }
+
+    /// The moment when so many percent of the time to start anything are over.
+    #[must_use]
+    pub fn after(self, percent: u32) -> Instant {
+        self.begin + self.last_start.saturating_duration_since(self.begin) / 100 * percent
     }
 
     /// An earlier deadline, which leaves this much time to start other things, but at most half of it.
-    pub(crate) fn leaving(self, time: Duration) -> Self {
+    #[must_use]
+    pub fn leaving(self, time: Duration) -> Self {
         let left = self.last_start.saturating_duration_since(Instant::now());
         let last_start = self.last_start.checked_sub(time.min(left / 2));
         Self { last_start: last_start.unwrap_or(self.last_start), ..self }
     }
 
     /// Waits for so long, and says so; or does not, where that would leave too little time for work.
-    pub(crate) async fn pause(self, time: Duration) -> bool {
+    pub async fn pause(self, time: Duration) -> bool {
         let is_possible = Instant::now().checked_add(time).is_some_and(|it| it <= self.pause_until);
         if is_possible {
             sleep(time).await;
@@ -51,17 +67,18 @@ impl Deadline {
     }
 
     /// Whether it is too late to start anything.
-    pub(crate) fn is_near(self) -> bool {
+    #[must_use]
+    pub fn is_near(self) -> bool {
         Instant::now() >= self.last_start
     }
 
     /// The result of waiting for `turn`, or nothing if it would be too late to start then.
-    pub(crate) async fn wait<T>(self, turn: impl Future<Output = T>) -> Option<T> {
+    pub async fn wait<T>(self, turn: impl Future<Output = T>) -> Option<T> {
         timeout_at(self.last_start, turn).await.ok()
     }
 
     /// The result of `work`, or nothing if that takes too long.
-    pub(crate) async fn cut<T>(self, work: impl Future<Output = T>) -> Option<T> {
+    pub async fn cut<T>(self, work: impl Future<Output = T>) -> Option<T> {
         timeout_at(self.last_call, work).await.ok()
     }
 }
@@ -84,6 +101,24 @@ mod tests {
         let over = in_(Duration::ZERO);
         assert!(over.is_near());
         assert_eq!(over.cut(std::future::pending::<()>()).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_parts_of_an_invocation_follow_each_other() {
+        let minute = in_(Duration::from_mins(1));
+        let seconds = |moment: Instant| (moment - minute.begin).as_secs_f64();
+        assert!((seconds(minute.after(50)) - 29.0).abs() < 0.01);
+        assert_eq!(minute.wait(std::future::pending::<()>()).await, None);
+        assert!((seconds(Instant::now()) - 58.0).abs() < 0.01);
+        assert!(minute.is_near());
+        assert_eq!(minute.cut(std::future::pending::<()>()).await, None);
+        assert!((seconds(Instant::now()) - 59.5).abs() < 0.01);
+    }
+
+    #[tokio::test]
+    async fn an_end_that_no_clock_can_show_is_no_obstacle() {
+        let never = Deadline::at(u64::MAX, SystemTime::UNIX_EPOCH);
+        assert!(!never.is_near());
     }
 
     #[tokio::test(start_paused = true)]
