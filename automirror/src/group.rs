@@ -1,15 +1,17 @@
 //! The records of an invocation in groups that are read, planned and done one after the other, so that none
 //! fails for another's sake.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, SystemTime},
+};
 
 use lambda_runtime::Context;
 use shared::id::{InterfaceId, SessionId};
-use shared_ec2::selector::Selector;
+use shared_ec2::{deadline::Deadline, selector::Selector};
 
 use crate::{
-    act::{deadline::Deadline, outcome::Executed},
+    act::outcome::Executed,
     answer::batch_result::{BatchResult, Request},
     event::{parse::Home, parsed::Orders},
     reconcile::{Job, Reconciler, with_deleted},
@@ -98,13 +100,14 @@ impl<'a> Group<'a> {
     /// Looks again at what must come again of the groups from the first on, as long as there is time.
     async fn look_again_at(invocation: Invocation<'_>, groups: &mut [Self], first: usize) {
         for pause in PAUSES {
-            let again: Vec<_> = groups.iter().map(|group| group.look_again(invocation)).collect();
-            let is_due = again.iter().skip(first).any(|selectors| !selectors.is_empty());
+            let open = groups.iter().skip(first);
+            let again: Vec<_> = open.map(|group| group.look_again(invocation)).collect();
+            let is_due = again.iter().any(|selectors| !selectors.is_empty());
             if !is_due || !invocation.deadline.pause(pause).await {
                 break;
             }
             let before = done(groups);
-            for (group, selectors) in groups.iter_mut().zip(again).skip(first) {
+            for (group, selectors) in groups.iter_mut().skip(first).zip(again) {
                 if !selectors.is_empty() {
                     let later = group.reconcile(invocation, &selectors, &before).await;
                     group.result.update(later);
@@ -153,10 +156,10 @@ impl<'a> Group<'a> {
         self.result.look_again(&self.requests, (invocation.now)())
     }
 
-    /// The records of this group that must be retried.
-    pub(crate) fn unfinished(&self, now: SystemTime) -> impl Iterator<Item = &'a Request> + '_ {
-        let requests = self.requests.iter().copied();
-        requests.filter(move |request| self.result.is_unfinished(request, now))
+    /// Whether the record is one of this group and must be retried.
+    pub(crate) fn is_unfinished(&self, request: &Request, now: SystemTime) -> bool {
+        let is_here = self.requests.iter().any(|it| std::ptr::eq(*it, request));
+        is_here && self.result.is_unfinished(request, now)
     }
 
     pub(crate) fn is_sweep(&self) -> bool {

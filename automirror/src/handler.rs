@@ -8,13 +8,11 @@ use shared::{
     policy::{Policy, run::RunSettings},
     text::quote,
 };
-use shared_ec2::client::SdkConfig;
+use shared_ec2::{client::SdkConfig, deadline::Deadline};
 use tracing::error;
 
 use crate::{
-    act::deadline::Deadline,
     answer::{
-        batch_result::Request,
         reply,
         summary::{Frame, Summary},
     },
@@ -100,12 +98,9 @@ impl Handler {
         groups: &[Group<'_>],
     ) -> Result<Value, Diagnostic> {
         let now = (self.now)();
-        // One record may be in several groups.
-        let unfinished: BTreeSet<*const Request> =
-            groups.iter().flat_map(|group| group.unfinished(now)).map(std::ptr::from_ref).collect();
         let is_unfinished =
-            |request: &&Request| unfinished.contains(&std::ptr::from_ref::<Request>(request));
-        let unfinished: Vec<&Request> = intake.requests.iter().filter(is_unfinished).collect();
+            |request: &&Request| groups.iter().any(|group| group.is_unfinished(request, now));
+        let unfinished: Vec<_> = intake.requests.iter().filter(is_unfinished).collect();
         let returned: Vec<Option<&str>> = intake
             .returned
             .iter()

@@ -1,6 +1,9 @@
 //! What a payload asks for: its records sorted into those to work on and those that come again as they are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
 use shared::id::{InterfaceId, SessionId};
 use shared_ec2::selector::Selector;
@@ -11,7 +14,6 @@ use crate::{
     event::parsed::{Deletion, Orders, ParsedEvent, Record, Shape},
     memory::{AfterDeletion, Memory},
 };
-use std::time::SystemTime;
 
 /// So many records that cannot be read, or that are ignored, have a line of their own in the log.
 const MAX_LOGGED: usize = 10;

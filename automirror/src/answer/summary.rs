@@ -137,9 +137,6 @@ impl Summary {
     /// Takes over what a later look at what was unfinished has come to.
     /// `unfinished` is how many steps still are.
     pub(crate) fn update(&mut self, later: Self, unfinished: usize) {
-        self.created += later.created;
-        self.modified += later.modified;
-        self.deleted += later.deleted;
         self.mirrored =
             (self.mirrored + later.created + later.modified).min(self.wanted.max(later.wanted));
         self.wanted = self.wanted.max(later.wanted);
@@ -152,8 +149,9 @@ impl Summary {
         self.unstable = self.unstable.max(later.unstable);
         self.withheld = self.withheld.max(later.withheld);
         self.broken_settings |= later.broken_settings;
+        self.not_shown.clear();
+        self.add_changes(&later);
         self.unfinished = unfinished;
-        self.not_shown = later.not_shown;
     }
 
     /// Adds what else was changed, or is still to be.

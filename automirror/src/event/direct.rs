@@ -12,6 +12,9 @@ const ACCEPTED: &str = "accepted are an SQS batch, an EventBridge event, {\"inst
                         {\"sweep\":true} and {\"remove\":true}, with \"detect\":true to change nothing, \
                         and {\"sweep\":true,\"unlimited\":true}";
 
+/// So many of the keys that a call may not have are named.
+const MAX_NAMED: usize = 5;
+
 /// The keys that a call may have.
 const KEYS: [&str; 5] = ["sweep", "instances", "remove", "unlimited", "detect"];
 
@@ -40,13 +43,13 @@ fn read(call: &Value) -> Result<Scope, String> {
     if fields.contains_key("instances") && (flag("sweep")? || orders.remove) {
         return Err("`instances` goes with neither `sweep` nor `remove`".to_owned());
     }
-    let unknown: Vec<_> =
-        fields.keys().filter(|key| !KEYS.contains(&key.as_str())).map(|key| quote(key)).collect();
-    let mut cause = "direct call".to_owned();
-    if !unknown.is_empty() {
-        let named: Vec<_> = unknown.iter().take(5).map(ToString::to_string).collect();
-        cause = format!("{cause}, ignoring the keys {}", named.join(", "));
-    }
+    let unknown = fields.keys().filter(|key| !KEYS.contains(&key.as_str()));
+    let unknown: Vec<_> = unknown.take(MAX_NAMED).map(|key| quote(key).to_string()).collect();
+    let cause = if unknown.is_empty() {
+        "direct call".to_owned()
+    } else {
+        format!("direct call, ignoring the keys {}", unknown.join(", "))
+    };
     Ok(Scope { selectors, cause, orders, ..Scope::default() })
 }
 

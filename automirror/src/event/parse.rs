@@ -169,10 +169,10 @@ impl Parser<'_> {
 
 /// The event, without what is odd and not needed: a time that is none, an id that is a number.
 fn event_of(value: Value) -> Result<EventBridgeEvent, serde_json::Error> {
+    let time = value.get("time").and_then(Value::as_str).and_then(|time| time.parse().ok());
     let is_usable = |(name, value): &(String, Value)| match name.as_str() {
         "detail-type" | "source" | "detail" => true,
         "account" | "region" => value.is_string(),
-        "time" => is_time(value),
         "resources" => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
         _ => false,
     };
@@ -181,12 +181,8 @@ fn event_of(value: Value) -> Result<EventBridgeEvent, serde_json::Error> {
         _ => Map::new(),
     };
     fields.entry("detail").or_insert(Value::Null);
-    serde_json::from_value(Value::Object(fields))
-}
-
-fn is_time(value: &Value) -> bool {
-    let event = serde_json::json!({"detail-type": "", "source": "", "detail": null, "time": value});
-    serde_json::from_value::<EventBridgeEvent>(event).is_ok()
+    let event = serde_json::from_value(Value::Object(fields))?;
+    Ok(EventBridgeEvent { time, ..event })
 }
 
 fn state_change(event: &EventBridgeEvent) -> ParsedEvent {

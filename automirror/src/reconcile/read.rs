@@ -6,7 +6,7 @@ use shared::{
     id::AccountId,
     observed::{KnownTypes, NotFound, Observed, Session},
     plan::{apply::apply, step::Action},
-    policy::run::Mode,
+    policy::{Policy, run::Mode},
 };
 use shared_ec2::{
     ObserveError,
@@ -16,7 +16,7 @@ use shared_ec2::{
 };
 
 use super::{Job, Reconciler};
-use crate::act::outcome::{Executed, Outcome};
+use crate::act::outcome::Executed;
 
 impl Reconciler {
     /// What the events name; for the removal of all sessions, the sessions alone.
@@ -35,15 +35,7 @@ impl Reconciler {
         let mut observed = observe(&reader, selectors).await?;
         // EC2's answers may lag behind what it has done.
         observed.sessions.retain(|session| !job.deleted.contains_key(&session.id));
-        for Executed { step, outcome } in job.done {
-            if let Outcome::Done(session) = outcome {
-                let is_shown = observed.sessions.iter().any(|it| it.id == *session);
-                let is_read = observed.sources.iter().any(|it| it.id == step.source);
-                if is_read && is_shown != matches!(step.action, Action::Create(_)) {
-                    apply(&mut observed, policy, step, session);
-                }
-            }
-        }
+        enter(&mut observed, policy, job.done);
         Ok(observed)
     }
 
@@ -67,6 +59,24 @@ impl Reconciler {
         let reader = Reader { ec2, policy, account: job.account, cache: None, judges: false };
         if let Some(Ok(sessions)) = job.deadline.cut(read_all_sessions(&reader)).await {
             self.memory.note_owned(self.owned(&sessions, job.account), (self.now)());
+        }
+    }
+}
+
+/// Enters what was done, which EC2's answers may not show yet.
+fn enter(observed: &mut Observed, policy: &Policy, done: &[Executed]) {
+    if done.is_empty() {
+        return;
+    }
+    let read: BTreeSet<_> = observed.sources.iter().map(|source| source.id.clone()).collect();
+    let mut shown: BTreeSet<_> =
+        observed.sessions.iter().map(|session| session.id.clone()).collect();
+    for Executed { step, outcome } in done {
+        let Some(session) = outcome.session() else { continue };
+        let is_new = matches!(step.action, Action::Create(_));
+        if read.contains(&step.source) && shown.contains(session) != is_new {
+            apply(observed, policy, step, session);
+            shown.insert(session.clone());
         }
     }
 }

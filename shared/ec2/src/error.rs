@@ -9,7 +9,8 @@ pub struct ObserveError {
     operation: &'static str,
     /// EC2's error code, where it answered with one.
     pub code: Option<String>,
-    is_about_content: bool,
+    /// The answer is there and makes no sense.
+    is_garbled: bool,
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
@@ -32,17 +33,14 @@ impl ObserveError {
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
         let code = error.code().map(str::to_owned);
-        let is_invalid = code.as_deref().is_some_and(|code| code.starts_with("Invalid"));
-        // An answer that is there and makes no sense.
         let is_garbled =
             matches!(&error, SdkError::ResponseError(it) if it.raw().status().is_success());
-        let is_about_content = is_invalid || is_garbled;
-        Self { operation, code, is_about_content, source: Box::new(error) }
+        Self { operation, code, is_garbled, source: Box::new(error) }
     }
 
     pub(crate) fn incomplete(operation: &'static str, why: IncompleteList) -> Self {
-        let is_about_content = matches!(why, IncompleteList::Unreadable);
-        Self { operation, code: None, is_about_content, source: Box::new(why) }
+        let is_garbled = matches!(why, IncompleteList::Unreadable);
+        Self { operation, code: None, is_garbled, source: Box::new(why) }
     }
 
     /// The permission that the function's role lacks, such as `ec2:DescribeInstances`, where that is why the
@@ -54,8 +52,8 @@ impl ObserveError {
 
     #[cfg(test)]
     pub(crate) fn with_code(code: &str) -> Self {
-        let (operation, is_about_content) = ("describe", false);
-        Self { operation, code: Some(code.to_owned()), is_about_content, source: code.into() }
+        let (operation, is_garbled) = ("describe", false);
+        Self { operation, code: Some(code.to_owned()), is_garbled, source: code.into() }
     }
 
     /// EC2 says that something which was asked for by its id does not exist. Its documentation spells the
@@ -69,7 +67,7 @@ impl ObserveError {
     /// Then the same question about something else may be answered.
     #[must_use]
     pub fn is_about_content(&self) -> bool {
-        self.is_about_content
+        self.is_garbled || self.is_about_ids()
     }
 
     /// EC2 does not know a parameter of the request.
@@ -126,7 +124,7 @@ mod tests {
         ] {
             let code = Some(code.to_owned());
             let source = "because".into();
-            let error = ObserveError { operation, code, is_about_content: false, source };
+            let error = ObserveError { operation, code, is_garbled: false, source };
             assert_eq!(error.missing_permission().as_deref(), expected);
             let hint = expected.map(|it| format!("lacks the permission {it})")).unwrap_or_default();
             assert!(error.to_string().ends_with(&hint), "{error}");
