@@ -11,20 +11,12 @@ use local_cloud::{
 };
 use serde_json::json;
 
-use crate::stage::{Stage, count, load_balancer, machine, stage, tagged, tags, user};
+use crate::stage::{Stage, count, load_balancer, machine, running, stage, tagged, tags, user};
 
 use Compliance::{Compliant, NonCompliant};
 
 const CREATE: &str = "CreateTrafficMirrorSession";
 const DELETE: &str = "DeleteTrafficMirrorSession";
-
-fn running(instance: &str) -> String {
-    json!({
-        "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
-        "detail": {"instance-id": instance, "state": "running"},
-    })
-    .to_string()
-}
 
 async fn ruled() -> Stage {
     let mut stage = stage().await;

@@ -16,8 +16,8 @@ use local_cloud::{
 use serde_json::{Value, json};
 
 use crate::stage::{
-    Stage, count, full_filter, load_balancer, machine, other_account, returned, said, stage, steps,
-    tagged, tags, user,
+    Stage, count, full_filter, load_balancer, machine, other_account, returned, running, said,
+    stage, state, steps, tagged, tags, user,
 };
 
 use Compliance::{Compliant, NonCompliant, NotApplicable};
@@ -25,18 +25,6 @@ use Compliance::{Compliant, NonCompliant, NotApplicable};
 const CREATE: &str = "CreateTrafficMirrorSession";
 const MODIFY: &str = "ModifyTrafficMirrorSession";
 const DELETE: &str = "DeleteTrafficMirrorSession";
-
-fn running(instance: &str) -> String {
-    state(instance, "running")
-}
-
-fn state(instance: &str, state: &str) -> String {
-    json!({
-        "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
-        "detail": {"instance-id": instance, "state": state},
-    })
-    .to_string()
-}
 
 /// A tag-change event that shows these tags.
 fn tag_change(instance: &str, changed: &str, shown: &Value) -> String {

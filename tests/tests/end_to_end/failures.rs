@@ -126,11 +126,7 @@ async fn what_ec2_refuses_permanently_is_logged_with_its_code_and_not_retried() 
     stage.fault(Fault::new(CREATE, refuse("SomethingNew")));
     let instance = stage.launch(&tagged());
     stage.let_run();
-    let event = json!({
-        "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
-        "detail": {"instance-id": instance, "state": "running"},
-    });
-    let (again, invocation) = stage.batch(&[event.to_string()]).await;
+    let (again, invocation) = stage.batch(&[running(&instance)]).await;
     assert_eq!(again, Vec::<String>::new());
     let errors = said(&invocation.log, "ERROR");
     assert_eq!(errors.len(), 1, "{errors:?}");

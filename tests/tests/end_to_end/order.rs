@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use local_cloud::{
-    aws::ec2::{CreateInterface, Managed, RunInstances, Tags},
+    aws::ec2::{CreateInterface, CreateSession, Managed, RunInstances, Tags},
     cloud::{
         call::Call,
         fault::{Fault, Kind},
@@ -14,13 +14,11 @@ use local_cloud::{
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::stage::{Stage, count, machine, running, said, stage, summary_line, tagged, user};
+use crate::stage::{
+    Stage, count, machine, running, said, schedule, stage, state, summary_line, tagged, tags, user,
+};
 
 const CREATE: &str = "CreateTrafficMirrorSession";
-
-fn schedule() -> String {
-    json!({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}).to_string()
-}
 
 #[tokio::test]
 async fn a_sweep_that_cannot_read_takes_no_event_of_its_batch_with_it() {
@@ -29,7 +27,7 @@ async fn a_sweep_that_cannot_read_takes_no_event_of_its_batch_with_it() {
     stage.let_run();
     // The first read of sessions is the event's.
     stage.fault(Fault { skip: 1, ..Fault::new("DescribeTrafficMirrorSessions", Kind::Throttle) });
-    let (again, _) = stage.batch(&[schedule(), running(&instance)]).await;
+    let (again, _) = stage.batch(&[schedule().to_string(), running(&instance)]).await;
     assert_eq!(again, ["m-0"]);
     stage.session(&instance);
 }
@@ -76,7 +74,7 @@ async fn a_launch_goes_before_all_that_a_sweep_of_its_batch_changes() {
     let instance = stage.launch(&tagged());
     stage.let_run();
     stage.take_calls();
-    stage.batch(&[schedule(), running(&instance)]).await;
+    stage.batch(&[schedule().to_string(), running(&instance)]).await;
     let calls = stage.take_calls();
     let changes: Vec<&Call> =
         calls.iter().filter(|it| !it.action.starts_with("Describe")).collect();
@@ -155,25 +153,30 @@ async fn a_second_look_ends_though_somebody_makes_again_what_is_deleted() {
     let instance = stage.launch(&machine(&[]));
     let interface = stage.interface(&instance);
     stage.let_run();
-    let request = local_cloud::aws::ec2::CreateSession {
+    let request = CreateSession {
         interface: interface.clone(),
         target: stage.target.clone(),
         filter: stage.filter.clone(),
         number: Some(1),
-        tags: crate::stage::tags(&[("ManagedBy", "automirror")]),
-        ..Default::default()
+        tags: tags(&[("ManagedBy", "automirror")]),
+        ..CreateSession::default()
     };
     let make = || stage.world().create_session(&user(), &request).is_ok();
     assert!(make());
+    // Each look waits until the session is there again, so each of them finds one.
+    stage.fault(Fault { skip: 1, ..Fault::new("DescribeTrafficMirrorSessions", Kind::Hold) });
     let work = stage.sweep();
     tokio::pin!(work);
     let invocation = loop {
         tokio::select! {
             invocation = &mut work => break invocation,
-            () = sleep(Duration::from_millis(1)) => { make(); }
+            () = sleep(Duration::from_millis(1)) => {
+                make();
+                stage.deployment.cloud.faults().release();
+            }
         }
     };
-    assert!(summary_line(&invocation)["deleted"].as_u64().unwrap() <= 4, "{:?}", invocation.log);
+    assert_eq!(summary_line(&invocation)["deleted"], 4, "{:?}", invocation.log);
 }
 
 #[tokio::test]
@@ -326,11 +329,7 @@ async fn the_longest_tags_fit_into_the_memory() {
     let gone = stage.launch(&tagged());
     stage.let_run();
     stage.sweep().await;
-    let terminated = json!({
-        "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
-        "detail": {"instance-id": gone, "state": "terminated"},
-    });
-    let (again, _) = stage.batch(&[terminated.to_string()]).await;
+    let (again, _) = stage.batch(&[state(&gone, "terminated")]).await;
     assert_eq!(again, [""; 0]);
     let peak = stage.deployment.workers[0].peak_memory().unwrap();
     assert!(peak < 64 << 20, "{peak} bytes");

@@ -9,19 +9,11 @@ use local_cloud::{
 use serde_json::json;
 
 use crate::stage::{
-    Stage, load_balancer, machine, other_account, running, said, stage, steps, summary,
-    summary_line, tagged, user, whole_log,
+    Stage, load_balancer, machine, other_account, running, said, schedule, stage, state, steps,
+    summary, summary_line, tagged, user, whole_log,
 };
 
 const CREATE: &str = "CreateTrafficMirrorSession";
-
-fn state(instance: &str, state: &str) -> String {
-    json!({
-        "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
-        "detail": {"instance-id": instance, "state": state},
-    })
-    .to_string()
-}
 
 /// Lets the first worker do `payload` until it waits at a call, then does the rest with the second.
 async fn interleaved(stage: &Stage, payload: &str, meanwhile: impl FnOnce()) {
@@ -246,8 +238,7 @@ async fn a_sweep_that_makes_progress_is_no_dead_letter() {
     let mut stage = stage().await;
     let instances = stage.launch_many(&RunInstances { count: 12, ..tagged() });
     stage.let_run();
-    let event = json!({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}});
-    stage.deployment.queue.push_event(&event);
+    stage.deployment.queue.push_event(&schedule());
     for _ in 0..4 {
         stage.fault(Fault { skip: 2, ..Fault::new(CREATE, Kind::Throttle) });
         stage.deployment.deliver().await;

@@ -10,7 +10,7 @@ use local_cloud::{
 };
 use serde_json::json;
 
-use crate::stage::{Stage, count, machine, returned, said, stage, summary, tagged};
+use crate::stage::{Stage, count, machine, returned, said, schedule, stage, summary, tagged};
 
 #[tokio::test]
 async fn five_hundred_launched_at_once_take_a_create_each_and_twenty_reads() {
@@ -145,9 +145,7 @@ async fn an_instance_that_is_not_selected_counts_as_read_if_an_event_beside_a_sw
     for scope in ["tagged", "all"] {
         let mut stage = Stage::new(&[("MIRROR_SCOPE", scope)]).await;
         stage.launch(&machine(&[("Mirror", "False")]));
-        let schedule =
-            json!({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}});
-        stage.deployment.queue.push_event(&schedule);
+        stage.deployment.queue.push_event(&schedule());
         let delivery = stage.deployment.deliver().await;
         let invocation = delivery.batches[0].outcome.as_ref().unwrap();
         assert!(delivery.batches[0].messages.len() > 1, "in one batch");
@@ -175,8 +173,7 @@ async fn what_an_event_names_comes_before_what_only_a_sweep_finds() {
     let missed = stage.launch_many(&RunInstances { count: 5, ..tagged() });
     stage.let_run();
     stage.lose_events();
-    let schedule = json!({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}});
-    stage.deployment.queue.push_event(&schedule);
+    stage.deployment.queue.push_event(&schedule());
     let named = stage.launch(&tagged());
     let delivery = stage.deployment.deliver().await;
     assert_eq!(delivery.batches.len(), 1);

@@ -190,11 +190,21 @@ pub(crate) fn summary_line(invocation: &Invocation) -> Value {
 
 /// The event that an instance runs.
 pub(crate) fn running(instance: &str) -> String {
+    state(instance, "running")
+}
+
+/// The event that an instance is in another state.
+pub(crate) fn state(instance: &str, state: &str) -> String {
     json!({
         "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
-        "detail": {"instance-id": instance, "state": "running"},
+        "detail": {"instance-id": instance, "state": state},
     })
     .to_string()
+}
+
+/// The event that starts a sweep.
+pub(crate) fn schedule() -> Value {
+    json!({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}})
 }
 
 /// The messages in a log at one level.
