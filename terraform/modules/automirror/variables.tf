@@ -399,7 +399,7 @@ variable "memory_size" {
 }
 
 variable "timeout" {
-  description = "Timeout of automirror in seconds. The visibility timeout of the queue is six times as long."
+  description = "Timeout of automirror in seconds. The visibility timeout of the queue is six times as long, and a second longer."
   type        = number
   default     = 60
   nullable    = false
