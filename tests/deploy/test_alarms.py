@@ -189,6 +189,6 @@ def test_each_alarm_says_what_to_do_and_the_guide_has_it():
 
 
 def test_the_alarms_and_metrics_of_one_installation_are_within_the_free_tier():
-    """10 alarms and 10 metrics of one's own cost nothing in the first account (docs/many-accounts.md has the rest)."""
+    """10 alarms and 10 metrics of one's own cost nothing in the first account (docs/cost.md has the rest)."""
     metrics = [logical for logical in RESOURCES if logical.endswith("Metric")]
     assert len(ALARMS) <= 10 and len(metrics) <= 10

@@ -229,7 +229,7 @@ WITHOUT_INPUT = {"MIRROR_INSTALLATION"}
 @pytest.mark.parametrize("function", ["Function", "ConfigRuleFunction"])
 def test_every_setting_is_an_input(function):
     # The tests of the code check that this table lists all settings.
-    settings = set(re.findall(r"`(MIRROR_[A-Z_]+)`", (TOP / "README.md").read_text()))
+    settings = set(re.findall(r"`(MIRROR_[A-Z_]+)`", (TOP / "docs/settings.md").read_text()))
     resolved = resolve("automirror.yaml", {})["Resources"][function]["Properties"]
     assert set(resolved["Environment"]["Variables"]) == settings
     inputs = {parity.camel(setting.lower()) for setting in settings - WITHOUT_INPUT}

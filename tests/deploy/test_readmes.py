@@ -54,8 +54,8 @@ def test_the_parameters_of_the_template_are_in_its_readme():
     ours = parameters("automirror.yaml")
     for name, value in defaults.items():
         assert ours[name] == value, name
-    # This README need not list settings that the README of the project lists.
-    settings = re.findall(r"`(MIRROR_[A-Z_]+)`", (TOP / "README.md").read_text())
+    # This README need not list settings that docs/settings.md lists.
+    settings = re.findall(r"`(MIRROR_[A-Z_]+)`", (TOP / "docs/settings.md").read_text())
     known = {"".join(part.capitalize() for part in setting.lower().split("_")) for setting in settings}
     assert ours.keys() - defaults.keys() <= known and defaults.keys() <= ours.keys()
 
