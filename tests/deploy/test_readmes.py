@@ -1,4 +1,4 @@
-"""The READMEs list exactly the inputs and outputs of the template and the modules."""
+"""The READMEs list exactly the inputs and outputs of the template and the modules, and no document is lost."""
 
 import re
 
@@ -67,25 +67,63 @@ def test_the_outputs_of_the_template_are_in_its_readme():
     assert set(re.findall(r"`(\w+)`", section)) == outputs
 
 
+IGNORED = {"target", ".git", ".terraform", "node_modules"}
+# The most lines of the README. What does not belong to the first hour has a place in docs/.
+FIRST_HOUR = 180
+
+
+def files(*patterns):
+    """Returns the files of the project with these names, without what is built or fetched."""
+    found = {path for pattern in patterns for path in TOP.rglob(pattern)}
+    return sorted(path for path in found if not IGNORED & set(path.relative_to(TOP).parts))
+
+
+def prose(path):
+    """Returns the text of a document without its blocks of code."""
+    return re.sub(r"^ *```.*?^ *```", "", path.read_text(), flags=re.M | re.S)
+
+
 def slugs(path):
     """Returns the anchors of the headings of a file, as GitHub forms them."""
-    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", path.read_text(), flags=re.M | re.S), re.M)
+    headings = re.findall(r"^#+ (.*)$", prose(path), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-DOCUMENTS = sorted(
-    path
-    for path in TOP.rglob("*.md")
-    if not {"target", ".terraform", "node_modules"} & set(path.relative_to(TOP).parts)
-)
+def links(path):
+    """Returns the links of a document that stay inside the repository, each with the file and the anchor it names."""
+    inline = re.findall(r"\]\(([^)\s]+)[^)]*\)", prose(path))
+    named = re.findall(r"^\[[^\]]+\]: (\S+)", prose(path), re.M)
+    for link in inline + named:
+        if not re.match(r"[a-z]+:", link):
+            file, _, anchor = link.partition("#")
+            yield link, (path.parent / file).resolve() if file else path, anchor
+
+
+DOCUMENTS = files("*.md")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(TOP)))
 def test_links_inside_the_repository_lead_somewhere(path):
-    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
-        if re.match(r"[a-z]+:", link):
-            continue
-        file, _, anchor = link.partition("#")
-        there = (path.parent / file).resolve() if file else path
+    for link, there, anchor in links(path):
         assert there.exists(), link
         assert not anchor or anchor in slugs(there), link
+
+
+def test_what_code_and_templates_say_of_documents_is_there():
+    for path in files("*.md", "*.py", "*.rs", "*.sh", "*.tf", "*.hcl", "*.toml", "*.yaml", "*.yml", "Makefile"):
+        for file, anchor in re.findall(r"\b(docs/[\w/-]+\.md)(?:#([\w-]+))?", path.read_text()):
+            assert (TOP / file).exists(), f"{path}: {file}"
+            assert not anchor or anchor in slugs(TOP / file), f"{path}: {file}#{anchor}"
+
+
+def test_every_document_can_be_reached_from_the_readme():
+    reached, left = set(), {TOP / "README.md"}
+    while left:
+        reached |= left
+        named = {there / "README.md" if there.is_dir() else there for path in left for _, there, _ in links(path)}
+        left = (named & set(DOCUMENTS)) - reached
+    assert {path for path in DOCUMENTS if path.is_relative_to(TOP / "docs")} <= reached
+
+
+def test_the_readme_is_the_first_hour():
+    assert len((TOP / "README.md").read_text().splitlines()) <= FIRST_HOUR
