@@ -49,3 +49,10 @@ def test_pip_refuses_what_has_no_hash(path):
     text = (ROOT / path).read_text()
     calls = re.findall(r'pip"? install .*requirements.*|pip"? install .*\$<|"pip", "download".*', text)
     assert calls and all("--require-hashes" in call for call in calls)
+
+
+def test_the_compiler_is_the_oldest_that_the_crates_allow():
+    """So that nothing is used that a newer one has."""
+    channel = re.search(r'^channel = "([\d.]+)"', (ROOT / "rust-toolchain.toml").read_text(), re.M)[1]
+    oldest = re.search(r'^rust-version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+    assert channel == f"{oldest}.0"
