@@ -35,6 +35,7 @@ lint: check lint-tools ## Check format, lints, documentation, modules, licences,
 	cargo deny check bans licenses sources
 	target/tools/templates/bin/cfn-lint cloudformation/*.yaml
 	target/tools/templates/bin/shellcheck cloudformation/*.sh package/*.sh tests/aws/*.sh .ci/run
+	target/tools/templates/bin/actionlint -shellcheck target/tools/templates/bin/shellcheck .github/workflows/*.yml
 	target/tools/templates/bin/zizmor --offline --quiet --no-progress .github/workflows
 	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE CHECKPOINT_DISABLE=1 terraform fmt -check -recursive terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
