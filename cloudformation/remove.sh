@@ -73,7 +73,7 @@ describe() {
 sessions() {
   [ -n "$owner" ] || return 0
   aws ec2 describe-traffic-mirror-sessions --filters "Name=owner-id,Values=$account" --output text \
-    --query "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$owner'] && !Tags[?Key=='Installation' && Value!='$name']].[TrafficMirrorSessionId]" |
+    --query "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$owner'] && !(Tags[?Key=='Installation' && Value!='$name'])].[TrafficMirrorSessionId]" |
     { grep '^tms-' || true; }
 }
 
