@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check lint-tools package bench fuzz mutants simulate explore nightly fmt cloud tools
+.PHONY: help demo test lint check lint-tools package bench fuzz mutants simulate explore nightly fmt cloud tools requirements
 
 # Every cargo command selects all packages, or those that run the local cloud. `make check` holds that both give the
 # EC2 SDK the same features: with others, cargo would build it again.
@@ -35,6 +35,7 @@ lint: check lint-tools ## Check format, lints, documentation, modules, licences,
 	cargo deny check bans licenses sources
 	target/tools/templates/bin/cfn-lint cloudformation/*.yaml
 	target/tools/templates/bin/shellcheck cloudformation/*.sh package/*.sh tests/aws/*.sh .ci/run
+	target/tools/templates/bin/actionlint -shellcheck target/tools/templates/bin/shellcheck .github/workflows/*.yml
 	target/tools/templates/bin/zizmor --offline --quiet --no-progress .github/workflows
 	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE CHECKPOINT_DISABLE=1 terraform fmt -check -recursive terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
@@ -96,28 +97,38 @@ mutants: ## Make small changes to the crate shared, and check that a test fails 
 	@command -v cargo-mutants >/dev/null || cargo install --locked --quiet cargo-mutants@27.1.0
 	cargo mutants --package shared --output target
 
+# The tools in Python. requirements.in has what we choose, requirements.txt also what that depends on, each with the
+# hashes of all its files, for every processor and every Python from 3.11. pip installs nothing else. To take a newer
+# version, change requirements.in; a requirements.txt keeps the versions that it has unless they are deleted from it.
+requirements: ## Write each requirements.txt anew from its requirements.in
+	python3 -m venv target/tools/uv
+	target/tools/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+	@for folder in cloudformation package tests/browser tests/deploy tests/wire; do \
+		(cd $$folder && $(CURDIR)/target/tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make requirements" --no-emit-index-url requirements.in -o requirements.txt) || exit; done
+
 # The tools that the tests run against the local cloud and the functions: boto3, the AWS CLI and AWS's emulator of the
 # Lambda runtime.
 tools: target/tools/venv/ready target/tools/rie
 
 target/tools/venv/ready: tests/wire/requirements.txt
 	python3 -m venv target/tools/venv
-	target/tools/venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	target/tools/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 target/tools/templates/ready: cloudformation/requirements.txt
 	python3 -m venv target/tools/templates
-	target/tools/templates/bin/pip install --quiet --disable-pip-version-check -r $<
+	target/tools/templates/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 target/tools/package/ready: package/requirements.txt
 	python3 -m venv target/tools/package
-	target/tools/package/bin/pip install --quiet --disable-pip-version-check -r $<
+	target/tools/package/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 target/tools/deploy/ready: tests/deploy/requirements.txt
 	python3 -m venv target/tools/deploy
-	target/tools/deploy/bin/pip install --quiet --disable-pip-version-check -r $<
+	target/tools/deploy/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 # Debian's Chromium, for the page of `mirrorctl report`.

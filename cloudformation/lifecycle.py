@@ -49,7 +49,7 @@ def removed(event, context):
             return "the sessions stay, as the stack does"
     while True:
         problem = invoked({"remove": True})
-        left = ours(context)
+        left = list(ours(context))
         if not left:
             return "no session of ours is left"
         if problem:
@@ -72,15 +72,14 @@ def invoked(payload):
 
 def ours(context):
     """EC2 also shows sessions of other accounts that lead to targets of this one."""
-    pages = boto3.client("ec2").get_paginator("describe_traffic_mirror_sessions").paginate()
-    mark = {"Key": "ManagedBy", "Value": os.environ["OWNER"]}
-    account = context.invoked_function_arn.split(":")[4]
-    return [
-        session["TrafficMirrorSessionId"]
-        for page in pages
-        for session in page["TrafficMirrorSessions"]
-        if session["OwnerId"] == account and mark in session.get("Tags", [])
-    ]
+    own = os.environ["INSTALLATION"]
+    wanted = context.invoked_function_arn.split(":")[4], os.environ["OWNER"], own
+    for page in boto3.client("ec2").get_paginator("describe_traffic_mirror_sessions").paginate():
+        for session in page["TrafficMirrorSessions"]:
+            tags = {tag["Key"]: tag["Value"] for tag in session.get("Tags", [])}
+            # As in automirror, one without the tag Installation is of this one.
+            if (session["OwnerId"], tags.get("ManagedBy"), tags.get("Installation", own)) == wanted:
+                yield session["TrafficMirrorSessionId"]
 
 
 def delete(sessions, context, problem):

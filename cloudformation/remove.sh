@@ -67,12 +67,13 @@ describe() {
   echo "$said"
 }
 
-# Prints the ids of the sessions of this installation. EC2 documents no filter by tag for sessions, so --query selects
+# Prints the ids of the sessions of this installation: those with its owner, except those with the tag Installation of
+# another one. EC2 documents no filter by tag for sessions, so --query selects
 # them. The AWS CLI applies --query to each page, so the query works for any number of sessions.
 sessions() {
   [ -n "$owner" ] || return 0
   aws ec2 describe-traffic-mirror-sessions --filters "Name=owner-id,Values=$account" --output text \
-    --query "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$owner']].[TrafficMirrorSessionId]" |
+    --query "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$owner'] && !(Tags[?Key=='Installation' && Value!='$name'])].[TrafficMirrorSessionId]" |
     { grep '^tms-' || true; }
 }
 

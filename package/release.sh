@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Collects what a release publishes: the zips, the templates and scripts, the Terraform module, and their checksums.
+# Collects what a release publishes: the zips, the templates and scripts, the Terraform module, for each program what it
+# consists of (CycloneDX), and the checksums of all of it.
 #
 #   package/release.sh TAG FOLDER
 #
@@ -35,10 +36,14 @@ archive() {
 archive "automirror-$version-cloudformation.tar.gz" cloudformation/{automirror,organization}.yaml cloudformation/{deploy,remove,publish}.sh
 archive "automirror-$version-terraform.tar.gz" --exclude=.terraform --exclude='*.tfstate*' terraform
 
+for program in automirror config-rule mirrorctl; do
+  python3 "$top/package/sbom.py" "$program" >"$folder/$program-$version.cdx.json"
+done
+
 awk -v chapter="## $version" '
   /^## / { inside = index($0, chapter) == 1 }
   inside { print }
 ' "$top/CHANGELOG.md" >"$top/target/release-notes.md"
 [ -s "$top/target/release-notes.md" ] || fail "CHANGELOG.md has no chapter $version"
 
-(cd "$folder" && sha256sum -- *.zip *.yaml *.tar.gz >SHA256SUMS)
+(cd "$folder" && sha256sum -- *.zip *.yaml *.tar.gz *.cdx.json >SHA256SUMS)

@@ -119,3 +119,33 @@ def test_each_rule_of_guard_that_is_ignored_has_a_reason():
             assert set(ignored) == GUARD_RULES.get(resource["Type"], set()), logical
     entries = re.findall(r"^( +# .*\n)?          - ([A-Z_]+)\n", text, re.M)
     assert entries and all(reason for reason, _ in entries)
+
+
+WORKFLOWS = sorted((TOP / ".github/workflows").glob("*.yml"))
+WRONG = {
+    "a job that does not exist": ("    steps:\n", "    needs: build\n    steps:\n", "build"),
+    "a context that does not exist": ("${{ github.token }}", "${{ github.tokn }}", "tokn"),
+    "a variable without quotes": ('test "$(git rev-parse HEAD)"', "test $(git rev-parse HEAD)", "SC2046"),
+}
+
+
+def found_by_actionlint(path):
+    command = [TOOLS / "actionlint", "-shellcheck", TOOLS / "shellcheck", path]
+    done = subprocess.run(command, cwd=TOP, text=True, capture_output=True)
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actionlint_finds_nothing_in_the_workflows(path):
+    assert found_by_actionlint(path) == ""
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_actionlint_finds_what_would_fail_a_release(tmp_path, name):
+    good, bad, said = WRONG[name]
+    text = (TOP / ".github/workflows/release.yml").read_text()
+    assert good in text
+    path = tmp_path / "release.yml"
+    path.write_text(text.replace(good, bad, 1))
+    assert said in found_by_actionlint(path)

@@ -1,7 +1,9 @@
 """The Terraform modules are valid, can be applied in moto's fake of AWS, work there, and can be destroyed."""
 
+import json
 import re
 
+import parity
 import pytest
 import story
 from conftest import ACCOUNT, TOP
@@ -39,6 +41,33 @@ def test_the_example_can_be_planned(terraform, zips):
     ]
     planned = there.run("plan", "-no-color", "-input=false", *variables)
     assert "to add, 0 to change, 0 to destroy" in planned, planned
+
+
+# What an account has once, in whichever region it is created.
+WITHOUT_REGION = {"aws_iam_role": "name", "aws_cloudwatch_dashboard": "dashboard_name"}
+
+
+def test_the_regions_of_an_account_do_not_get_in_each_others_way(terraform, zips):
+    there = type(terraform)(story_free(terraform), terraform.folder / "examples/multi-region", terraform.plugins)
+    there.init()
+    targets = {"eu-central-1": "tmt-11111111", "eu-west-1": "tmt-22222222"}
+    packages = {f"{name}_zip": str(zips / f"{name.replace('_', '-')}.zip") for name in ("automirror", "config_rule")}
+    (there.folder / "test.auto.tfvars.json").write_text(json.dumps(packages | {"targets": targets}))
+    modules = there.plan()["planned_values"]["root_module"]["child_modules"]
+    assert {module["address"] for module in modules} == {"module.central", "module.west"}
+    for module in modules:
+        # Everything in it is of its own region.
+        here, other = targets if module["address"] == "module.central" else reversed(targets)
+        text = json.dumps(module)
+        assert here in text and targets[here] in text and other not in text and targets[other] not in text
+    for kind, name in WITHOUT_REGION.items():
+        names = [
+            values[name]
+            for module in modules
+            for address, values in parity.resources(module)
+            if f".{kind}." in address
+        ]
+        assert len(names) >= 2 and len(names) == len(set(names)), names
 
 
 def story_free(terraform):

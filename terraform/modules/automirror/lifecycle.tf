@@ -21,11 +21,15 @@ locals {
       Condition = { StringEquals = { "ec2:Region" = local.region } }
     },
     var.mirror_mode != "enforce" ? null : {
-      Sid       = "DeleteOwnSession"
-      Effect    = "Allow"
-      Action    = "ec2:DeleteTrafficMirrorSession"
-      Resource  = local.sessions
-      Condition = { StringEquals = { "aws:ResourceTag/ManagedBy" = var.mirror_owner } }
+      Sid      = "DeleteOwnSession"
+      Effect   = "Allow"
+      Action   = "ec2:DeleteTrafficMirrorSession"
+      Resource = local.sessions
+      Condition = {
+        StringEquals = { "aws:ResourceTag/ManagedBy" = var.mirror_owner }
+        # A session without this tag is of this installation too.
+        StringEqualsIfExists = { "aws:ResourceTag/Installation" = var.name }
+      }
     },
     var.config_rule_name == null ? null : {
       Sid    = "StartEvaluation"
@@ -98,9 +102,10 @@ resource "aws_lambda_function" "lifecycle" {
 
   environment {
     variables = {
-      FUNCTION = aws_lambda_function.this.function_name
-      OWNER    = var.mirror_owner
-      RULE     = var.config_rule_name == null ? "" : var.config_rule_name
+      FUNCTION     = aws_lambda_function.this.function_name
+      OWNER        = var.mirror_owner
+      INSTALLATION = var.name
+      RULE         = var.config_rule_name == null ? "" : var.config_rule_name
     }
   }
 

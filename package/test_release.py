@@ -1,0 +1,174 @@
+"""What a release publishes: release.sh collects it, and sbom.py says what each program consists of."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+import package
+import sbom
+
+ROOT = Path(__file__).parent.parent
+PROGRAMS = ["automirror", "config-rule", "mirrorctl"]
+VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+LOCKED = {
+    (one["name"], one["version"]): one
+    for one in tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
+}
+
+
+@pytest.fixture(scope="module")
+def bills():
+    command = [sys.executable, ROOT / "package/sbom.py"]
+    return {
+        program: subprocess.check_output([*command, program], text=True) for program in PROGRAMS
+    }
+
+
+def crates(bill, scope=None):
+    return {
+        (one["name"], one["version"])
+        for one in json.loads(bill)["components"]
+        if scope in (None, one["scope"])
+    }
+
+
+def reachable(program):
+    """What takes part in the build of a program, with the features of the whole workspace, by `cargo metadata`."""
+    found = set()
+    for target in package.TARGETS.values():
+        command = ["cargo", "metadata", "--locked", "--format-version", "1"]
+        said = subprocess.check_output([*command, "--filter-platform", target], cwd=ROOT)
+        known = json.loads(said)
+        names = {one["id"]: (one["name"], one["version"]) for one in known["packages"]}
+        needs = {
+            node["id"]: {
+                one["pkg"]
+                for one in node["deps"]
+                if any(kind["kind"] in (None, "build") for kind in one["dep_kinds"])
+            }
+            for node in known["resolve"]["nodes"]
+        }
+        todo, seen = [one for one, name in names.items() if name == (program, VERSION)], set()
+        while todo:
+            one = todo.pop()
+            if one not in seen:
+                seen.add(one)
+                todo += needs[one]
+        found |= {names[one] for one in seen}
+    return found
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_bill_is_valid_and_the_same_everywhere(bills, program):
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bills[program]) is None
+    assert str(ROOT) not in bills[program] and "://" not in bills[program]
+    references = [one["bom-ref"] for one in json.loads(bills[program])["components"]]
+    assert len(references) == len(set(references)) > 100
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_bill_has_the_crates_of_cargo_lock_with_their_checksums(bills, program):
+    bill = json.loads(bills[program])
+    assert (bill["metadata"]["component"]["name"], bill["metadata"]["component"]["version"]) == (
+        program,
+        VERSION,
+    )
+    for one in bill["components"]:
+        locked = LOCKED[one["name"], one["version"]]
+        checksums = [checksum["content"] for checksum in one.get("hashes", [])]
+        assert checksums == ([locked["checksum"]] if "source" in locked else []), one["name"]
+        assert one["licenses"], one["name"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_bill_has_what_the_program_needs_and_nothing_of_the_tests(bills, program):
+    there = crates(bills[program]) | {(program, VERSION)}
+    assert there <= reachable(program)
+    manifest = tomllib.loads((ROOT / program / "Cargo.toml").read_text())
+    linked = {name for name, _ in crates(bills[program], "required")}
+    assert manifest["dependencies"].keys() - linked == set()
+    # What every program consists of, down to the TLS library, and what only helps to build it.
+    assert {"aws-lc-sys", "aws-sdk-ec2", "rustls", "shared", "shared-ec2", "tokio"} <= linked
+    assert {"serde_derive", "cc"} <= {name for name, _ in crates(bills[program], "excluded")}
+    # The graph leads to each of them.
+    needs = {one["ref"]: one["dependsOn"] for one in json.loads(bills[program])["dependencies"]}
+    todo, seen = [f"pkg:cargo/{program}@{VERSION}"], set()
+    while todo:
+        one = todo.pop()
+        if one not in seen:
+            seen.add(one)
+            todo += needs[one]
+    assert seen == {f"pkg:cargo/{name}@{version}" for name, version in there}
+
+
+def test_the_bill_is_of_the_architectures_of_the_packages():
+    assert set(sbom.TARGETS) == set(package.TARGETS.values())
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Returns a function that copies what is needed for a release, with stand-ins for the zips."""
+
+    def copied(name):
+        there = tmp_path / name
+        ignored = shutil.ignore_patterns("target", ".git", "corpus", "__pycache__", ".terraform*")
+        shutil.copytree(ROOT, there, ignore=ignored, symlinks=True)
+        (there / "target/package").mkdir(parents=True)
+        for program in package.FUNCTIONS:
+            for architecture in package.TARGETS:
+                zip_ = there / f"target/package/{program}-{architecture}.zip"
+                zip_.write_text(f"{program} {architecture}")
+        changes = there / "CHANGELOG.md"
+        changes.write_text(changes.read_text().replace("## Unreleased", f"## {VERSION}", 1))
+        return there
+
+    return copied
+
+
+def release(there, tag=f"v{VERSION}"):
+    command = [there / "package/release.sh", tag, there / "assets"]
+    return subprocess.run(command, text=True, capture_output=True)
+
+
+def test_a_release_has_everything_and_is_the_same_from_each_checkout(checkout, bills):
+    first, second = checkout("first"), checkout("second folder")
+    for there in (first, second):
+        done = release(there)
+        assert done.returncode == 0, done.stderr
+    published = {path.name: path.read_bytes() for path in (first / "assets").iterdir()}
+    assert published == {path.name: path.read_bytes() for path in (second / "assets").iterdir()}
+    zips = {f"{one}-{on}.zip" for one in package.FUNCTIONS for on in package.TARGETS}
+    templates = {"automirror.yaml", "organization.yaml"}
+    archives = {f"automirror-{VERSION}-{kind}.tar.gz" for kind in ("cloudformation", "terraform")}
+    of_programs = {f"{program}-{VERSION}.cdx.json" for program in PROGRAMS}
+    assert published.keys() == zips | templates | archives | of_programs | {"SHA256SUMS"}
+    for program in PROGRAMS:
+        assert published[f"{program}-{VERSION}.cdx.json"].decode() == bills[program]
+    sums = published["SHA256SUMS"].decode().splitlines()
+    assert {line.split()[1] for line in sums} == published.keys() - {"SHA256SUMS"}
+    subprocess.run(
+        ["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=first / "assets", check=True
+    )
+    notes = (first / "target/release-notes.md").read_text()
+    assert notes.startswith(f"## {VERSION}\n") and notes.count("\n## ") == 0
+
+
+def test_a_tag_that_is_not_the_version_is_refused(checkout):
+    done = release(checkout("here"), "v99.0.0")
+    assert done.returncode == 1
+    assert f"the tag is v99.0.0, but the version in Cargo.toml is {VERSION}" in done.stderr
+
+
+def test_a_zip_that_is_missing_is_named(checkout):
+    there = checkout("here")
+    (there / "target/package/config-rule-arm64.zip").unlink()
+    done = release(there)
+    assert done.returncode == 1 and "no target/package/config-rule-arm64.zip" in done.stderr

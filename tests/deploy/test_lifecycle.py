@@ -1,0 +1,188 @@
+"""lifecycle.py deletes the sessions of its installation, and those only.
+
+It runs here with the real boto3, in a time of its own: whatever sleeps ends at once, and EC2 in memory throttles by that
+time. test_cloudformation.py and test_terraform.py run it in a deployment.
+"""
+
+import importlib.util
+import io
+import itertools
+import json
+import re
+import time
+from urllib.parse import parse_qs
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from conftest import ACCOUNT, REGION, TOP
+
+OURS = {"ManagedBy": "automirror", "Installation": "automirror"}
+# Whose sessions EC2 shows besides: those of another account are on a target that is shared with it.
+FOREIGN = [
+    (ACCOUNT, {}),
+    (ACCOUNT, {"ManagedBy": "automirror-2", "Installation": "automirror"}),
+    (ACCOUNT, {"ManagedBy": "automirror", "Installation": "blue"}),
+    (ACCOUNT, {"ManagedBy": "automirror", "Installation": ""}),
+    (ACCOUNT, {"managedby": "automirror"}),
+    ("210987654321", OURS),
+]
+
+class Raw(io.BytesIO):
+    def stream(self, **_):
+        yield self.read()
+
+
+class Clock:
+    """A time in which sleeping takes none, and each call the time that it takes in AWS."""
+
+    def __init__(self):
+        self.now = time.time()
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+class Stage:
+    """EC2 with sessions, Lambda with automirror, and the lifecycle function."""
+
+    def __init__(self, clock, monkeypatch):
+        self.clock = clock
+        self.sessions = {}
+        self.numbers = itertools.count(1)
+        self.calls = {}
+        self.refuses = set()
+        self.bucket, self.refilled = 50.0, clock.now
+        self.automirror = lambda: (200, {"X-Amz-Function-Error": "Unhandled"}, b'{"errorMessage":"broken"}')
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "FUNCTION": "automirror",
+            "OWNER": "automirror",
+            "INSTALLATION": "automirror",
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+        session = boto3.Session()
+        for service, answer in [("ec2", self.ec2), ("lambda", self.invoked)]:
+            session.events.register(f"before-send.{service}", answer)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+        spec = importlib.util.spec_from_file_location("index", TOP / "cloudformation/lifecycle.py")
+        self.index = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.index)
+
+    def add(self, tags, account=ACCOUNT, count=1):
+        for _ in range(count):
+            self.sessions[f"tms-{next(self.numbers):017x}"] = (account, tags)
+
+    def named(self, foreign=True):
+        return {name for name, (account, tags) in self.sessions.items() if ((account, tags) in FOREIGN) == foreign}
+
+    def invoked(self, request, **_):
+        self.count("Invoke", 0.1)
+        assert json.loads(request.body) == {"remove": True}
+        return AWSResponse(request.url, *(given := self.automirror())[:2], Raw(given[2]))
+
+    def count(self, call, seconds):
+        self.calls[call] = self.calls.get(call, 0) + 1
+        self.clock.now += seconds
+
+    def ec2(self, request, **_):
+        asked = {name: value for name, (value,) in parse_qs(request.body).items()}
+        self.count(asked["Action"], 0.05)
+        status, text = getattr(self, asked["Action"])(asked)
+        return AWSResponse(request.url, status, {}, Raw(text.encode()))
+
+    def DescribeTrafficMirrorSessions(self, asked):
+        first = int(asked.get("NextToken", 0))
+        names = list(self.sessions)
+        items = "".join(item(name, *self.sessions[name]) for name in names[first : first + 1000])
+        token = f"<nextToken>{first + 1000}</nextToken>" if len(names) > first + 1000 else ""
+        return 200, (
+            "<DescribeTrafficMirrorSessionsResponse>"
+            f"<trafficMirrorSessionSet>{items}</trafficMirrorSessionSet>{token}"
+            "</DescribeTrafficMirrorSessionsResponse>"
+        )
+
+    def DeleteTrafficMirrorSession(self, asked):
+        name = asked["TrafficMirrorSessionId"]
+        if not self.has_token():
+            return 503, failure("RequestLimitExceeded")
+        if name in self.refuses:
+            return 403, failure("UnauthorizedOperation")
+        if not self.sessions.pop(name, None):
+            return 400, failure("InvalidTrafficMirrorSessionId.NotFound")
+        return 200, "<DeleteTrafficMirrorSessionResponse/>"
+
+    def has_token(self):
+        """EC2's bucket for a call that changes something: 50 at once, and then 5 a second."""
+        self.bucket = min(50.0, self.bucket + 5.0 * (self.clock.now - self.refilled))
+        self.refilled = self.clock.now
+        if self.bucket < 1:
+            return False
+        self.bucket -= 1
+        return True
+
+    def delete(self):
+        """What Lambda and CloudFormation do: three attempts of 15 minutes, and an answer is awaited for an hour."""
+        answers = []
+        self.index.answer = lambda event, status, said: answers.append((status, said))
+        event = {"RequestType": "Delete", "ResponseURL": "https://127.0.0.1/"}
+        started = self.clock.now
+        for _ in range(3):
+            try:
+                self.index.handler(event, Context(self.clock))
+                break
+            except TimeoutError as error:
+                print(error)
+        self.took = self.clock.now - started
+        return answers
+
+
+class Context:
+    invoked_function_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:automirror-lifecycle"
+
+    def __init__(self, clock):
+        self.clock, self.deadline = clock, clock.now + 900
+
+    def get_remaining_time_in_millis(self):
+        return int((self.deadline - self.clock.now) * 1000)
+
+
+def item(name, account, tags):
+    said = "".join(f"<item><key>{key}</key><value>{value}</value></item>" for key, value in tags.items())
+    known = f"<trafficMirrorSessionId>{name}</trafficMirrorSessionId><ownerId>{account}</ownerId>"
+    return f"<item>{known}<tagSet>{said}</tagSet></item>"
+
+
+def failure(code):
+    return f"<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors></Response>"
+
+
+@pytest.fixture
+def stage(monkeypatch):
+    clock = Clock()
+    stage = Stage(clock, monkeypatch)
+    monkeypatch.setattr(time, "time", lambda: clock.now)
+    monkeypatch.setattr(time, "sleep", clock.sleep)
+    for account, tags in FOREIGN:
+        stage.add(tags, account)
+    return stage
+
+
+def test_a_session_is_ours_by_account_owner_and_installation(stage):
+    foreign = stage.named()
+    stage.add(OURS)
+    # One without the tag Installation is from before there was one.
+    stage.add({"ManagedBy": "automirror", "Name": "i-1"})
+    assert stage.delete() == [("SUCCESS", "no session of ours is left")]
+    assert set(stage.sessions) == foreign and len(foreign) == len(FOREIGN)
+    assert stage.calls["DeleteTrafficMirrorSession"] == 2
+
+
+def test_whose_a_session_is_has_the_same_names_as_in_automirror():
+    code = (TOP / "cloudformation/lifecycle.py").read_text()
+    rust = (TOP / "shared/ec2/src/convert.rs").read_text()
+    named = set(re.findall(r'tags\.get\("(\w+)"', code))
+    assert named == {re.search(rf'const {tag}: &str = "(\w+)"', rust)[1] for tag in ("OWNER_TAG", "INSTALLATION_TAG")}
