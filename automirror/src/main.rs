@@ -28,7 +28,8 @@ async fn run() -> anyhow::Result<()> {
     for warning in policy.warnings() {
         tracing::warn!("{warning}");
     }
-    let config = client::config().await;
+    let config =
+        client::config(concat!(env!("CARGO_PKG_NAME"), "-", env!("CARGO_PKG_VERSION"))).await;
     let own = Identity {
         function_name: setting("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
         access_key: client::access_key(&config).await.unwrap_or_default(),

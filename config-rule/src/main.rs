@@ -30,7 +30,8 @@ async fn run() -> anyhow::Result<()> {
     Policy::parse(setting)?;
     RunSettings::parse(setting)?;
     log::log_start(env!("CARGO_PKG_VERSION"), setting);
-    let config = client::config().await;
+    let config =
+        client::config(concat!(env!("CARGO_PKG_NAME"), "-", env!("CARGO_PKG_VERSION"))).await;
     let ec2 = Ec2::new(&config);
     connect(&ec2).await;
     let handler = Handler { setting, now, ec2, config: aws_sdk_config::Client::new(&config) };

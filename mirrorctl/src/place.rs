@@ -50,7 +50,7 @@ async fn own_config(global: &Global) -> Result<SdkConfig, Problem> {
         .retry_config(client::retries())
         .timeout_config(client::timeouts());
     // CloudTrail and AWS's support see who calls.
-    if let Ok(name) = AppName::new("mirrorctl") {
+    if let Ok(name) = AppName::new(concat!("mirrorctl-", env!("CARGO_PKG_VERSION"))) {
         loader = loader.app_name(name);
     }
     if let Some(profile) = &global.profile {

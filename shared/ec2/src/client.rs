@@ -13,7 +13,7 @@ use std::{
 
 pub use aws_config::SdkConfig;
 use aws_config::{
-    BehaviorVersion, ecs::EcsCredentialsProvider,
+    AppName, BehaviorVersion, ecs::EcsCredentialsProvider,
     environment::EnvironmentVariableCredentialsProvider,
     meta::credentials::CredentialsProviderChain, provider_config::ProviderConfig,
     retry::RetryConfig, timeout::TimeoutConfig,
@@ -96,9 +96,14 @@ pub fn own_retries(name: &'static str) -> RetryPartition {
     RetryPartition::custom(name).build()
 }
 
-/// The configuration of every AWS client of a function, with Lambda's own region and credentials.
-pub async fn config() -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
+/// The configuration of every AWS client of a function, with Lambda's own region and credentials. `program` is
+/// its name with its version, for the user agent: CloudTrail shows which version has made a call.
+pub async fn config(program: &'static str) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+    if let Ok(name) = AppName::new(program) {
+        loader = loader.app_name(name);
+    }
+    loader
         .http_client(http_client())
         .credentials_provider(credentials())
         .retry_config(retries())

@@ -12,6 +12,7 @@ use crate::cloud::fault::Kind;
 pub struct Call {
     pub action: String,
     pub caller: Caller,
+    pub user_agent: String,
     /// What is not text itself is JSON: the `Evaluations` of a `PutEvaluations`, for example.
     pub parameters: BTreeMap<String, String>,
     pub outcome: Outcome,

@@ -44,8 +44,9 @@ pub(super) async fn reply(shared: &Shared, uri: &Uri, headers: &HeaderMap, body:
         None => request.answer(shared, &caller, &region, fault.as_ref()),
     };
     let outcome = outcome(fault.as_ref(), &answer);
+    let user_agent = text(headers, "user-agent").unwrap_or_default().to_owned();
     let Request { action, parameters, .. } = request;
-    shared.calls().push(Call { action, caller, parameters, outcome });
+    shared.calls().push(Call { action, caller, user_agent, parameters, outcome });
     match (fault, answer) {
         (Some(Kind::HangBefore | Kind::HangAfter), _) => Reply::Never,
         (Some(Kind::ResetBefore | Kind::ResetAfter), _) => Reply::Reset,
@@ -69,13 +70,16 @@ fn outcome(fault: Option<&Kind>, answer: &Result<String, Refusal>) -> Outcome {
     }
 }
 
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
 /// Who signed the request, and for which region; the signature itself is not looked at.
 fn signer(headers: &HeaderMap) -> Option<(Caller, String)> {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
-    let (_, credential) = text("authorization")?.split_once("Credential=")?;
+    let (_, credential) = text(headers, "authorization")?.split_once("Credential=")?;
     let mut scope = credential.split('/');
     let (access_key, region) = (scope.next()?, scope.nth(1)?);
-    let caller = Caller::from_credentials(access_key, text("x-amz-security-token"));
+    let caller = Caller::from_credentials(access_key, text(headers, "x-amz-security-token"));
     Some((caller, region.to_owned()))
 }
 

@@ -868,3 +868,22 @@ async fn without_credentials_the_log_says_so() {
     let invocation = function.invoke(event.as_bytes()).await.unwrap();
     assert!(error_of(&invocation).contains("credentials"), "{invocation:?}");
 }
+
+#[tokio::test]
+async fn every_call_says_which_version_of_which_function_has_made_it() {
+    let mut stage = ruled(&[]).await;
+    stage.launch(&tagged());
+    stage.settle().await;
+    stage.schedule().await;
+    let calls = stage.take_calls();
+    let version = env!("CARGO_PKG_VERSION");
+    let made_by = |call: &Call, function| {
+        call.user_agent.split(' ').any(|word| word == format!("app/{function}-{version}"))
+    };
+    for function in ["automirror", "config-rule"] {
+        assert!(calls.iter().any(|call| made_by(call, function)), "{function}: {calls:#?}");
+    }
+    for call in calls {
+        assert!(made_by(&call, "automirror") || made_by(&call, "config-rule"), "{call:?}");
+    }
+}
