@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check lint-tools package bench fuzz mutants simulate explore nightly fmt cloud tools requirements
+.PHONY: help demo test programs lint check lint-tools package bench fuzz mutants simulate explore nightly fmt cloud tools requirements
 
 # Every cargo command selects all packages, or those that run the local cloud. `make check` holds that both give the
 # EC2 SDK the same features: with others, cargo would build it again.
@@ -19,16 +19,20 @@ PYTEST := pytest -q -p no:cacheprovider -p say_skipped
 # CloudFormation, and those of Terraform if the tests of the deployments wrote a plan. The last lines say what could
 # not be tested.
 test: export PYTHONPATH := $(CURDIR)/tests/pytest
-test: tools package target/tools/deploy/ready target/tools/templates/ready target/tools/browser/ready ## Run all tests
+test: tools package programs target/tools/deploy/ready target/tools/templates/ready target/tools/browser/ready ## Run all tests (-j2 is faster)
 	rm -rf target/authorizations target/deploy target/skipped
 	AUTHORIZATIONS=$(CURDIR)/target/authorizations cargo test $(CARGO_FLAGS)
-	@cargo build $(CARGO_FLAGS) --bins --quiet
 	target/tools/package/bin/$(PYTEST) package
 	env -u TF_CLI_CONFIG_FILE target/tools/deploy/bin/$(PYTEST) -n 4 tests/deploy
 	target/tools/browser/bin/$(PYTEST) tests/browser
 	target/debug/demo >target/demo.log || { tail -5 target/demo.log; exit 1; }
 	target/debug/proof target/authorizations target/deploy/plans/default.json
 	@if test -e target/skipped; then cat target/skipped; fi
+
+# With -j2 they are built while the packages are: each keeps one core busy with the EC2 SDK for minutes.
+programs:
+	cargo test $(CARGO_FLAGS) --no-run --quiet
+	cargo build $(CARGO_FLAGS) --bins --quiet
 
 lint: check lint-tools ## Check format, lints, documentation, modules, licences, sources and templates (-j2 is faster)
 	python3 tests/architecture/modules.py
