@@ -489,7 +489,7 @@ def create_stack(aws, stack, path, values):
     aws.client("cloudformation").create_stack(
         StackName=stack,
         TemplateBody=body,
-        Capabilities=["CAPABILITY_IAM"],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
     )
     return outputs_of(aws, stack)
