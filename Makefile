@@ -37,7 +37,7 @@ programs:
 lint: check lint-tools ## Check format, lints, documentation, modules, licences, sources and templates (-j2 is faster)
 	python3 tests/architecture/modules.py
 	cargo deny check bans licenses sources
-	target/tools/templates/bin/cfn-lint cloudformation/*.yaml
+	target/tools/templates/bin/cfn-lint cloudformation/*.yaml cloudformation/examples/*.yaml
 	target/tools/templates/bin/shellcheck cloudformation/*.sh package/*.sh tests/aws/*.sh .ci/run
 	target/tools/templates/bin/actionlint -shellcheck target/tools/templates/bin/shellcheck .github/workflows/*.yml
 	target/tools/templates/bin/zizmor --offline --quiet --no-progress .github/workflows

@@ -328,7 +328,7 @@ upload() {
 
 deploy() {
   local arguments=(--stack-name "$name" --template-file "$template" --s3-bucket "$bucket" --s3-prefix "$name")
-  arguments+=(--capabilities CAPABILITY_IAM --no-fail-on-empty-changeset ${options[@]+"${options[@]}"})
+  arguments+=(--capabilities CAPABILITY_NAMED_IAM --no-fail-on-empty-changeset ${options[@]+"${options[@]}"})
   [ ${#tags[@]} = 0 ] || arguments+=(--tags "${tags[@]}")
   [ $review = no ] || arguments+=(--no-execute-changeset)
   aws cloudformation deploy "${arguments[@]}" --parameter-overrides "Architecture=$architecture" "CodeBucket=$bucket" \

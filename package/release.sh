@@ -33,7 +33,7 @@ archive() {
   tar --sort=name --mtime='1980-01-01 00:00Z' --owner=0 --group=0 --numeric-owner -C "$top" -cf - "${@:2}" |
     gzip -n >"$folder/$1"
 }
-archive "automirror-$version-cloudformation.tar.gz" cloudformation/{automirror,organization}.yaml cloudformation/{deploy,remove,publish}.sh
+archive "automirror-$version-cloudformation.tar.gz" cloudformation/{automirror,organization}.yaml cloudformation/examples cloudformation/{deploy,remove,publish}.sh
 archive "automirror-$version-terraform.tar.gz" --exclude=.terraform --exclude='*.tfstate*' terraform
 
 for program in automirror config-rule mirrorctl; do

@@ -39,6 +39,7 @@ module "automirror" {
   log_level                  = var.log_level
   log_retention_days         = var.log_retention_days
   role_path                  = var.role_path
+  role_name_prefix           = var.role_name_prefix
   permissions_boundary_arn   = var.permissions_boundary_arn
   kms_key_arn                = var.kms_key_arn
   subnet_ids                 = var.subnet_ids
@@ -97,6 +98,7 @@ module "config_rule" {
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
   role_path                = var.role_path
+  role_name_prefix         = var.role_name_prefix
   permissions_boundary_arn = var.permissions_boundary_arn
   kms_key_arn              = var.kms_key_arn
   subnet_ids               = var.subnet_ids

@@ -518,6 +518,17 @@ variable "role_path" {
   }
 }
 
+variable "role_name_prefix" {
+  description = "Beginning of the names of the roles, such as automirror for automirror-eu-west-1, automirror-config-rule-eu-west-1 and automirror-lifecycle-eu-west-1. Null means `name`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.role_name_prefix == null ? true : can(regex("^[A-Za-z0-9+=,.@_-]{1,37}$", var.role_name_prefix))
+    error_message = "It must be 1 to 37 letters, digits or + = , . @ _ -."
+  }
+}
+
 variable "permissions_boundary_arn" {
   description = "IAM policy that is the permissions boundary of the roles, as its ARN, or as its name if it is a policy of the same account."
   type        = string

@@ -57,6 +57,7 @@ run "rejects" {
     config_rule_name         = "has space"
     config_rule_concurrency  = 0
     role_path                = "automirror"
+    role_name_prefix         = "auto mirror"
     code_bucket              = "Zips"
     code_bucket_prefix       = "Zips"
     code_key_prefix          = "a b"
@@ -108,6 +109,7 @@ run "rejects" {
     var.config_rule_name,
     var.config_rule_concurrency,
     var.role_path,
+    var.role_name_prefix,
     var.code_bucket,
     var.code_bucket_prefix,
     var.code_key_prefix,
@@ -478,6 +480,7 @@ run "module_config_rule_rejects" {
     config_rule_timeout      = 29
     config_rule_concurrency  = 0
     role_path                = "automirror"
+    role_name_prefix         = "auto mirror"
     code_bucket              = "Zips"
   }
 
@@ -518,6 +521,7 @@ run "module_config_rule_rejects" {
     var.config_rule_timeout,
     var.config_rule_concurrency,
     var.role_path,
+    var.role_name_prefix,
     var.code_bucket,
   ]
 }

@@ -59,6 +59,13 @@ def filter_rule_created(ec2: Any, _: str, properties: dict[str, Any]) -> str:
     return made["TrafficMirrorFilterRule"]["TrafficMirrorFilterRuleId"]
 
 
+def target_created(ec2: Any, _: str, properties: dict[str, Any]) -> str:
+    tags = {"ResourceType": "traffic-mirror-target", "Tags": properties["Tags"]}
+    place = {"Description": properties["Description"], "NetworkInterfaceId": properties["NetworkInterfaceId"]}
+    made = ec2.create_traffic_mirror_target(**place, TagSpecifications=[tags])
+    return made["TrafficMirrorTarget"]["TrafficMirrorTargetId"]
+
+
 def alarm_created(cloudwatch: Any, name: str, properties: dict[str, Any]) -> str:
     cloudwatch.put_metric_alarm(AlarmName=name, **properties)
     return name
@@ -131,6 +138,11 @@ TYPES = {
         "ec2",
         filter_rule_created,
         lambda ec2, name, _: ec2.delete_traffic_mirror_filter_rule(TrafficMirrorFilterRuleId=name),
+    ),
+    "AWS::EC2::TrafficMirrorTarget": Type(
+        "ec2",
+        target_created,
+        lambda ec2, name, _: ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=name),
     ),
     "AWS::Lambda::EventInvokeConfig": Type(
         "lambda",

@@ -68,7 +68,15 @@ def canonical(value):
 
 def from_template(resolved, stack):
     """Returns the resources of a resolved template by logical id, with the names that Terraform uses."""
-    text = json.dumps({name: one for name, one in resolved["Resources"].items() if name not in OTHERWISE})
+    known = {name: one for name, one in resolved["Resources"].items() if name not in OTHERWISE}
+    for logical, one in known.items():
+        if one["Type"] == "AWS::IAM::Role":
+            one["Properties"].setdefault("RoleName", f"{stack}{SUFFIXES[logical]}")
+    text = json.dumps(known)
+    # An ARN has the name that CloudFormation chooses, also where the template gives one.
+    for logical, one in known.items():
+        if one["Type"] == "AWS::IAM::Role":
+            text = re.sub(rf"{stack}-{logical}-[0-9A-F]{{12}}", one["Properties"]["RoleName"], text)
     for logical, suffix in LOG_GROUPS.items():
         text = re.sub(rf"{stack}-{logical}-[0-9A-F]{{12}}", f"/aws/lambda/{stack}{suffix}", text)
     text = re.sub(rf"{stack}-([A-Za-z0-9]+)-[0-9A-F]{{12}}", lambda found: stack + SUFFIXES[found[1]], text)
@@ -299,6 +307,7 @@ def config_rule(values):
 
 def role(values, policy):
     return take(values, "path") | {
+        "RoleName": values["name"],
         "Description": values["description"],
         "AssumeRolePolicyDocument": json.loads(values["assume_role_policy"]),
         "PermissionsBoundary": values["permissions_boundary"],

@@ -42,6 +42,7 @@ OPTIONS = {
     "config_rule_timeout": 120,
     "config_rule_concurrency": 5,
     "role_path": "/team/",
+    "role_name_prefix": "sec-mirroring",
     "compliance_messages": "all",
     "event_bus_arn": "arn:aws:events:eu-central-1:210987654321:event-bus/security",
     "timeout": 120,

@@ -49,7 +49,7 @@ resource "aws_cloudformation_stack_set" "automirror" {
   description      = "automirror in each account and region"
   permission_model = "SERVICE_MANAGED"
   template_url     = var.template_url
-  capabilities     = ["CAPABILITY_IAM"]
+  capabilities     = ["CAPABILITY_NAMED_IAM"]
 
   parameters = {
     CodeBucketPrefix   = var.code_bucket_prefix

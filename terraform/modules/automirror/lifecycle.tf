@@ -55,7 +55,7 @@ resource "aws_cloudwatch_log_group" "lifecycle" {
 }
 
 resource "aws_iam_role" "lifecycle" {
-  name                 = "${local.lifecycle_name}-${local.region}"
+  name                 = "${local.role_prefix}-lifecycle-${local.region}"
   description          = "The permissions of the function that deletes the sessions before the stack is deleted"
   path                 = var.role_path
   permissions_boundary = local.boundary

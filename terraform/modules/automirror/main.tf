@@ -15,7 +15,8 @@ locals {
 
   function_arn  = "${local.arn.lambda}:function:${var.name}"
   log_group     = "/aws/lambda/${var.name}"
-  role_name     = "${var.name}-${local.region}"
+  role_prefix   = var.role_name_prefix == null ? var.name : var.role_name_prefix
+  role_name     = "${local.role_prefix}-${local.region}"
   role_arn      = "arn:${local.partition}:iam::${local.account}:role${var.role_path}${local.role_name}"
   create_filter = var.create_filter == null ? var.mirror_filter_id == null : var.create_filter
   filter_id     = local.create_filter ? aws_ec2_traffic_mirror_filter.default[0].id : var.mirror_filter_id

@@ -153,7 +153,7 @@ resource "aws_sns_topic_subscription" "alarm_email" {
 resource "aws_iam_role" "messages" {
   count = local.has_message_role ? 1 : 0
 
-  name                 = "${var.name}-messages-${local.region}"
+  name                 = "${local.role_prefix}-messages-${local.region}"
   description          = "EventBridge sends messages to a topic of another account and events to a bus with it"
   path                 = var.role_path
   permissions_boundary = local.boundary

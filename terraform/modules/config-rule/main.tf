@@ -15,7 +15,7 @@ locals {
 
   function_arn = "${local.arn.lambda}:function:${var.name}"
   log_group    = "/aws/lambda/${var.name}"
-  role_name    = "${var.name}-${local.region}"
+  role_name    = var.role_name_prefix == null ? "${var.name}-${local.region}" : "${var.role_name_prefix}-config-rule-${local.region}"
 
   code_bucket   = var.code_bucket_prefix == null ? var.code_bucket : "${var.code_bucket_prefix}-${local.region}"
   boundary_name = var.permissions_boundary_arn == null ? "" : var.permissions_boundary_arn
