@@ -13,6 +13,7 @@ use tracing::error;
 
 use crate::{
     answer::{
+        batch_result::Request,
         reply,
         summary::{Frame, Summary},
     },

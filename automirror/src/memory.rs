@@ -8,7 +8,7 @@ use std::{
 };
 
 use shared::{
-    id::{InterfaceId, SessionId},
+    id::{InterfaceId, SessionId, TargetId},
     observed::Session,
 };
 
@@ -23,6 +23,10 @@ const DELETION_WINDOW: Duration = Duration::from_hours(1);
 
 /// Deletions of unknown sessions by others start a sweep at most once in this time.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(2);
+
+/// A target that EC2 has refused for lack of room is left alone for so long: others may have filled it, whose
+/// sessions this account does not see.
+const FULL: Duration = Duration::from_mins(15);
 
 /// What EC2 shows may be so many seconds behind.
 const LAG: i64 = 60;
@@ -52,6 +56,8 @@ struct Inner {
     base: Option<(usize, SystemTime)>,
     /// The start of the last sweep that read everything.
     swept: Option<SystemTime>,
+    /// When EC2 said last that a target has no room.
+    full: BTreeMap<TargetId, SystemTime>,
 }
 
 /// What to do about a session that somebody else has deleted.
@@ -152,6 +158,23 @@ impl Memory {
         recent.map(|(source, _)| source.clone()).collect()
     }
 
+    /// Remembers that EC2 says that there is no room on this target.
+    pub(crate) fn note_full(&self, target: &TargetId, now: SystemTime) {
+        self.inner().full.insert(target.clone(), now);
+    }
+
+    /// Remembers that a session has left this target.
+    pub(crate) fn note_room(&self, target: &TargetId) {
+        self.inner().full.remove(target);
+    }
+
+    /// The targets that are left alone since they were full a short time ago.
+    pub(crate) fn full(&self, now: SystemTime) -> BTreeSet<TargetId> {
+        let mut inner = self.inner();
+        inner.full.retain(|_, time| age(*time, now) < FULL);
+        inner.full.keys().cloned().collect()
+    }
+
     /// Remembers deletions for tags and settings.
     pub(crate) fn note_deletions(&self, count: usize, now: SystemTime) {
         if count > 0 {
@@ -222,6 +245,19 @@ mod tests {
         }
         assert_eq!(memory.changed(at(65)), source("eni-1"));
         assert_eq!(memory.changed(at(70)), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_full_target_is_left_alone_for_a_quarter_of_an_hour_or_until_a_session_leaves_it() {
+        let memory = Memory::default();
+        let [one, other]: [TargetId; 2] = ["tmt-1", "tmt-2"].map(|id| id.parse().unwrap());
+        memory.note_full(&one, at(0));
+        memory.note_full(&other, at(5));
+        assert_eq!(memory.full(at(14)), [one.clone(), other.clone()].into());
+        assert_eq!(memory.full(at(15)), [other.clone()].into());
+        memory.note_full(&one, at(16));
+        memory.note_room(&other);
+        assert_eq!(memory.full(at(16)), [one].into());
     }
 
     #[test]

@@ -181,8 +181,9 @@ fn event_of(value: Value) -> Result<EventBridgeEvent, serde_json::Error> {
         _ => Map::new(),
     };
     fields.entry("detail").or_insert(Value::Null);
-    let event = serde_json::from_value(Value::Object(fields))?;
-    Ok(EventBridgeEvent { time, ..event })
+    let mut event: EventBridgeEvent = serde_json::from_value(Value::Object(fields))?;
+    event.time = time;
+    Ok(event)
 }
 
 fn state_change(event: &EventBridgeEvent) -> ParsedEvent {

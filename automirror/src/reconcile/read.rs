@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::SystemTime};
 
 use shared::{
     id::AccountId,
-    observed::{KnownTypes, NotFound, Observed, Session},
+    observed::{KnownTypes, NotFound, Observed, Session, TargetState},
     plan::{apply::apply, step::Action},
     policy::{Policy, run::Mode},
 };
@@ -36,6 +36,12 @@ impl Reconciler {
         // EC2's answers may lag behind what it has done.
         observed.sessions.retain(|session| !job.deleted.contains_key(&session.id));
         enter(&mut observed, policy, job.done);
+        let full = self.memory.full(now());
+        for target in observed.targets.iter_mut().filter(|target| full.contains(&target.id)) {
+            if !matches!(target.state, TargetState::Stopped | TargetState::Gone) {
+                target.state = TargetState::Full;
+            }
+        }
         Ok(observed)
     }
 
