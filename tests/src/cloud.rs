@@ -153,6 +153,17 @@ impl Cloud {
         *self.shared.rates() = Some(Rates::default());
     }
 
+    /// From now on as much is left of EC2's rate as others leave: of reads and of changes, so many at once and
+    /// so many a second.
+    pub fn limit_rate_to(&self, reads: (f64, f64), changes: (f64, f64)) {
+        *self.shared.rates() = Some(Rates::new(reads, changes));
+    }
+
+    /// From now on nothing is throttled for its rate.
+    pub fn lift_rate(&self) {
+        *self.shared.rates() = None;
+    }
+
     /// Whether EC2 accepts one more request of another caller, which uses a token.
     pub fn takes(&self, action: &str) -> bool {
         self.shared.takes(action)
@@ -161,6 +172,16 @@ impl Cloud {
     /// The requests so far, in the order in which they took effect.
     pub fn calls(&self) -> Vec<Call> {
         self.shared.calls().clone()
+    }
+
+    /// The requests from the one with this number on, counted from 0.
+    pub fn calls_from(&self, first: usize) -> Vec<Call> {
+        self.shared.calls().get(first..).unwrap_or_default().to_vec()
+    }
+
+    /// How many requests there were so far.
+    pub fn count_calls(&self) -> usize {
+        self.shared.calls().len()
     }
 
     pub fn clear_calls(&self) {

@@ -6,14 +6,20 @@
 mod check;
 pub(crate) mod clock;
 mod compliance;
+mod ending;
 mod expect;
 mod faults;
 mod fleet;
 mod guard;
 /// Many instances at once, at EC2's rate.
 pub mod heal;
+mod installation;
 mod keeper;
+mod lasting;
+mod mail;
+mod numbers;
 mod operator;
+mod overlap;
 mod people;
 pub(crate) mod process;
 /// config-rule's schedule, in simulated time.
@@ -31,7 +37,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
 use fastrand::Rng;
 use tokio::runtime::{self, Runtime};
 use tokio::task::LocalSet;
@@ -41,9 +46,8 @@ use crate::aws::sqs::EventFaults;
 use crate::cloud::Cloud;
 use crate::cloud::call::{Call, Outcome};
 use faults::Flaws;
-use fleet::Fleet;
 use guard::Guard;
-use keeper::Keeper;
+use installation::Installation;
 use site::Site;
 
 /// How often a person or a fault acts in a run.
@@ -54,6 +58,9 @@ const PAUSE: u64 = 400;
 
 /// Longer than EC2 remembers a client token, and than a function's cache lasts.
 const CALM: Duration = Duration::from_mins(2);
+
+/// So many of the calls of a failed run are shown, the last ones.
+const LAST_CALLS: usize = 60;
 
 /// A run, as far as it came.
 #[derive(Debug)]
@@ -73,7 +80,13 @@ impl fmt::Display for Run {
         }
         match &self.failure {
             None => write!(f, "seed {}: as it should be", self.seed),
-            Some(error) => write!(f, "seed {}: {error:#}", self.seed),
+            Some(error) => {
+                for call in self.calls.iter().skip(self.calls.len().saturating_sub(LAST_CALLS)) {
+                    let (caller, key) = (&call.caller.principal, &call.caller.access_key);
+                    writeln!(f, "{caller} {key} {}: {:?}", call.action, call.outcome)?;
+                }
+                write!(f, "seed {}: {error:#}", self.seed)
+            }
         }
     }
 }
@@ -86,6 +99,7 @@ pub fn run(seed: u64) -> Run {
     let runtime = still(seed);
     let cloud = Arc::new(Cloud::in_process(seed));
     let mut story = Vec::new();
+    let _listening = numbers::listen();
     let played = LocalSet::new().block_on(&runtime, play(seed, &cloud, &mut story));
     Run { seed, story, calls: cloud.calls(), failure: played.err() }
 }
@@ -166,10 +180,10 @@ struct Play<'a> {
     cloud: &'a Arc<Cloud>,
     story: &'a mut Vec<String>,
     rng: Rng,
-    site: Site,
-    fleet: Fleet,
+    own: Installation,
+    /// Another installation with the same owner, in some runs.
+    other: Option<Installation>,
     guard: Guard,
-    keeper: Keeper,
     flaws: Flaws,
 }
 
@@ -185,9 +199,14 @@ async fn play(seed: u64, cloud: &Arc<Cloud>, story: &mut Vec<String>) -> anyhow:
         delay_per_mille: 200,
         reorder: true,
     };
-    let fleet = Fleet::new(cloud, &site, events, rng.fork());
-    let (guard, keeper) = (Guard::default(), Keeper::default());
-    let mut play = Play { cloud, story, rng, site, fleet, guard, keeper, flaws: Flaws::default() };
+    let second = site.make_second(&mut rng, cloud);
+    let other = second.map(|site| {
+        story.push(format!("beside another installation: {:?}", site.settings));
+        Installation::new(cloud, site, events.clone(), rng.fork())
+    });
+    let own = Installation::new(cloud, site, events, rng.fork());
+    let (guard, flaws) = (Guard::default(), Flaws::default());
+    let mut play = Play { cloud, story, rng, own, other, guard, flaws };
     for _ in 0..TURNS {
         play.turn().await?;
     }
@@ -200,39 +219,76 @@ impl Play<'_> {
         self.story.push(format!("{:>6} ms  {said}", clock::milliseconds()));
     }
 
+    /// The installations that there are.
+    fn installations(&mut self) -> impl Iterator<Item = &mut Installation> {
+        std::iter::once(&mut self.own).chain(&mut self.other)
+    }
+
     async fn turn(&mut self) -> anyhow::Result<()> {
         sleep(Duration::from_millis(self.rng.u64(0..=PAUSE))).await;
-        self.check(self.fleet.busy_since())?;
+        self.check()?;
         let said = self.act();
         self.say(&said);
         self.remember();
-        self.fleet.work(&mut self.rng).await;
+        let events = self.cloud.world().take_events();
+        let mut rng = self.rng.fork();
+        for installation in self.installations() {
+            installation.fleet.receive(&events);
+            installation.fleet.work(&mut rng).await?;
+        }
         if self.rng.u8(0..30) == 0 {
-            let said = truth::is_told(&mut self.rng, self.cloud, &self.site, self.flaws).await?;
+            let Self { rng, cloud, own, flaws, .. } = self;
+            let said = truth::is_told(rng, cloud, &own.site, *flaws).await?;
             self.say(&said);
         }
         Ok(())
     }
 
     /// Checks what the functions, which alone acted since, have done.
-    fn check(&mut self, busy_since: Option<u128>) -> anyhow::Result<()> {
-        let world = self.cloud.world();
-        self.guard.check(&world)?;
-        self.keeper.check(&world, &self.site, busy_since)
+    fn check(&mut self) -> anyhow::Result<()> {
+        self.check_since(|installation| installation.fleet.busy_since())
+    }
+
+    /// The same, where it is known otherwise when the oldest of their work began.
+    fn check_since(
+        &mut self,
+        busy_since: impl Fn(&Installation) -> Option<u128>,
+    ) -> anyhow::Result<()> {
+        let sites: Vec<&Site> =
+            std::iter::once(&self.own).chain(&self.other).map(|it| &it.site).collect();
+        self.guard.check(self.cloud, &sites)?;
+        let cloud = self.cloud;
+        for installation in self.installations() {
+            let since = busy_since(installation);
+            let Installation { keeper, site, .. } = installation;
+            keeper.check(&cloud.world(), site, since)?;
+        }
+        Ok(())
     }
 
     fn remember(&mut self) {
         let world = self.cloud.world();
-        self.guard.remember(&world);
-        self.keeper.remember(&world, &self.site, clock::milliseconds());
+        let sites: Vec<&Site> =
+            std::iter::once(&self.own).chain(&self.other).map(|it| &it.site).collect();
+        self.guard.remember(&world, &sites);
+        let now = clock::milliseconds();
+        for Installation { keeper, site, .. } in
+            std::iter::once(&mut self.own).chain(&mut self.other)
+        {
+            keeper.remember(&world, site, now);
+        }
     }
 
     fn act(&mut self) -> String {
-        let Self { cloud, rng, site, fleet, .. } = self;
-        match rng.u8(0..30) {
+        let now = clock::milliseconds();
+        let Self { cloud, rng, own, other, .. } = self;
+        let Installation { site, fleet, keeper } = own;
+        match rng.u8(0..32) {
             0 | 29 => {
                 let (said, flaws) = faults::change(rng, cloud);
-                self.keeper.freeze(clock::milliseconds(), flaws.is_stale);
+                for installation in self.installations() {
+                    installation.keeper.freeze(now, flaws.is_stale);
+                }
                 self.flaws = flaws;
                 said
             }
@@ -244,104 +300,17 @@ impl Play<'_> {
             }
             8 => {
                 let said = operator::deploy(rng, cloud, site, fleet);
-                self.keeper.deploy(clock::milliseconds());
+                keeper.deploy(now);
                 said
             }
             9..=13 => operator::act(rng, &mut cloud.world(), site),
+            30 => fleet.receive_unreadable(rng),
+            31 => match other {
+                Some(other) if rng.bool() => format!("other: {}", other.fleet.ask_for_sweep()),
+                Some(other) => format!("other: {}", other.fleet.kill_one(rng)),
+                None => fleet.receive_unreadable(rng),
+            },
             _ => people::act(rng, &mut cloud.world(), site),
         }
     }
-
-    /// Ends the faults and mistakes, lets running work finish, and loses the messages that wait.
-    async fn come_to_rest(&mut self) -> anyhow::Result<()> {
-        let busy_since = self.fleet.busy_since();
-        self.check(busy_since)?;
-        self.cloud.faults().clear();
-        for _ in 0..3 {
-            self.cloud.world().tick();
-        }
-        let now = clock::milliseconds();
-        self.keeper.freeze(now, false);
-        self.remember();
-        self.fleet.finish().await;
-        self.fleet.lose_messages();
-        self.check(busy_since)?;
-        check_mistyped(&self.cloud.calls(), &self.fleet)?;
-        if self.site.correct(self.cloud) {
-            self.fleet.deploy(&self.site);
-            self.keeper.deploy(now);
-        }
-        Ok(())
-    }
-
-    /// What must be so when the faults are over and a sweep has run.
-    async fn end(&mut self) -> anyhow::Result<()> {
-        let cloud = self.cloud;
-        // So that AWS Config holds verdicts that are out of date after the sweep.
-        compliance::evaluate(cloud, &self.site).await.context("config-rule before the sweep")?;
-        sleep(CALM).await;
-        self.say("the faults are over");
-        let before: Vec<_> = cloud.world().sessions().cloned().collect();
-        let changed = sweep(cloud, &mut self.fleet).await?;
-        self.say(&format!("swept: {changed} changes"));
-        self.guard.check(&cloud.world())?;
-        check::converged(&before, &cloud.world(), &self.site).context("after a sweep")?;
-        compliance::agrees(cloud, &self.site).await.context("config-rule")?;
-        let changed = sweep(cloud, &mut self.fleet).await?;
-        ensure!(changed == 0, "a second sweep tried {changed} changes");
-        self.tell_amid_faults().await?;
-        if self.rng.u8(0..8) == 0 {
-            self.end_with_mistake().await.context("after a mistake in the settings")?;
-        }
-        Ok(())
-    }
-
-    /// Verdicts that are old enough to be taken back stay while answers lack what there is.
-    async fn tell_amid_faults(&mut self) -> anyhow::Result<()> {
-        sleep(CALM + CALM).await;
-        let (said, flaws) = faults::change(&mut self.rng, self.cloud);
-        self.say(&said);
-        let said = truth::is_told(&mut self.rng, self.cloud, &self.site, flaws).await?;
-        self.say(&said);
-        self.cloud.faults().clear();
-        Ok(())
-    }
-
-    /// Settings that name nothing that exists change nothing, and are told of.
-    async fn end_with_mistake(&mut self) -> anyhow::Result<()> {
-        let selected = compliance::selected(&self.cloud.world(), &self.site);
-        let said = operator::mistype(&mut self.rng, self.cloud, &mut self.site);
-        self.say(&said);
-        if self.site.mistake != Some(site::Mistake::Everything) {
-            return Ok(());
-        }
-        self.fleet.deploy(&self.site);
-        let changed = sweep(self.cloud, &mut self.fleet).await?;
-        ensure!(changed == 0, "a sweep tried {changed} changes");
-        compliance::accuses_all(self.cloud, &self.site, &selected).await
-    }
-}
-
-/// With settings that name nothing that exists, nothing was even tried.
-fn check_mistyped(calls: &[Call], fleet: &Fleet) -> anyhow::Result<()> {
-    let keys: Vec<_> = fleet.mistyped().iter().map(|number| process::access_key(*number)).collect();
-    let mut tried = calls.iter().filter(|call| keys.contains(&call.caller.access_key));
-    let change = tried.find(|call| !call.action.starts_with("Describe"));
-    ensure!(change.is_none(), "with settings that name nothing that exists: {change:?}");
-    Ok(())
-}
-
-/// A sweep as the schedule starts it, in new execution environments. Returns how many changes it tried.
-async fn sweep(cloud: &Cloud, fleet: &mut Fleet) -> anyhow::Result<usize> {
-    let before = cloud.calls().len();
-    fleet.sweep().await?;
-    let calls = cloud.calls();
-    // TODO: the product leads a session to the target behind its own interface, where it knows no other, and
-    // EC2 refuses that each time.
-    let is_vain = |call: &&Call| {
-        call.action == "ModifyTrafficMirrorSession"
-            && call.outcome == Outcome::Refused("InvalidParameterValue".to_owned())
-    };
-    let changes = calls.iter().skip(before).filter(|call| !call.action.starts_with("Describe"));
-    Ok(changes.filter(|call| !is_vain(call)).count())
 }

@@ -336,6 +336,35 @@ fn sessions_leave_a_target_that_is_being_drained_where_the_settings_name_it() {
 }
 
 #[test]
+fn no_session_is_led_to_the_target_behind_its_own_interface() {
+    let is_target =
+        "i-1 eni-1: block: the interface is behind target tmt-2, so it cannot be a source";
+    let cloud = |first: Target| {
+        Cloud::new().with(|o| o.targets = vec![first, sensor("tmt-2", "eni-1", "a")])
+    };
+    let gone = || cloud(target_in(TargetState::Gone, "tmt-1")).session(owned("tms-1", "eni-1", 1));
+    gone().plans(&[
+        "i-1 eni-1: block: nothing receives the packets of target tmt-1: its interface is \
+                    gone, or on no running instance",
+    ]);
+    gone().tag("Mirror-Target", "tmt-2").plans(&[is_target]);
+    // Nor does it stay on a target that is not allowed.
+    let forbidden = cloud(load_balancer("tmt-1", THEM)).session(owned("tms-1", "eni-1", 1));
+    forbidden.plans(&[
+        "i-1 eni-1: delete tms-1: target tmt-1 of account 222222222222 is not allowed",
+        is_target,
+    ]);
+    // An interface beside that one can send there.
+    let beside = gone().instead(instance("i-1", &["eni-2", "eni-1"])).with(|o| {
+        o.sessions[0].interface = "eni-2".parse().unwrap();
+    });
+    beside.plans(&[
+        "i-1 eni-1: block: the interface is behind target tmt-2, so it cannot be a source",
+        "i-1 eni-2: modify tms-1, target tmt-1 -> tmt-2: the session differs from what it should be",
+    ]);
+}
+
+#[test]
 fn the_source_s_vpc_comes_before_its_zone_and_that_before_fewer_sessions() {
     let place = |id: &str, vpc: Option<&str>, zone: &str| {
         let mut target = sensor(id, &format!("eni-t{}", &id[4..]), zone);

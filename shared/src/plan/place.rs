@@ -52,7 +52,9 @@ impl<'a> Draft<'a> {
         let instance = item.source.instance();
         let own = instance.and_then(|it| self.index.allowed_behind(&it.id)).unwrap_or(&none);
         let only_alive = matches!(item.reason, Reason::Draining { .. });
-        self.placement.place(Wish { named, source: item.source, shared: &shared, only_alive, own })
+        let (source, shared) = (item.source, &*shared);
+        let behind = self.index.targets_at(&source.id);
+        self.placement.place(Wish { named, source, shared, only_alive, own, behind })
     }
 
     fn lead_to(&mut self, unplaced: Unplaced<'a>, target: TargetId) {

@@ -59,6 +59,14 @@ pub(super) struct Wish<'w> {
     pub(super) only_alive: bool,
     /// Targets on the source's own instance, which are its last choice.
     pub(super) own: &'w BTreeSet<&'w TargetId>,
+    /// Targets that the source itself receives the packets of: EC2 leads no session of it there.
+    pub(super) behind: &'w [&'w Target],
+}
+
+impl Wish<'_> {
+    fn is_behind(&self, target: &TargetId) -> bool {
+        self.behind.iter().any(|it| it.id == *target)
+    }
 }
 
 impl<'a> Placement<'a> {
@@ -89,10 +97,11 @@ impl<'a> Placement<'a> {
     /// The reason why there is none.
     pub(super) fn place(&mut self, wish: Wish<'_>) -> Result<TargetId, Reason> {
         let target = if let Some(named) = wish.named {
-            self.named(named, &wish.source.id)?
+            self.named(named, wish)?
         } else {
-            let other = self.best(wish, |id| !wish.own.contains(id));
-            other.or_else(|| self.best(wish, |_| true)).ok_or_else(|| self.no_room())?
+            let other = self.best(wish, |id| !wish.own.contains(id) && !wish.is_behind(id));
+            let any = other.or_else(|| self.best(wish, |id| !wish.is_behind(id)));
+            any.ok_or_else(|| self.none_for(wish))?
         };
         let source = wish.source.id.clone();
         self.change(&target, |candidate| candidate.take(&source));
@@ -105,10 +114,11 @@ impl<'a> Placement<'a> {
     }
 
     /// The target that the instance names, where it can take the source.
-    fn named(&self, named: &TargetId, source: &InterfaceId) -> Result<TargetId, Reason> {
-        let target = named.clone();
+    fn named(&self, named: &TargetId, wish: Wish<'_>) -> Result<TargetId, Reason> {
+        let (target, source) = (named.clone(), &wish.source.id);
         match self.candidates.get(named) {
             None => Err(Reason::TargetUnknown { target }),
+            Some(_) if wish.is_behind(named) => Err(Reason::IsTarget { target }),
             Some(it) if it.target.state == TargetState::Gone => Err(Reason::TargetGone { target }),
             Some(it) if it.is_draining => Err(Reason::TargetDraining { target }),
             Some(it) if !it.has_room_for(source) => Err(Reason::TargetFull { target }),
@@ -132,7 +142,14 @@ impl<'a> Placement<'a> {
         emptiest.chain(shared).min().map(|(_, _, id)| id.clone())
     }
 
-    /// Why no target takes a source.
+    /// Why no target takes this source.
+    fn none_for(&self, wish: Wish<'_>) -> Reason {
+        let mut behind = wish.behind.iter().map(|target| &target.id);
+        let behind = behind.find(|id| self.candidates.contains_key(id)).cloned();
+        behind.map_or_else(|| self.no_room(), |target| Reason::IsTarget { target })
+    }
+
+    /// Why no target takes any source.
     fn no_room(&self) -> Reason {
         let selectable = self.candidates.values().filter(|it| it.is_selectable());
         let count = selectable.clone().count();

@@ -137,6 +137,12 @@ impl Queue {
         self.messages.is_empty()
     }
 
+    /// The messages that wait, visible or not.
+    #[must_use]
+    pub fn waiting(&self) -> &[Message] {
+        &self.messages
+    }
+
     #[must_use]
     pub fn dead_letters(&self) -> &[Message] {
         &self.dead_letters

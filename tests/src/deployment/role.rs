@@ -9,9 +9,19 @@ use crate::cloud::Cloud;
 pub(crate) fn of(function: &str, cloud: &Cloud, settings: &[(&str, &str)]) -> anyhow::Result<Role> {
     let owner = settings.iter().find(|(name, _)| *name == "MIRROR_OWNER");
     let name = owner.map_or(function.to_owned(), |(_, owner)| format!("{function}-{owner}"));
+    named(&name, function, cloud, settings)
+}
+
+/// The role of this name, of a function with these settings.
+pub(crate) fn named(
+    name: &str,
+    function: &str,
+    cloud: &Cloud,
+    settings: &[(&str, &str)],
+) -> anyhow::Result<Role> {
     let parameters = parameters(&Template::of_repository("automirror.yaml")?, settings);
     let parameters: Vec<_> = parameters.iter().map(|(k, v)| (k.as_str(), *v)).collect();
-    let role = Role::of_function(&name, function, &parameters)?;
+    let role = Role::of_function(name, function, &parameters)?;
     cloud.permit(&role);
     Ok(role)
 }

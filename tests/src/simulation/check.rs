@@ -8,8 +8,7 @@ use anyhow::{Context, ensure};
 use shared::number::PacketLength;
 use shared::policy::Precedence;
 
-use super::expect::{DesiredSession, Expected, expected};
-use super::guard::is_owned;
+use super::expect::{DesiredSession, Expected, Obstacle, expected};
 use super::site::Site;
 use super::targets::{Health, allowed, has_room, health, is_allowed, is_draining};
 use crate::aws::ec2::{Instance, Session, World};
@@ -26,7 +25,7 @@ pub(super) fn converged(before: &[Session], world: &World, site: &Site) -> anyho
             checked.with_context(|| format!("{found} on {id} of {instance:?}"))?;
         }
     }
-    let left_over = world.sessions().filter(|it| is_owned(it) && is_elsewhere(world, site, it));
+    let left_over = world.sessions().filter(|it| site.owns(it) && is_elsewhere(world, site, it));
     let left_over: Vec<_> =
         left_over.filter(|session| !looked_at.contains(session.interface.as_str())).collect();
     ensure!(left_over.is_empty(), "left over: {left_over:?}");
@@ -80,11 +79,27 @@ impl<'a> Found<'a> {
         let expected = expected(world, site, instance, interface);
         let here = world.sessions().filter(|session| session.interface == id);
         let (mut owned, mut foreign): (Vec<_>, Vec<_>) =
-            here.partition(|session| is_owned(session));
+            here.partition(|session| site.owns(session));
         // Of two sessions that serve one desired session, the one with the lower number gets the packets.
         owned.sort_by_key(|session| session.number);
         foreign.sort_by_key(|session| session.number);
         Some(Self { world, site, interface: id, expected, owned, foreign })
+    }
+
+    /// Whether another installation with the same owner has a session there.
+    pub(super) fn has_twin(&self) -> bool {
+        self.foreign.iter().any(|session| self.site.is_twin(session))
+    }
+
+    /// Whether the settings concern it, and it is not just on its way out or without anything to do.
+    pub(super) fn is_looked_after(&self) -> bool {
+        match &self.expected {
+            Expected::Anything | Expected::Leaving => false,
+            Expected::NothingNew(Obstacle::NotRunning | Obstacle::Sensor, _) => {
+                !self.owned.is_empty()
+            }
+            _ => true,
+        }
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -160,7 +175,7 @@ impl<'a> Found<'a> {
 
     /// The owned sessions that serve a desired session, in the order of the desired ones.
     fn fulfilling(&self) -> impl Iterator<Item = &'a Session> {
-        self.serving().into_iter().filter(|session| is_owned(session))
+        self.serving().into_iter().filter(|session| self.site.owns(session))
     }
 
     /// The sessions that serve a desired session, owned ones first, and the desired sessions that none
@@ -183,7 +198,7 @@ impl<'a> Found<'a> {
         let packet_length = policy.packet_length.map(PacketLength::get);
         let is_named = desired.target.as_ref() == Some(&session.target);
         let health = health(self.world, &session.target);
-        let is_right = if is_owned(session) {
+        let is_right = if self.site.owns(session) {
             session.packet_length.filter(|length| *length != 8500) == packet_length
                 && policy.vni.is_none_or(|vni| vni.get() == session.vni)
                 && (desired.is_default || session.filter == desired.filter)
@@ -201,7 +216,7 @@ impl<'a> Found<'a> {
     }
 
     /// Whether no session can be created for the desired one, nor an owned one be moved to its target.
-    fn is_prevented(&self, desired: &DesiredSession) -> bool {
+    pub(super) fn is_prevented(&self, desired: &DesiredSession) -> bool {
         let Self { world, site, .. } = self;
         // An owned session that fulfils no desired one can be modified in place.
         let no_slot = self.fulfilling().count() + self.foreign.len() >= 3;

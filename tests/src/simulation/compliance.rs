@@ -23,6 +23,9 @@ use crate::lambda::Answer;
 
 pub(super) const RULE: &str = "mirroring";
 
+/// The access key of its usual execution environment.
+pub(super) const KEY: &str = "ASIACONFIGRULE";
+
 thread_local! {
     /// Those of the run on this thread: a function reads its settings from its environment.
     static SETTINGS: RefCell<BTreeMap<&'static str, String>> = RefCell::default();
@@ -34,21 +37,32 @@ fn setting(name: &str) -> Option<String> {
 
 /// The scheduled run agrees with the world.
 pub(super) async fn agrees(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()> {
-    evaluate(cloud, site).await?;
+    let outcome = evaluate(cloud, site).await;
     let (world, config) = (cloud.world(), cloud.config());
+    if config.dislikes.is_empty() {
+        outcome?;
+    }
+    // What AWS Config does not accept keeps no other verdict from it.
+    let is_disliked = |key: &ResourceKey| {
+        [&key.resource_type, &key.id].iter().any(|it| config.dislikes.contains_key(*it))
+    };
     let rule = config.rule(RULE).context("the rule is gone")?;
     for instance in world.instances() {
+        if is_disliked(&ResourceKey::instance(&instance.id)) {
+            continue;
+        }
         let verdict = rule.verdict(&ResourceKey::instance(&instance.id));
         let said = verdict.map_or(Compliance::NotApplicable, |it| it.compliance);
         let right = judge(&world, site, instance);
         ensure!(said == right, "{instance:?} should be {right:?} and is {verdict:?}");
-        let is_blind = instance.interfaces.iter().any(|id| truth::is_blind(&world, id));
+        let is_blind = instance.interfaces.iter().any(|id| truth::is_blind(&world, site, id));
         ensure!(
             said != Compliance::Compliant || !is_blind,
             "packets of {instance:?} do not arrive, and it is {verdict:?}"
         );
     }
-    for session in world.sessions() {
+    let sessions = world.sessions();
+    for session in sessions.filter(|it| !is_disliked(&ResourceKey::session(&it.id))) {
         let verdict = rule.verdict(&ResourceKey::session(&session.id));
         let is_accused = verdict.is_some_and(|it| it.compliance == Compliance::NonCompliant);
         let target = &session.target;
@@ -101,8 +115,18 @@ pub(super) async fn evaluate_one(
     site: &Site,
     changed: Option<ResourceKey>,
 ) -> anyhow::Result<()> {
+    evaluate_as(KEY, cloud, site, changed).await
+}
+
+/// The same, in the execution environment with this access key.
+pub(super) async fn evaluate_as(
+    access_key: &str,
+    cloud: &Arc<Cloud>,
+    site: &Site,
+    changed: Option<ResourceKey>,
+) -> anyhow::Result<()> {
     SETTINGS.set(site.settings.clone());
-    let credentials = credentials("ASIACONFIGRULE", "config-rule");
+    let credentials = credentials(access_key, "config-rule");
     let sdk_config = sdk_config(cloud, credentials, 0);
     // Otherwise all runs of this process would share one budget of retries.
     let config = aws_sdk_config::config::Builder::from(&sdk_config)
@@ -154,14 +178,20 @@ fn judge(world: &World, site: &Site, instance: &Instance) -> Compliance {
 
 /// What there is to say of an interface.
 #[derive(Default)]
-struct Judged {
-    is_mirrored: bool,
-    is_wrong: bool,
-    is_unsupported: bool,
+pub(super) struct Judged {
+    pub(super) is_mirrored: bool,
+    pub(super) is_wrong: bool,
+    pub(super) is_unsupported: bool,
 }
 
 impl Judged {
-    fn of(world: &World, site: &Site, found: &Found<'_>) -> Self {
+    pub(super) fn of(world: &World, site: &Site, found: &Found<'_>) -> Self {
+        let mut judged = Self::but_for_twins(world, site, found);
+        judged.is_wrong |= found.is_looked_after() && found.has_twin();
+        judged
+    }
+
+    fn but_for_twins(world: &World, site: &Site, found: &Found<'_>) -> Self {
         let has_none = found.owned.is_empty();
         match &found.expected {
             Expected::Anything | Expected::Nothing | Expected::Leaving => Self::default(),
@@ -201,7 +231,7 @@ impl Judged {
             strays.any(|stray| stray.number <= session.number)
         };
         let is_lost = |session: &Session| {
-            health(world, &session.target) != Health::Up || !truth::takes_all(world, session)
+            health(world, &session.target) != Health::Up || !truth::takes_all(world, site, session)
         };
         let is_gone = |it: &&Session| health(world, &it.target) == Health::Gone;
         let is_wrong = serving.iter().any(|it| is_shadowed(it) || is_lost(it))

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use anyhow::ensure;
 
 use super::expect::{Expected, expected};
-use super::guard::is_owned;
 use super::site::{Mistake, Site};
 use super::targets::{Health, health, is_allowed};
 use crate::aws::ec2::{Interface, Resource, Session, World};
@@ -116,10 +115,10 @@ fn healths(world: &World) -> Vec<(String, Health)> {
 }
 
 fn check_view(world: &World, site: &Site, view: &View) -> anyhow::Result<()> {
-    let owned = || view.sessions.iter().filter(|session| is_owned(session));
+    let owned = || view.sessions.iter().filter(|session| site.owns(session));
     let left = owned().filter(|session| world.session(&session.id).is_some()).count();
     let new = view.sessions.first().map_or(0, |first| {
-        let here = world.sessions().filter(|it| it.interface == first.interface && is_owned(it));
+        let here = world.sessions().filter(|it| it.interface == first.interface && site.owns(it));
         here.filter(|it| view.sessions.iter().all(|old| old.id != it.id)).count()
     });
     for lost in owned().filter(|session| world.session(&session.id).is_none()) {
@@ -147,7 +146,7 @@ fn check_view(world: &World, site: &Site, view: &View) -> anyhow::Result<()> {
 /// A session that reaches its target is not led to one that receives nothing.
 fn check_moves(world: &World, site: &Site, view: &View) -> anyhow::Result<()> {
     let is_named = view.expected.desired().iter().any(|desired| desired.target.is_some());
-    for before in view.sessions.iter().filter(|session| is_owned(session)) {
+    for before in view.sessions.iter().filter(|session| site.owns(session)) {
         let Some(now) = world.session(&before.id) else { continue };
         let was_good =
             is_allowed(world, site, &before.target) && health(world, &before.target) == Health::Up;

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::site::Site;
+use super::site::{Site, installation_of};
 use super::targets;
 use crate::aws::ec2::{
     Caller, CreateInterface, CreateSession, Field, Instance, LaunchInterface, ModifySession,
@@ -25,7 +25,7 @@ pub(super) fn act(rng: &mut Rng, world: &mut World, site: &Site) -> String {
         14..=15 => delete_session(rng, world),
         16 => create_session(rng, world, site),
         17 => modify_session(rng, world, site),
-        18 => change_owner(rng, world),
+        18 => change_owner(rng, world, site),
         _ => delete_interface(rng, world),
     };
     said(act)
@@ -185,7 +185,7 @@ fn create_session(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
         filter: choose(rng, &site.filters),
         number: Some(pick(rng, &[1, 1, 2, 3, 7, 32_766])),
         // Some people copy the tags that automirror gives.
-        tags: if rng.u8(..4) == 0 { owned_by("automirror") } else { Tags::new() },
+        tags: if rng.u8(..4) == 0 { owned_by(rng, site, "automirror", None) } else { Tags::new() },
         ..CreateSession::default()
     };
     let said = format!("create a session on {} to {}", request.interface, request.target);
@@ -206,16 +206,25 @@ fn modify_session(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
 }
 
 /// Changes the owner tag of a session: an owned one becomes foreign, or the other way round.
-fn change_owner(rng: &mut Rng, world: &mut World) -> Act {
-    let id = any_session(rng, world)?.id;
+fn change_owner(rng: &mut Rng, world: &mut World, site: &Site) -> Act {
+    let session = any_session(rng, world)?;
     let owner = pick(rng, &["automirror", "another"]).to_owned();
-    let tags = owned_by(&owner);
+    let tags = owned_by(rng, site, &owner, Some(&session));
+    let id = session.id;
     let done = world.create_tags(&Caller::default(), std::slice::from_ref(&id), &tags);
     Some((format!("{owner} owns {id} now"), done))
 }
 
-fn owned_by(owner: &str) -> Tags {
-    Tags::from([("ManagedBy".to_owned(), owner.to_owned())])
+/// Where installations have names, a session that gets their owner is one installation's, and stays so: one
+/// without a name would be everybody's.
+fn owned_by(rng: &mut Rng, site: &Site, owner: &str, session: Option<&Session>) -> Tags {
+    let mut tags = Tags::from([("ManagedBy".to_owned(), owner.to_owned())]);
+    let is_named = session.is_some_and(|it| installation_of(it).is_some());
+    if site.policy.installation.is_some() && !is_named {
+        let name = pick(rng, &["this", "other", "gone"]).to_owned();
+        tags.insert("Installation".to_owned(), name);
+    }
+    tags
 }
 
 /// An instance that has interfaces: a sensor, too.

@@ -28,6 +28,7 @@ const SLOWEST: u64 = 200;
 
 /// An execution environment of automirror.
 pub(super) struct Process {
+    function: &'static str,
     handler: Handler,
     number: u64,
 }
@@ -40,13 +41,23 @@ impl Process {
         settings: RunSettings,
         number: u64,
     ) -> Self {
-        let name = "automirror";
+        Self::of("automirror", cloud, policy, settings, number)
+    }
+
+    /// Of the function with this name, which is its role's as well.
+    pub(super) fn of(
+        function: &'static str,
+        cloud: &Arc<Cloud>,
+        policy: &Policy,
+        settings: RunSettings,
+        number: u64,
+    ) -> Self {
         let access_key = access_key(number);
-        let credentials = credentials(&access_key, name);
-        let own = Identity { function_name: name.to_owned(), access_key };
+        let credentials = credentials(&access_key, function);
+        let own = Identity { function_name: function.to_owned(), access_key };
         let config = sdk_config(cloud, credentials, number);
         let handler = Handler::new(policy.clone(), settings, own, &config, clock::now);
-        Self { handler, number }
+        Self { function, handler, number }
     }
 
     /// Invokes the function as Lambda does: a new execution environment warms up first.
@@ -55,8 +66,13 @@ impl Process {
             self.handler.warm_up().await;
         }
         let id = format!("{:08}-0000-4000-8000-{invocation:012}", self.number);
-        let event = LambdaEvent::new(event.into(), context("automirror", id, clock::since_1970()));
+        let event = LambdaEvent::new(event.into(), context(self.function, id, clock::since_1970()));
         answer(self.handler.handle(event).await)
+    }
+
+    /// What its calls are known by.
+    pub(super) fn access_key(&self) -> String {
+        access_key(self.number)
     }
 }
 

@@ -6,8 +6,8 @@ use fastrand::Rng;
 use shared::policy::{Policy, run::RunSettings};
 
 use crate::aws::ec2::{
-    Caller, CreateRule, DEFAULT_ACCOUNT, Direction, Endpoint, LaunchInterface, RunInstances, Tags,
-    World, ZONE_A, ZONE_B,
+    Caller, CreateRule, DEFAULT_ACCOUNT, Direction, Endpoint, LaunchInterface, RunInstances,
+    Session, Tags, World, ZONE_A, ZONE_B,
 };
 use crate::cloud::Cloud;
 use crate::deployment::role;
@@ -16,9 +16,28 @@ pub(super) const OTHER_ACCOUNT: &str = "999999999999";
 
 pub(super) type Settings = BTreeMap<&'static str, String>;
 
+/// Which of two installations with one owner in one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    First,
+    /// Its name is `other`. People deploy it once, and never again.
+    Second,
+}
+
+impl Which {
+    /// The name of its function and of that one's role.
+    pub(super) fn function(self) -> &'static str {
+        match self {
+            Self::First => "automirror",
+            Self::Second => "automirror-other",
+        }
+    }
+}
+
 /// What the operator has set up.
 #[derive(Debug)]
 pub(super) struct Site {
+    pub(super) which: Which,
     /// What the functions are deployed with.
     pub(super) settings: Settings,
     pub(super) policy: Policy,
@@ -60,9 +79,48 @@ impl Site {
         world.take_events();
         drop(world);
         let (policy, run_settings) = parse(&settings);
-        let site = Self { settings, policy, run_settings, filters, right: None, mistake: None };
+        let (right, mistake, which) = (None, None, Which::First);
+        let site = Self { which, settings, policy, run_settings, filters, right, mistake };
         site.permit(cloud);
         site
+    }
+
+    /// Another installation beside this one, if there is one: with the same owner and tags, and settings that
+    /// want something else of the same interfaces.
+    pub(super) fn make_second(&self, rng: &mut Rng, cloud: &Cloud) -> Option<Self> {
+        self.policy.installation.as_ref().filter(|_| rng.bool())?;
+        let mut settings = self.settings.clone();
+        settings.insert("MIRROR_INSTALLATION", "other".to_owned());
+        // People delete targets that this one's settings do not name.
+        settings.remove("MIRROR_TARGET_IDS");
+        for (name, value) in [
+            ("MIRROR_PRECEDENCE", "before"),
+            ("MIRROR_INTERFACES", "primary"),
+            ("MIRROR_PACKET_LENGTH", "200"),
+            ("MIRROR_VNI", "8"),
+        ] {
+            if rng.u8(0..3) == 0 {
+                settings.insert(name, value.to_owned());
+            }
+        }
+        let (policy, run_settings) = parse(&settings);
+        let (filters, which) = (self.filters.clone(), Which::Second);
+        let (right, mistake) = (None, None);
+        let site = Self { which, settings, policy, run_settings, filters, right, mistake };
+        site.permit(cloud);
+        Some(site)
+    }
+
+    /// Whether the session is this installation's own.
+    pub(super) fn owns(&self, session: &Session) -> bool {
+        has_owner(session) && !self.is_twin(session)
+    }
+
+    /// Whether the session has the owner of this installation and is another one's.
+    pub(super) fn is_twin(&self, session: &Session) -> bool {
+        let own = self.policy.installation.as_ref();
+        has_owner(session)
+            && own.is_some_and(|own| installation_of(session).is_some_and(|it| it != own))
     }
 
     /// Sets one more setting, or another value of one, rightly or by mistake.
@@ -107,10 +165,22 @@ impl Site {
     fn permit(&self, cloud: &Cloud) {
         let settings = self.settings.iter().filter(|(name, _)| **name != "MIRROR_FILTER_ID");
         let pairs: Vec<_> = settings.map(|(name, value)| (*name, value.as_str())).collect();
-        for function in ["automirror", "config-rule"] {
-            role::of(function, cloud, &pairs).expect("a role").leave_unrecorded();
+        let automirror = (self.which.function(), "automirror");
+        for (name, function) in [automirror, ("config-rule", "config-rule")] {
+            let role = role::named(name, function, cloud, &pairs).expect("a role");
+            role.leave_unrecorded();
         }
     }
+}
+
+fn has_owner(session: &Session) -> bool {
+    session.owner == DEFAULT_ACCOUNT
+        && session.tags.get("ManagedBy").is_some_and(|owner| owner == "automirror")
+}
+
+/// The installation that a session says it is of.
+pub(super) fn installation_of(session: &Session) -> Option<&String> {
+    session.tags.get("Installation")
 }
 
 fn parse(settings: &Settings) -> (Policy, RunSettings) {
@@ -143,6 +213,8 @@ fn settings(rng: &mut Rng, own: &[String], filters: &[String]) -> Settings {
         ("MIRROR_PACKET_LENGTH", "100"),
         ("MIRROR_VNI", "7"),
         ("MIRROR_FILTER_ID", filters[0].as_str()),
+        ("MIRROR_INSTALLATION", "this"),
+        ("MIRROR_INSTALLATION", "this"),
     ] {
         if rng.u8(0..5) == 0 {
             settings.insert(name, value.to_owned());

@@ -10,7 +10,6 @@ use fastrand::Rng;
 use super::compliance::{RULE, evaluate_one};
 use super::expect::is_selected;
 use super::faults::Flaws;
-use super::guard::is_owned;
 use super::site::{Mistake, Site};
 use crate::aws::config::{Compliance, ResourceKey, Rule, Verdict};
 use crate::aws::ec2::{Delivery, Instance, Session, World};
@@ -18,21 +17,22 @@ use crate::cloud::Cloud;
 
 /// Whether an owned session on the interface leads nowhere, or the filters of its owned sessions accept together
 /// nothing of one direction: several sessions may share the packets on purpose.
-pub(super) fn is_blind(world: &World, interface: &str) -> bool {
-    let owned = owned(world, interface);
+pub(super) fn is_blind(world: &World, site: &Site, interface: &str) -> bool {
+    let owned = owned(world, site, interface);
     !owned.is_empty() && (owned.iter().any(|it| !it.target_is_up) || !accept_all(&owned))
 }
 
 /// Whether the session and the owned ones on its interface accept together something of both directions.
-pub(super) fn takes_all(world: &World, session: &Session) -> bool {
+pub(super) fn takes_all(world: &World, site: &Site, session: &Session) -> bool {
     let mut all = world.delivers(&session.interface);
-    all.retain(|it| it.session == session.id || world.session(&it.session).is_some_and(is_owned));
+    let is_owned = |id: &str| world.session(id).is_some_and(|it| site.owns(it));
+    all.retain(|it| it.session == session.id || is_owned(&it.session));
     accept_all(&all)
 }
 
-fn owned(world: &World, interface: &str) -> Vec<Delivery> {
+fn owned(world: &World, site: &Site, interface: &str) -> Vec<Delivery> {
     let mut all = world.delivers(interface);
-    all.retain(|it| world.session(&it.session).is_some_and(is_owned));
+    all.retain(|it| world.session(&it.session).is_some_and(|it| site.owns(it)));
     all
 }
 
@@ -99,7 +99,7 @@ fn check(worlds: &[&World], site: &Site, verdict: &Verdict) -> anyhow::Result<()
     ensure!(!is_selected || !said.starts_with("[not-selected]"), "its tags select it");
     if verdict.compliance == Compliance::Compliant {
         ensure!(site.mistake != Some(Mistake::Everything), "the settings name nothing that exists");
-        let blind = instances[0].interfaces.iter().find(|id| is_blind_in_all(worlds, id));
+        let blind = instances[0].interfaces.iter().find(|id| is_blind_in_all(worlds, site, id));
         let delivered = blind.map(|blind| worlds[0].delivers(blind));
         ensure!(blind.is_none(), "packets of {blind:?} do not arrive: {delivered:?}");
     }
@@ -107,8 +107,8 @@ fn check(worlds: &[&World], site: &Site, verdict: &Verdict) -> anyhow::Result<()
 }
 
 /// Whether the interface is blind, and was so in the same way whenever EC2 may have been asked.
-fn is_blind_in_all(worlds: &[&World], interface: &str) -> bool {
+fn is_blind_in_all(worlds: &[&World], site: &Site, interface: &str) -> bool {
     let mut deliveries = worlds.iter().map(|world| world.delivers(interface));
     let first = deliveries.next();
-    deliveries.all(|it| Some(it) == first) && worlds.iter().all(|it| is_blind(it, interface))
+    deliveries.all(|it| Some(it) == first) && worlds.iter().all(|it| is_blind(it, site, interface))
 }

@@ -9,9 +9,17 @@ use tokio::time::Instant;
 const READS: (f64, f64) = (100.0, 20.0);
 const CHANGES: (f64, f64) = (50.0, 5.0);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Rates {
+    reads: (f64, f64),
+    changes: (f64, f64),
     buckets: BTreeMap<String, Bucket>,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self::new(READS, CHANGES)
+    }
 }
 
 #[derive(Debug)]
@@ -21,9 +29,14 @@ struct Bucket {
 }
 
 impl Rates {
+    /// Of reads and of changes, so many at once and so many a second.
+    pub(crate) fn new(reads: (f64, f64), changes: (f64, f64)) -> Self {
+        Self { reads, changes, buckets: BTreeMap::new() }
+    }
+
     /// Whether one more request is accepted.
     pub(crate) fn take(&mut self, action: &str) -> bool {
-        let (size, rate) = if action.starts_with("Describe") { READS } else { CHANGES };
+        let (size, rate) = if action.starts_with("Describe") { self.reads } else { self.changes };
         let now = Instant::now();
         let full = || Bucket { left: size, filled: now };
         let bucket = self.buckets.entry(action.to_owned()).or_insert_with(full);
