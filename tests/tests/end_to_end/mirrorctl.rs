@@ -4,6 +4,8 @@
 mod catalogue;
 mod changes;
 mod exit;
+mod function;
+mod history;
 mod problems;
 mod scale;
 mod settings;
