@@ -7,6 +7,7 @@ mod exit;
 mod function;
 mod history;
 mod problems;
+mod reasons;
 mod scale;
 mod settings;
 mod snapshots;
