@@ -8,6 +8,7 @@ mod function;
 mod history;
 mod problems;
 mod reasons;
+mod saved;
 mod scale;
 mod settings;
 mod snapshots;
