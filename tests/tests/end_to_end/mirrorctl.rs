@@ -12,6 +12,7 @@ mod saved;
 mod scale;
 mod settings;
 mod snapshots;
+mod terminal;
 mod worlds;
 
 use std::{
