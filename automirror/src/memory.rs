@@ -10,16 +10,8 @@ use std::{
 use shared::{
     id::{InterfaceId, SessionId, TargetId},
     observed::Session,
+    plan::brake::{CALM, DELETION_WINDOW, MAX_CHANGES, is_unstable},
 };
-
-/// A source that was changed more than [`MAX_CHANGES`] times in this time is unstable, until it has been
-/// left alone for as long.
-const CALM: Duration = Duration::from_mins(10);
-/// Two people, two installations or a tag that flaps undo each other's changes without end.
-const MAX_CHANGES: usize = 3;
-
-/// The time over which deletions for tags and settings are counted.
-const DELETION_WINDOW: Duration = Duration::from_hours(1);
 
 /// Deletions of unknown sessions by others start a sweep at most once in this time.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(2);
@@ -34,9 +26,6 @@ const LAG: i64 = 60;
 /// The sessions that an account may have are 10,000 (VPC User Guide, "Traffic Mirroring quotas"), if nobody
 /// has raised that.
 const MAX_SESSIONS: usize = 20_000;
-
-/// So many deletions for tags and settings within an hour are never held back.
-pub(crate) const FREE_DELETIONS: usize = 10;
 
 #[derive(Default)]
 pub(crate) struct Memory {
@@ -140,12 +129,10 @@ impl Memory {
     /// The sources that were changed too often.
     pub(crate) fn unstable(&self, now: SystemTime) -> BTreeSet<InterfaceId> {
         let inner = self.inner();
-        let is_unstable = |times: &VecDeque<SystemTime>| {
-            let is_calm = times.back().is_none_or(|last| age(*last, now) >= CALM);
-            let span = times.front().zip(times.back()).map(|(first, last)| age(*first, *last));
-            !is_calm && times.len() > MAX_CHANGES && span.is_some_and(|span| span < CALM)
+        let ages = |times: &VecDeque<SystemTime>| -> Vec<Duration> {
+            times.iter().map(|time| age(*time, now)).collect()
         };
-        let unstable = inner.changed.iter().filter(|(_, times)| is_unstable(times));
+        let unstable = inner.changed.iter().filter(|(_, times)| is_unstable(&ages(times)));
         unstable.map(|(source, _)| source.clone()).collect()
     }
 

@@ -82,6 +82,15 @@ impl Answer {
         self.problems.push((place, problem));
     }
 
+    /// Notes what could not be found out about a place of which the rest is told.
+    pub(crate) fn lack(&mut self, place: String, problem: Problem) {
+        let (account, region) = place.split_once(' ').unzip();
+        let error = json!({"code": problem.kind.code, "detail": problem.detail});
+        let fields = json!({"account": account, "region": region, "error": error});
+        self.document.record("error", &fields);
+        self.problems.push((Some(place), problem));
+    }
+
     /// What could not be read is never green.
     pub(crate) fn exit_code(&self, threshold: Threshold) -> u8 {
         let Findings { unsupported, change, action_needed } = self.findings;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use shared::id::VpcId;
+use shared::id::{InstanceId, InterfaceId, SessionId, VpcId};
 
 /// Shows what automirror would do, why, and how well an account is mirrored. It makes the same decision
 /// as automirror and the Config rule, with your permissions. A command that changes something says so, and asks first.
@@ -108,6 +108,8 @@ pub(crate) enum Command {
     Status(Source),
     /// Why an instance, interface, session or target is as it is; what a code means
     Explain(Explain),
+    /// What happened to the mirroring of an instance, interface or session, and who did it
+    History(History),
     /// List every code of a reason or an error, with what it means and how to mend it
     Codes,
     /// Write everything that the decision depends on to a file, for --from
@@ -159,6 +161,16 @@ pub(crate) struct Explain {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct History {
+    /// An id: i-…, eni-… or tms-…
+    #[arg(value_name = "ID", value_parser = source_id)]
+    pub(crate) id: String,
+    /// So many days are looked back; CloudTrail keeps 90
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=90))]
+    pub(crate) days: u16,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Observe {
     /// The file to write; `-` is standard output
     #[arg(long, value_name = "FILE")]
@@ -205,6 +217,13 @@ pub(crate) struct Adopt {
     /// Says yes in a script: the number of the account
     #[arg(long, value_name = "ACCOUNT")]
     pub(crate) confirm: Option<String>,
+}
+
+fn source_id(text: &str) -> Result<String, String> {
+    let is_id = text.parse::<InstanceId>().is_ok()
+        || text.parse::<InterfaceId>().is_ok()
+        || text.parse::<SessionId>().is_ok();
+    is_id.then(|| text.to_owned()).ok_or_else(|| "an id such as i-…, eni-… or tms-…".to_owned())
 }
 
 fn price(text: &str) -> Result<f64, String> {

@@ -5,6 +5,7 @@ pub(crate) mod apply;
 mod execute;
 pub(crate) mod explain;
 mod heading;
+pub(crate) mod history;
 pub(crate) mod observe;
 pub(crate) mod plan;
 pub(crate) mod remove;

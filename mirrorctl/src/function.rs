@@ -15,6 +15,9 @@ pub(crate) struct Deployed {
     pub(crate) name: String,
     /// When code or settings last changed, as Lambda writes it.
     pub(crate) last_modified: Option<String>,
+    /// The group in CloudWatch Logs that its log is in.
+    #[serde(default)]
+    pub(crate) log_group: String,
 }
 
 /// The beginning of the description that both ways of deploying give to config-rule. It has the same
@@ -44,7 +47,9 @@ async fn by_name(client: &Client, name: &str) -> Result<(Deployed, Settings), Pr
     let variables = environment.into_iter().flatten().map(|(k, v)| (k.clone(), v.clone()));
     let settings = Settings::new(Origin::Function(name.to_owned()), variables)?;
     let last_modified = answer.last_modified().map(str::to_owned);
-    Ok((Deployed { name: name.to_owned(), last_modified }, settings))
+    let group = answer.logging_config().and_then(|it| it.log_group());
+    let log_group = group.map_or_else(|| format!("/aws/lambda/{name}"), str::to_owned);
+    Ok((Deployed { name: name.to_owned(), last_modified, log_group }, settings))
 }
 
 async fn only_one(client: &Client) -> Result<Option<(Deployed, Settings)>, Problem> {

@@ -1,7 +1,7 @@
 //! mirrorctl: a command line over the decision that automirror obeys and config-rule reports.
 //!
 //! In reading order, each floor over the ones before it: `problem` is what can go wrong; `settings`,
-//! `function` and `place` are whose settings count and where to look; `world` is what was observed there,
+//! `function` and `place` are whose settings count and where to look; `log` is what the function says, and `trail` what CloudTrail does; `world` is what was observed there,
 //! with its plan, and `redact` what a file of it may leave out; `read` reads worlds; `view` counts and
 //! groups a plan; `output` prints; `command` has one file for each command.
 
@@ -12,12 +12,14 @@ mod arguments;
 mod command;
 mod confirm;
 mod function;
+mod log;
 mod output;
 mod place;
 mod problem;
 mod read;
 mod redact;
 mod settings;
+mod trail;
 mod view;
 mod world;
 
@@ -90,7 +92,9 @@ async fn answer(
     };
     let warned = warn_on_stderr();
     let global = &arguments.global;
-    let input = Input { global, flags: &flags, environment: &environment, now };
+    let listens =
+        matches!(arguments.command, Command::Plan(_) | Command::Status(_) | Command::Observe(_));
+    let input = Input { global, flags: &flags, environment: &environment, listens, now };
     let name = match &arguments.command {
         Command::Plan(_) => "plan",
         Command::Status(_) => "status",
@@ -98,6 +102,7 @@ async fn answer(
         Command::Adopt(_) => "adopt",
         Command::Apply(_) => "apply",
         Command::Remove(_) => "remove",
+        Command::History(_) => "history",
         Command::Codes => "codes",
         Command::Observe(_) => "observe",
         Command::Report(_) => "report",
@@ -117,6 +122,7 @@ async fn answer(
         Command::Adopt(adopt) => command::adopt::run(&input, adopt).await,
         Command::Apply(apply) => command::apply::run(&input, apply).await,
         Command::Remove(remove) => command::remove::run(&input, remove).await,
+        Command::History(history) => command::history::run(&input, history).await,
         Command::Codes => command::explain::codes(),
         Command::Observe(observe) => command::observe::run(&input, observe).await,
         Command::Report(report) => command::report::run(&input, report).await,

@@ -52,6 +52,8 @@ impl From<ObserveError> for Problem {
 
 /// The IAM action of a call that reads EC2: `could not describe tags` is `ec2:DescribeTags`.
 fn action_of(message: &str) -> String {
+    // What follows in brackets is for the function's log.
+    let message = message.split(" (").next().unwrap_or(message);
     let words = message.trim_start_matches("could not ").split(' ');
     let capitalized = words.map(|word| {
         let mut letters = word.chars();
@@ -131,6 +133,9 @@ kinds! {
     AWS_REFUSED: "aws-refused", "AWS refuses a call",
         "The read is not complete, so there is no answer for this account and region.",
         "AWS's code says why; the API reference of the action explains it.";
+    TOO_MUCH: "too-much-to-read", "there is more than can be read in a reasonable time",
+        "What was not read may be what the question is about.",
+        "Ask for fewer days with --days, or search the log with CloudWatch Logs Insights.";
     NO_SUCH_FUNCTION: "no-such-function", "there is no such function",
         "The settings decide what should be mirrored, so another function's would give a wrong answer.",
         "`aws lambda list-functions` lists the functions. --no-function takes the settings from the \
@@ -201,5 +206,6 @@ mod tests {
             action_of("could not describe traffic mirror sessions"),
             "ec2:DescribeTrafficMirrorSessions"
         );
+        assert_eq!(action_of("could not describe tags (the role lacks it)"), "ec2:DescribeTags");
     }
 }

@@ -14,6 +14,7 @@ use shared_ec2::{client::Ec2, observe::observe, reader::Reader, selector::Select
 use crate::{
     arguments::Global,
     function::{Deployed, deployed},
+    log::Heard,
     place::{Place, places},
     problem::{NO_SUCH_FUNCTION, Problem, SEVERAL_PLACES},
     settings::{Origin, Settings},
@@ -27,6 +28,8 @@ pub(crate) struct Input<'a> {
     pub(crate) flags: &'a [(&'static str, String)],
     /// The settings of the environment.
     pub(crate) environment: &'a BTreeMap<String, String>,
+    /// Whether the answer depends on the function's log.
+    pub(crate) listens: bool,
     /// The clock.
     pub(crate) now: fn() -> SystemTime,
 }
@@ -106,9 +109,15 @@ impl Input<'_> {
             // An id that somebody asks about must be certain; a sweep reads what a sweep of automirror does.
             judges: !selectors.contains(&Selector::Sweep),
         };
-        let observed = Box::pin(observe(&reader, selectors)).await?;
+        let heard = self.hear(place, function.as_ref());
+        let (observed, heard) = tokio::join!(Box::pin(observe(&reader, selectors)), heard);
         let (account, region) = (place.account.clone(), place.region.clone());
-        World { account, region, settings, function, observed }.decide()
+        World { account, region, settings, function, heard, observed: observed? }.decide()
+    }
+
+    async fn hear(&self, place: &Place, function: Option<&Deployed>) -> Option<Heard> {
+        let function = function.filter(|_| self.listens)?;
+        Some(Heard::of(&place.config, &function.log_group, (self.now)()).await)
     }
 
     /// Where something is changed, it is one account and region at a time.
@@ -123,7 +132,11 @@ impl Input<'_> {
         }
     }
 
-    async fn settings(&self, place: &Place) -> Result<(Option<Deployed>, Settings), Problem> {
+    /// The deployed function, where there is one, and the settings that count.
+    pub(crate) async fn settings(
+        &self,
+        place: &Place,
+    ) -> Result<(Option<Deployed>, Settings), Problem> {
         if !self.global.no_function {
             let name = self.global.function.as_deref();
             match (deployed(&place.config, name).await?, name) {

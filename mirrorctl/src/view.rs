@@ -1,7 +1,9 @@
 //! What a plan means, counted and grouped: what the commands print.
 
+pub(crate) mod brake;
 pub(crate) mod coverage;
 pub(crate) mod foreign;
+pub(crate) mod function;
 pub(crate) mod price;
 pub(crate) mod quota;
 pub(crate) mod source;

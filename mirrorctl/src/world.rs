@@ -17,6 +17,7 @@ use shared::{
 
 use crate::{
     function::Deployed,
+    log::Heard,
     problem::{BAD_FILE, FILE_LACKS, Problem},
     settings::{Parsed, Settings},
 };
@@ -29,6 +30,9 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     /// The deployed function, where there is one.
     pub(crate) function: Option<Deployed>,
+    /// What its log says, where that was asked for.
+    #[serde(default)]
+    pub(crate) heard: Option<Heard>,
     pub(crate) observed: Observed,
 }
 

@@ -18,11 +18,12 @@
 //! Bottom up: [`reason`] and [`step`] are what a plan consists of; `index` looks things up; `desired`
 //! is what the tags ask for, `eligibility` what EC2 can mirror, `placement` which target, `matching`
 //! which session serves which desired session; `draft` is the plan under construction; `fulfil` and
-//! `place` write steps into it; `decide` is the whole. On top of a plan: [`verdict`], [`restrict`]
-//! and [`apply`].
+//! `place` write steps into it; `decide` is the whole. On top of a plan: [`verdict`], [`brake`],
+//! [`restrict`] and [`apply`].
 
 pub mod advice;
 pub mod apply;
+pub mod brake;
 mod catalogue;
 mod coverage;
 mod decide;

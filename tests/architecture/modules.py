@@ -38,7 +38,7 @@ FLOORS = {
     ],
     "mirrorctl": [
         "arguments problem",
-        "confirm function output place settings",
+        "confirm function log output place settings trail",
         "world",
         "read redact",
         "view",

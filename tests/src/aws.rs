@@ -2,6 +2,8 @@
 
 /// CloudFormation templates, resolved.
 pub mod cloudformation;
+/// CloudTrail: who called what.
+pub(crate) mod cloudtrail;
 /// AWS Config: the recorder, the rules, and their verdicts.
 pub mod config;
 /// EC2: instances, network interfaces and traffic mirroring.
@@ -10,6 +12,8 @@ pub mod ec2;
 pub mod iam;
 /// Lambda: which functions are deployed, and their settings.
 pub mod lambda;
+/// CloudWatch Logs: what the functions write.
+pub mod logs;
 /// The SQS queue between EventBridge and a function.
 pub mod sqs;
 /// STS: whose credentials these are.

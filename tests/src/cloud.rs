@@ -24,6 +24,7 @@ use crate::aws::config::Config;
 use crate::aws::ec2::{Rates, World};
 use crate::aws::iam::Role;
 use crate::aws::lambda::DeployedFunction;
+use crate::aws::logs::Logs;
 use call::Call;
 use fault::Faults;
 #[cfg(feature = "in-process")]
@@ -64,6 +65,7 @@ struct Shared {
     world: Mutex<World>,
     config: Mutex<Config>,
     functions: Mutex<Vec<DeployedFunction>>,
+    logs: Arc<Mutex<Logs>>,
     faults: Faults,
     calls: Mutex<Vec<Call>>,
     connections: AtomicUsize,
@@ -138,6 +140,16 @@ impl Cloud {
         self.shared.functions()
     }
 
+    /// What the functions have written.
+    pub fn logs(&self) -> MutexGuard<'_, Logs> {
+        self.shared.logs()
+    }
+
+    /// Where a function writes its log.
+    pub fn log_sink(&self) -> Arc<Mutex<Logs>> {
+        Arc::clone(&self.shared.logs)
+    }
+
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
     }
@@ -205,6 +217,7 @@ impl Shared {
             world: Mutex::default(),
             config: Mutex::default(),
             functions: Mutex::default(),
+            logs: Arc::default(),
             faults: Faults::new(options.seed),
             calls: Mutex::default(),
             connections: AtomicUsize::default(),
@@ -229,6 +242,10 @@ impl Shared {
 
     fn functions(&self) -> MutexGuard<'_, Vec<DeployedFunction>> {
         self.functions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn logs(&self) -> MutexGuard<'_, Logs> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn roles(&self) -> MutexGuard<'_, BTreeMap<String, Role>> {

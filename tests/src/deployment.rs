@@ -168,6 +168,7 @@ async fn start(
 fn options(binary: PathBuf, cloud: &Cloud, settings: &[(&str, &str)]) -> FunctionOptions {
     let mut options = FunctionOptions::new(binary);
     options.timeout = Duration::from_mins(1);
+    options.log = Some(cloud.log_sink());
     options.env = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     for service in ["EC2", "CONFIG_SERVICE"] {
         options.env.push((format!("AWS_ENDPOINT_URL_{service}"), cloud.endpoint()));

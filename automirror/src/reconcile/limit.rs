@@ -6,16 +6,17 @@ use shared::{
     id::InterfaceId,
     observed::Observed,
     plan::{
+        brake::{FREE_DELETIONS, deletions_left, is_limited_deletion},
         plan,
         remove::remove,
-        restrict::{Limits, Restricted, is_limited_deletion, restrict},
+        restrict::{Limits, Restricted, restrict},
         step::Plan,
     },
     policy::run::Mode,
 };
 
 use super::{Job, Reconciler};
-use crate::{act::outcome::Execution, event::parsed::Orders, memory::FREE_DELETIONS};
+use crate::{act::outcome::Execution, event::parsed::Orders};
 
 impl Reconciler {
     pub(super) async fn plan(
@@ -57,8 +58,7 @@ impl Reconciler {
         }
         // Where nothing could be read, only the free ones go.
         let base = self.memory.base((self.now)()).unwrap_or_default();
-        let limit = base.saturating_mul(self.deletion_limit.into()) / 100;
-        Some(limit.max(FREE_DELETIONS).saturating_sub(deleted))
+        deletions_left(self.deletion_limit, base, deleted)
     }
 
     pub(super) fn note_deletions(&self, round: &Execution) {

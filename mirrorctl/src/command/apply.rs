@@ -7,11 +7,7 @@ use std::{
 
 use shared::{
     id::InterfaceId,
-    plan::{
-        restrict::{Limits, restrict},
-        step::Step,
-    },
-    policy::run::Mode,
+    plan::{restrict::restrict, step::Step},
 };
 use shared_ec2::selector::Selector;
 
@@ -24,13 +20,9 @@ use crate::{
     problem::{BAD_FILE, NOT_WRITTEN, Problem, STALE},
     read::{Input, name},
     settings::Settings,
+    view::brake::BY_HAND,
     world::{Decided, File},
 };
-
-/// What a sweep of automirror may do in mode `enforce`: a person who asks for it has it done in any mode, and has
-/// seen how many sessions go.
-const LIMITS: Limits<'static> =
-    Limits { mode: Mode::Enforce, drains: true, deletions: None, unstable: &BTreeSet::new() };
 
 pub(crate) async fn run(input: &Input<'_>, apply: &Apply) -> Answer {
     let mut answer = Answer::default();
@@ -57,7 +49,7 @@ async fn apply_in(
     let steps = if let Some(saved) = &saved {
         as_shown(saved, &decided)?
     } else {
-        restrict(decided.plan.clone(), LIMITS).plan.steps
+        restrict(decided.plan.clone(), BY_HAND).plan.steps
     };
     show(&mut answer.document, saved.as_ref().unwrap_or(&decided), false, input);
     let count = steps.iter().filter(|step| step.action.is_change()).count();
@@ -111,7 +103,7 @@ fn read_saved(path: &Path, place: &Place) -> Result<Decided, Problem> {
 /// The changes that were shown, if the world still asks for each of them, with everything that they change
 /// as it was. What else has come up since was not shown, so it is not done.
 fn as_shown(saved: &Decided, now: &Decided) -> Result<Vec<Step>, Problem> {
-    let shown = restrict(saved.plan.clone(), LIMITS).plan;
+    let shown = restrict(saved.plan.clone(), BY_HAND).plan;
     let mut asked: BTreeMap<&InterfaceId, Vec<&Step>> = BTreeMap::new();
     for step in now.plan.changes() {
         asked.entry(&step.source).or_default().push(step);

@@ -3,11 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use shared::plan::{
-    reason::Reason,
-    restrict::MAX_DRAINED,
-    step::{Action, Plan as Steps},
-};
+use shared::plan::step::{Action, Plan as Steps};
 use shared_ec2::selector::Selector;
 
 use crate::{
@@ -18,6 +14,7 @@ use crate::{
     read::Input,
     settings::Settings,
     view::{
+        brake::Brake,
         price::Price,
         step::{COLUMNS, Group, StepRow},
     },
@@ -34,6 +31,7 @@ struct PlanView<'a> {
     region: &'a str,
     settings: &'a Settings,
     counts: Counts,
+    brake: &'a Brake,
     price: Prices,
     groups: &'a [Group],
     steps: Vec<StepRow>,
@@ -48,7 +46,7 @@ pub(crate) struct Counts {
     keep: usize,
     block: usize,
     ignore: usize,
-    /// Changes that later sweeps make: sessions leave a draining target 50 at a time.
+    /// Of the changes, those that the next sweep would not make: `brake` says what holds them back.
     held_back: usize,
 }
 
@@ -80,11 +78,17 @@ pub(crate) async fn run(input: &Input<'_>, plan: &Plan) -> Answer {
 /// Writes the plan of a place.
 pub(crate) fn show(document: &mut Document, decided: &Decided, verbose: bool, input: &Input<'_>) {
     let groups = decided.groups();
-    let (counts, price) = (counts(&decided.plan), prices(decided, input.global.price));
+    // What a person applies is not held back as much as what the function does.
+    let brake = if input.listens { decided.brake() } else { decided.brake_by_hand() };
+    let counts = Counts { held_back: brake.held_back, ..counts(&decided.plan) };
+    let price = prices(decided, input.global.price);
     let is_for_machines = !matches!(input.global.output, Format::Text | Format::Markdown);
     if !is_for_machines {
         decided.head(document);
         document.line(counts.to_string());
+        for line in brake.lines() {
+            document.blocks.push(Block::Item(Mark::Bad, line, Vec::new()));
+        }
         show_groups(document, &groups, verbose);
         if verbose {
             for step in &decided.plan.steps {
@@ -104,7 +108,8 @@ pub(crate) fn show(document: &mut Document, decided: &Decided, verbose: bool, in
     }
     let (account, region) = (decided.world.account.as_str(), &decided.world.region);
     let settings = &decided.world.settings;
-    let mut view = PlanView { account, region, settings, counts, price, groups: &groups, steps };
+    let (groups, brake) = (groups.as_slice(), &brake);
+    let mut view = PlanView { account, region, settings, counts, brake, price, groups, steps };
     document.place(&view);
     view.steps.clear();
     document.record("plan", &view);
@@ -143,7 +148,6 @@ fn show_groups(document: &mut Document, groups: &[Group], verbose: bool) {
 
 pub(crate) fn counts(plan: &Steps) -> Counts {
     let mut counts = Counts::default();
-    let mut draining = 0_usize;
     for step in &plan.steps {
         let counter = match step.action {
             Action::Create(_) => &mut counts.create,
@@ -154,10 +158,7 @@ pub(crate) fn counts(plan: &Steps) -> Counts {
             Action::Ignore => &mut counts.ignore,
         };
         *counter = counter.saturating_add(1);
-        draining =
-            draining.saturating_add(usize::from(matches!(step.reason, Reason::Draining { .. })));
     }
-    counts.held_back = draining.saturating_sub(MAX_DRAINED);
     counts
 }
 
@@ -170,7 +171,7 @@ impl std::fmt::Display for Counts {
              {keep} as they should be, {ignore} not to be mirrored"
         )?;
         if *held_back > 0 {
-            write!(f, "; {held_back} of the changes wait for later sweeps")?;
+            write!(f, "; {held_back} of the changes wait")?;
         }
         Ok(())
     }

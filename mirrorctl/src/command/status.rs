@@ -8,13 +8,13 @@ use shared_ec2::selector::Selector;
 use crate::{
     answer::{Answer, Findings},
     arguments::Source,
-    function::Deployed,
     output::{Block, Document, Mark, Table},
     read::Input,
     settings::Settings,
     view::{
         coverage::{Area, Obstacle, areas, obstacles},
         foreign::ForeignRow,
+        function::FunctionView,
         price::Price,
         quota::{Quota, quotas},
         source::Coverage,
@@ -29,7 +29,7 @@ pub(crate) struct Status<'a> {
     pub(crate) account: &'a str,
     pub(crate) region: &'a str,
     pub(crate) settings: &'a Settings,
-    pub(crate) function: Option<&'a Deployed>,
+    pub(crate) function: Option<FunctionView<'a>>,
     pub(crate) coverage: Coverage,
     pub(crate) areas: Vec<Area>,
     pub(crate) obstacles: Vec<Obstacle>,
@@ -49,7 +49,7 @@ impl<'a> Status<'a> {
             account: world.account.as_str(),
             region: &world.region,
             settings: &world.settings,
-            function: world.function.as_ref(),
+            function: decided.function_view(),
             coverage: Coverage::of(&judged),
             areas: areas(&judged),
             obstacles: obstacles(&judged),
@@ -85,6 +85,12 @@ pub(crate) async fn run(input: &Input<'_>, source: &Source) -> Answer {
         let status = Status::new(&decided, input.global.price);
         show(&mut answer.document, &decided, &status);
         for_machines(&mut answer.document, &status);
+        if let Some(function) = &status.function {
+            answer.findings.action_needed |= !function.is_good();
+            if let Some(problem) = function.problem() {
+                answer.lack(decided.name(), problem);
+            }
+        }
     }
     answer
 }
@@ -103,9 +109,10 @@ fn for_machines(document: &mut Document, status: &Status<'_>) {
 
 fn show(document: &mut Document, decided: &Decided, status: &Status<'_>) {
     decided.head(document);
-    if let Some(Deployed { name, last_modified }) = status.function {
-        let since = last_modified.as_deref().unwrap_or("at a time that Lambda does not say");
-        document.line(format!("function {name}: code and settings last changed {since}"));
+    if let Some(function) = &status.function {
+        document.line(function.deployed());
+        let (mark, swept) = function.swept();
+        document.blocks.push(Block::Item(mark, swept, Vec::new()));
     }
     show_coverage(document, status);
     let mut table = Table::new(&["VPC", "zone", "mirrored", "to change", "EC2 cannot", "act"]);

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
+    brake::is_limited_deletion,
     reason::Reason,
-    step::{Action, Plan, Step},
+    step::{Plan, Step},
 };
 use crate::{id::InterfaceId, policy::run::Mode};
 
@@ -93,14 +94,6 @@ pub fn restrict(plan: Plan, limits: Limits<'_>) -> Restricted {
         }
     }
     restricted
-}
-
-/// Whether the step deletes a session because of a tag or a setting, and not because its machine is off or
-/// its interface is attached to nothing.
-#[must_use]
-pub fn is_limited_deletion(step: &Step) -> bool {
-    matches!(step.action, Action::Delete(_))
-        && !matches!(step.reason, Reason::NotRunning { .. } | Reason::Detached | Reason::Removed)
 }
 
 #[cfg(test)]

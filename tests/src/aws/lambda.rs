@@ -59,6 +59,7 @@ fn shown(function: &DeployedFunction) -> Value {
         "FunctionArn": format!("arn:aws:lambda:us-east-1:111122223333:function:{name}"),
         "Description": description,
         "Environment": {"Variables": environment},
+        "LoggingConfig": {"LogFormat": "JSON", "LogGroup": format!("/aws/lambda/{name}")},
         "LastModified": "2026-01-02T03:04:05.000+0000",
         "Runtime": "provided.al2023",
         "Version": "$LATEST",

@@ -10,7 +10,7 @@ use super::Shared;
 use crate::aws::ec2::wire::flaw::Flaw;
 use crate::aws::ec2::{self, Caller, Refusal, World};
 use crate::aws::iam::{self, Asked, Authorization, Decision};
-use crate::aws::{config, lambda, sts};
+use crate::aws::{cloudtrail, config, lambda, sts};
 use crate::cloud::fault::Kind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +18,17 @@ pub(crate) enum Service {
     Ec2,
     Config,
     Lambda,
+    Logs,
+    CloudTrail,
     Sts,
 }
+
+/// The services that name the action in a header, with what stands before it there.
+const TARGETS: [(&str, Service); 3] = [
+    ("StarlingDoveService.", Service::Config),
+    ("Logs_20140328.", Service::Logs),
+    ("CloudTrail_20131101.", Service::CloudTrail),
+];
 
 /// A request, as far as it can be read without doing it.
 #[derive(Debug)]
@@ -35,15 +44,16 @@ pub(super) struct Request {
 const NOT_ENABLED: [&str; 1] = ["me-south-1"];
 
 impl Request {
-    /// Config is who it is that names the action in a header.
     pub(super) fn read(uri: &Uri, headers: &HeaderMap, body: Bytes) -> Self {
         let path = uri.path().to_owned();
         let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-        if let Some(action) = target.and_then(|it| it.strip_prefix("StarlingDoveService.")) {
+        let named = |(prefix, service): &(&str, Service)| {
+            Some((*service, target?.split_once(prefix)?.1.to_owned()))
+        };
+        if let Some((service, action)) = TARGETS.iter().find_map(named) {
             let members: Map<_, _> = serde_json::from_slice(&body).unwrap_or_default();
             let parameters = members.into_iter().map(|(name, value)| (name, text(value))).collect();
-            let action = action.to_owned();
-            return Self { service: Service::Config, action, parameters, body, path };
+            return Self { service, action, parameters, body, path };
         }
         let query = uri.query().unwrap_or_default().as_bytes();
         let pairs = [query, &body].map(form_urlencoded::parse).into_iter().flatten();
@@ -82,6 +92,10 @@ impl Request {
                 let Self { action, path, parameters, .. } = self;
                 lambda::answer(&shared.functions(), action, path, parameters)
             }
+            Service::Logs => shared.logs().answer(&self.action, &self.parameters),
+            Service::CloudTrail => {
+                cloudtrail::answer(&world, caller, &self.action, &self.parameters)
+            }
             Service::Sts => sts::answer(caller, &self.action, &self.parameters),
             Service::Config => {
                 let failing = match fault {
@@ -116,7 +130,7 @@ impl Request {
             Service::Config => iam::config(&asked, &shared.config()),
             // Nobody needs a permission to ask who he is.
             Service::Sts if action == "GetCallerIdentity" => Some(Vec::new()),
-            Service::Lambda | Service::Sts => None,
+            Service::Lambda | Service::Logs | Service::CloudTrail | Service::Sts => None,
         };
         let name = format!("{}:{action}", self.service.prefix());
         if known.is_none() && role.policy().grants_somehow(&name) {
@@ -139,6 +153,8 @@ impl Service {
             Self::Ec2 => "ec2",
             Self::Config => "config",
             Self::Lambda => "lambda",
+            Self::Logs => "logs",
+            Self::CloudTrail => "cloudtrail",
             Self::Sts => "sts",
         }
     }
@@ -160,7 +176,9 @@ impl Service {
                 "UnauthorizedOperation",
                 format!("You are not authorized to perform this operation. {sentence}"),
             ),
-            Self::Config | Self::Lambda => Refusal::new("AccessDeniedException", sentence),
+            Self::Config | Self::Lambda | Self::Logs | Self::CloudTrail => {
+                Refusal::new("AccessDeniedException", sentence)
+            }
             Self::Sts => Refusal::new("AccessDenied", sentence),
         }
     }
@@ -169,7 +187,7 @@ impl Service {
         let content_type = match self {
             Self::Ec2 | Self::Sts => "text/xml;charset=UTF-8",
             Self::Lambda => "application/json",
-            Self::Config => "application/x-amz-json-1.1",
+            Self::Config | Self::Logs | Self::CloudTrail => "application/x-amz-json-1.1",
         };
         [(header::CONTENT_TYPE, content_type)]
     }
@@ -178,7 +196,7 @@ impl Service {
     pub(super) fn refuse(self, refusal: &Refusal) -> String {
         match self {
             Self::Ec2 => ec2::wire::refuse(refusal),
-            Self::Config => config::wire::refuse(refusal),
+            Self::Config | Self::Logs | Self::CloudTrail => config::wire::refuse(refusal),
             Self::Lambda => lambda::refuse(refusal),
             Self::Sts => sts::refuse(refusal),
         }
@@ -191,7 +209,7 @@ impl Service {
                 "AuthFailure",
                 "AWS was not able to validate the provided access credentials",
             ),
-            Self::Config | Self::Lambda => Refusal::new(
+            Self::Config | Self::Lambda | Self::Logs | Self::CloudTrail => Refusal::new(
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
             ),
@@ -208,7 +226,7 @@ impl Service {
             Self::Ec2 | Self::Sts => {
                 ("MissingAuthenticationToken", "The request must contain valid AWS access keys.")
             }
-            Self::Config | Self::Lambda => {
+            Self::Config | Self::Lambda | Self::Logs | Self::CloudTrail => {
                 ("MissingAuthenticationTokenException", "Missing Authentication Token")
             }
         };

@@ -19,6 +19,7 @@ use super::runtime_api::Event;
 use super::sandbox::{LOG_STREAM, Process, Sandbox};
 use super::{Answer, Credentials, LogLine, log, usage};
 use crate::aws::iam::Role;
+use crate::aws::logs::Logs;
 
 /// The Region a function is told it runs in, unless its `env` says otherwise.
 pub const REGION: &str = "us-east-1";
@@ -42,6 +43,8 @@ pub struct FunctionOptions {
     /// The role, for whose policy Lambda asks when it writes the log. Without one the role has the
     /// function's name, and may do anything.
     pub role: Option<Role>,
+    /// What keeps the log as CloudWatch Logs does.
+    pub log: Option<Arc<Mutex<Logs>>>,
 }
 
 impl FunctionOptions {
@@ -54,6 +57,7 @@ impl FunctionOptions {
             account: "111122223333".to_owned(),
             credentials: Credentials::Environment,
             role: None,
+            log: None,
         }
     }
 
@@ -213,6 +217,15 @@ impl Function {
     fn put_log_events(&self, log: &[LogLine]) {
         if let Some(role) = self.options.role.as_ref().filter(|_| !log.is_empty()) {
             role.put_log_events(LOG_STREAM);
+        }
+        if let Some(sink) = &self.options.log {
+            let group = format!("/aws/lambda/{}", self.options.name());
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+            let mut logs = sink.lock().expect("nothing panics under this lock");
+            for line in log {
+                logs.put(&group, now, line.to_string());
+            }
         }
     }
 

@@ -4,10 +4,15 @@
 mod catalogue;
 mod changes;
 mod exit;
+mod function;
+mod history;
 mod problems;
+mod reasons;
+mod saved;
 mod scale;
 mod settings;
 mod snapshots;
+mod terminal;
 mod worlds;
 
 use std::{

@@ -31,7 +31,7 @@ mod tag;
 mod tag_list;
 mod target;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde_json::Value;
 
@@ -106,6 +106,8 @@ pub struct World {
     gone_endpoints: BTreeSet<String>,
     replays: Replays,
     events: Vec<Value>,
+    /// The calls that changed something or were to, oldest first, each with its time.
+    trail: VecDeque<(u64, Value)>,
     made: u64,
     frozen: Option<Box<World>>,
 }
@@ -135,6 +137,7 @@ impl Default for World {
             gone_endpoints: BTreeSet::new(),
             replays: Replays::default(),
             events: Vec::new(),
+            trail: VecDeque::new(),
             made: 0,
             frozen: None,
         }
@@ -163,11 +166,17 @@ impl World {
         std::mem::take(&mut self.events)
     }
 
-    /// The same resources without the outbox and the frozen copy: what a dry run is played on.
+    /// The calls that CloudTrail has recorded, newest first.
+    pub(crate) fn trail(&self) -> impl Iterator<Item = &(u64, Value)> {
+        self.trail.iter().rev()
+    }
+
+    /// The same resources without the outbox, the trail and the frozen copy: what a dry run is played on.
     pub(crate) fn copy(&mut self) -> Self {
         let (events, frozen) = (std::mem::take(&mut self.events), self.frozen.take());
+        let trail = std::mem::take(&mut self.trail);
         let copy = self.clone();
-        (self.events, self.frozen) = (events, frozen);
+        (self.events, self.trail, self.frozen) = (events, trail, frozen);
         copy
     }
 

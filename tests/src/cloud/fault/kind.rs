@@ -56,19 +56,23 @@ impl Kind {
             (Self::Throttle, Service::Lambda) => ("TooManyRequestsException", "Rate exceeded"),
             (Self::Throttle, Service::Sts) => ("Throttling", "Rate exceeded"),
             (Self::Throttle, Service::Ec2) => ("RequestLimitExceeded", "Request limit exceeded."),
-            (Self::Throttle, Service::Config) => ("ThrottlingException", "Rate exceeded"),
+            (Self::Throttle, Service::Config | Service::Logs | Service::CloudTrail) => {
+                ("ThrottlingException", "Rate exceeded")
+            }
             (Self::ServerError, Service::Ec2) => {
                 ("InternalError", "An internal error has occurred")
             }
-            (Self::ServerError, Service::Config | Service::Sts) => {
-                ("InternalFailure", "Internal failure")
-            }
+            (
+                Self::ServerError,
+                Service::Config | Service::Sts | Service::Logs | Service::CloudTrail,
+            ) => ("InternalFailure", "Internal failure"),
             (Self::Unavailable, Service::Ec2) => {
                 ("Unavailable", "The server is overloaded and can't handle the request.")
             }
-            (Self::Unavailable, Service::Config | Service::Sts) => {
-                ("ServiceUnavailable", "Service unavailable")
-            }
+            (
+                Self::Unavailable,
+                Service::Config | Service::Sts | Service::Logs | Service::CloudTrail,
+            ) => ("ServiceUnavailable", "Service unavailable"),
             (Self::ServerError | Self::Unavailable, Service::Lambda) => {
                 ("ServiceException", "The service encountered an internal error.")
             }

@@ -4,9 +4,18 @@
 use std::{fs, path::Path};
 
 use local_cloud::lambda::binary::binary;
+use serde_json::Value;
 use trycmd::TestCases;
 
-use super::{ENVIRONMENT, folder, root, story};
+use super::{ENVIRONMENT, command, folder, root, story};
+
+/// When the function swept last, which is another time in each run.
+fn last_sweep(endpoint: &str) -> Option<String> {
+    let output = command(endpoint, &["status", "--output", "json"]).output().unwrap();
+    let status: Value = serde_json::from_slice(&output.stdout).ok()?;
+    let at = &status["places"][0]["function"]["last_sweep"]["at"];
+    at.as_str().map(str::to_owned)
+}
 
 /// Runs the commands of a markdown file of the project, in a folder of their own.
 fn check(endpoint: &str, path: &str) {
@@ -21,6 +30,9 @@ fn check(endpoint: &str, path: &str) {
     cases.env("AWS_ENDPOINT_URL", endpoint);
     for (name, value) in ENVIRONMENT {
         cases.env(name, value);
+    }
+    if let Some(at) = last_sweep(endpoint) {
+        cases.insert_var("[SWEPT]", at).unwrap();
     }
     cases.case(&copy);
     let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cases.run()));

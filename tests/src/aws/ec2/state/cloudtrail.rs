@@ -42,6 +42,30 @@ impl World {
         self.tell_trail(caller, action, wrapped.into(), response, &request_id);
     }
 
+    /// Records a change of tags. No product code uses the event of such a call, so it has none.
+    pub(super) fn record_tags(
+        &mut self,
+        caller: &Caller,
+        action: &str,
+        resources: &[String],
+        tags: Vec<Value>,
+    ) {
+        let resources: Vec<_> = resources.iter().map(|id| json!({ "resourceId": id })).collect();
+        let detail = json!({
+            "userIdentity": caller.identity(),
+            "eventTime": timestamp(self.now),
+            "eventSource": "ec2.amazonaws.com",
+            "eventName": action,
+            // Ids of other things stay what they are, however many tags are changed.
+            "eventID": format!("00000000-0000-4000-9000-{:012x}", self.trail().count()),
+            "recipientAccountId": caller.account,
+            "requestParameters": {
+                "resourcesSet": { "items": resources }, "tagSet": { "items": tags },
+            },
+        });
+        self.record_call(&detail);
+    }
+
     fn tell_trail(
         &mut self,
         caller: &Caller,
@@ -76,6 +100,7 @@ impl World {
                 detail["errorMessage"] = json!(refusal.message);
             }
         }
+        self.record_call(&detail);
         self.tell(&caller.account, "aws.ec2", "AWS API Call via CloudTrail", &[], detail);
     }
 }

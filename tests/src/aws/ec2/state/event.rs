@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::World;
 
+/// So many calls are kept: simulations make very many.
+const MAX_TRAIL: usize = 10_000;
+
 impl World {
     pub(super) fn tell_state(&mut self, instance: &str) {
         let Some(instance) = self.instances.get(instance) else { return };
@@ -28,6 +31,14 @@ impl World {
         let account = instance.owner.clone();
         let resource = self.arn(&account, "instance", id);
         self.tell(&account, "aws.tag", "Tag Change on Resource", &[resource], detail);
+    }
+
+    /// Records a call.
+    pub(super) fn record_call(&mut self, detail: &Value) {
+        if self.trail.len() >= MAX_TRAIL {
+            self.trail.pop_front();
+        }
+        self.trail.push_back((self.now, detail.clone()));
     }
 
     /// Puts an event into the outbox.

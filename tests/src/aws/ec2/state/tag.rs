@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::{Caller, Refusal, Resource, World};
 
 /// Keys and values; both are case-sensitive at AWS.
@@ -19,7 +21,10 @@ impl World {
             check(tags)?;
             present.extend(tags.clone());
             check_count(present)
-        })
+        })?;
+        let items = tags.iter().map(|(key, value)| json!({ "key": key, "value": value }));
+        self.record_tags(caller, "CreateTags", resources, items.collect());
+        Ok(())
     }
 
     /// Takes tags away: where a value is given, only if it is the present one; all, if none are
@@ -38,7 +43,10 @@ impl World {
         self.change_tags(caller, resources, |present| {
             present.retain(|key, value| !goes(key, value));
             Ok(())
-        })
+        })?;
+        let items = tags.keys().map(|key| json!({ "key": key }));
+        self.record_tags(caller, "DeleteTags", resources, items.collect());
+        Ok(())
     }
 
     fn change_tags(
