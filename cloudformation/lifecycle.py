@@ -52,10 +52,9 @@ def removed(event, context):
         left = list(ours(context))
         if not left:
             return "no session of ours is left"
-        if problem:
-            delete(left, context, problem)
+        count = len(left) - (delete(left, context) if problem else 0)
         if context.get_remaining_time_in_millis() < ROUND:
-            raise TimeoutError(f"{len(left)} sessions are left. Delete again. {problem}")
+            raise TimeoutError(f"{count} sessions are left. Delete again. {problem}")
         time.sleep(1)
 
 
@@ -82,17 +81,28 @@ def ours(context):
                 yield session["TrafficMirrorSessionId"]
 
 
-def delete(sessions, context, problem):
-    """Does without automirror."""
+def delete(sessions, context):
+    """Does without automirror. Returns how many it deleted."""
     ec2 = boto3.client("ec2", config=Config(retries={"mode": "adaptive", "max_attempts": 10}))
+    deleted, refusal = 0, None
     for name in sessions:
         if context.get_remaining_time_in_millis() < ROUND:
-            return
+            return deleted
         try:
             ec2.delete_traffic_mirror_session(TrafficMirrorSessionId=name)
         except ClientError as error:
-            if not error.response["Error"]["Code"].endswith("NotFound"):
-                raise RuntimeError(f"{len(sessions)} sessions are left. {error}. {problem}")
+            code = error.response["Error"]["Code"]
+            if not code.endswith("NotFound"):
+                refusal = error
+                # What there is no permission for is refused for each of them.
+                if code == "UnauthorizedOperation":
+                    break
+                continue
+        deleted += 1
+    # One that is refused keeps no other, and is tried again as long as others go.
+    if refusal and not deleted:
+        raise RuntimeError(f"{len(sessions)} sessions are left. {refusal}")
+    return deleted
 
 
 def answer(event, status, said):

@@ -17,7 +17,6 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 # Those of package.py, which needs more than Python.
 TARGETS = ("aarch64-unknown-linux-gnu", "x86_64-unknown-linux-gnu")
-CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 
 
 def tree(program, edges):
@@ -56,8 +55,8 @@ def component(crate, locked, licences, linked):
 def bill(program):
     packages = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
     locked = {(one["name"], one["version"]): one for one in packages}
-    # purl names the registry only if it is another one, and then it would have to be written here.
-    assert all(one.get("source") in (None, CRATES_IO) for one in packages)
+    # A crate that is not of Rust's own registry would need to say so in its purl.
+    assert len({one["source"] for one in packages if "source" in one}) == 1
     linked = {crate for _, crate, _ in tree(program, "normal,no-proc-macro")}
     licences, needs, above = {}, {}, []
     for depth, crate, licence in tree(program, "normal,build"):

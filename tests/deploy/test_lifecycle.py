@@ -9,12 +9,15 @@ import io
 import itertools
 import json
 import re
+import threading
 import time
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.retries import bucket
 from conftest import ACCOUNT, REGION, TOP
 
 OURS = {"ManagedBy": "automirror", "Installation": "automirror"}
@@ -40,7 +43,8 @@ class Clock:
         self.now = time.time()
 
     def sleep(self, seconds):
-        self.now += seconds
+        # A time in seconds has no room for less.
+        self.now += max(seconds, 0.001)
 
 
 class Stage:
@@ -51,7 +55,7 @@ class Stage:
         self.sessions = {}
         self.numbers = itertools.count(1)
         self.calls = {}
-        self.refuses = set()
+        self.refuses = {}
         self.bucket, self.refilled = 50.0, clock.now
         self.automirror = lambda: (200, {"X-Amz-Function-Error": "Unhandled"}, b'{"errorMessage":"broken"}')
         for name, value in {
@@ -64,6 +68,9 @@ class Stage:
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+        # What limits the rate in botocore waits for a condition, with a time-out.
+        condition = type("Condition", (threading.Condition,), {"wait": lambda _, seconds: clock.sleep(seconds)})
+        monkeypatch.setattr(bucket, "threading", SimpleNamespace(Lock=threading.Lock, Condition=condition))
         session = boto3.Session()
         for service, answer in [("ec2", self.ec2), ("lambda", self.invoked)]:
             session.events.register(f"before-send.{service}", answer)
@@ -110,7 +117,7 @@ class Stage:
         if not self.has_token():
             return 503, failure("RequestLimitExceeded")
         if name in self.refuses:
-            return 403, failure("UnauthorizedOperation")
+            return 400, failure(self.refuses[name])
         if not self.sessions.pop(name, None):
             return 400, failure("InvalidTrafficMirrorSessionId.NotFound")
         return 200, "<DeleteTrafficMirrorSessionResponse/>"
@@ -129,13 +136,13 @@ class Stage:
         answers = []
         self.index.answer = lambda event, status, said: answers.append((status, said))
         event = {"RequestType": "Delete", "ResponseURL": "https://127.0.0.1/"}
-        started = self.clock.now
+        started, self.told = self.clock.now, []
         for _ in range(3):
             try:
                 self.index.handler(event, Context(self.clock))
                 break
             except TimeoutError as error:
-                print(error)
+                self.told.append((str(error), len(self.named(foreign=False))))
         self.took = self.clock.now - started
         return answers
 
@@ -186,3 +193,76 @@ def test_whose_a_session_is_has_the_same_names_as_in_automirror():
     rust = (TOP / "shared/ec2/src/convert.rs").read_text()
     named = set(re.findall(r'tags\.get\("(\w+)"', code))
     assert named == {re.search(rf'const {tag}: &str = "(\w+)"', rust)[1] for tag in ("OWNER_TAG", "INSTALLATION_TAG")}
+
+
+# Ten thousand sessions, which is more than one attempt has time for
+
+
+def working(stage):
+    """automirror deletes 270 sessions in a minute (MIRROR_RATE_SHARE is 80 %), and then says how many are left."""
+
+    def invoked():
+        ours = stage.named(foreign=False)
+        for name in sorted(ours)[:270]:
+            del stage.sessions[name]
+        stage.clock.now += 60
+        return 200, {}, json.dumps({"summary": {}, "steps": [], "left": max(0, len(ours) - 270)}).encode()
+
+    return invoked
+
+
+def throttled(stage):
+    return lambda: (429, {"x-amzn-errortype": "TooManyRequestsException"}, b'{"Reason":"no concurrency"}')
+
+
+def broken(stage):
+    return stage.automirror
+
+
+@pytest.mark.parametrize("automirror", [working, broken])
+def test_ten_thousand_sessions_go_while_cloudformation_waits(stage, automirror):
+    foreign = stage.named()
+    stage.add(OURS, count=10_000)
+    stage.automirror = automirror(stage)
+    assert stage.delete() == [("SUCCESS", "no session of ours is left")]
+    assert set(stage.sessions) == foreign
+    # CloudFormation waits for an hour. Each attempt says what is left, and Lambda makes three.
+    assert stage.took < 2700
+    assert len(stage.told) == 2
+    for said, left in stage.told:
+        assert said.startswith(f"{left} sessions are left. Delete again. ") and 0 < left < 7000
+    # EC2 shows a thousand at once, so this is ten lists for each attempt, or one list for each answer of automirror.
+    assert stage.calls["DescribeTrafficMirrorSessions"] <= 200
+    # One in ten calls is throttled and made again.
+    assert stage.calls.get("DeleteTrafficMirrorSession", 0) < 11_500
+
+
+def test_sessions_go_also_if_automirror_is_throttled(stage):
+    foreign = stage.named()
+    stage.add(OURS, count=100)
+    stage.automirror = throttled(stage)
+    assert stage.delete() == [("SUCCESS", "no session of ours is left")]
+    # The SDK does not invoke it again: the next round does.
+    assert set(stage.sessions) == foreign and stage.calls["Invoke"] == 2
+
+
+# What EC2 refuses
+
+
+def test_a_session_that_ec2_refuses_to_delete_keeps_no_other(stage):
+    foreign = stage.named()
+    stage.add(OURS, count=100)
+    odd = min(stage.named(foreign=False))
+    stage.refuses = {odd: "InternalFailure"}
+    ((status, said),) = stage.delete()
+    assert set(stage.sessions) == foreign | {odd}
+    assert status == "FAILED" and said.startswith("1 sessions are left. An error occurred (InternalFailure)")
+
+
+def test_without_permission_one_call_is_enough_to_know(stage):
+    stage.add(OURS, count=100)
+    everything = set(stage.sessions)
+    stage.refuses = dict.fromkeys(stage.named(foreign=False), "UnauthorizedOperation")
+    ((status, said),) = stage.delete()
+    assert set(stage.sessions) == everything and stage.calls["DeleteTrafficMirrorSession"] == 1
+    assert status == "FAILED" and said.startswith("100 sessions are left. An error occurred (UnauthorizedOperation)")
