@@ -120,9 +120,11 @@ impl Execution {
         self.withheld.extend(round.withheld);
     }
 
-    /// Adds what a further look changed or would have changed, and nothing that it left as it was.
+    /// Adds what a further look changed or would have changed, and nothing that it left as it was. What is
+    /// withheld on the same source is withheld once.
     pub(crate) fn add_changes(&mut self, mut again: Self) {
         again.not_executed.retain(|step| step.action.is_change());
+        again.withheld.retain(|withheld| !self.withheld.contains(withheld));
         self.add(again);
     }
 }
@@ -169,5 +171,33 @@ impl Room {
 
     fn full(&self) -> MutexGuard<'_, BTreeSet<TargetId>> {
         self.full.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::plan::{reason::Reason, restrict::WithheldBy};
+
+    use super::*;
+
+    #[test]
+    fn what_a_further_look_withholds_again_counts_once() {
+        let withheld = |session: &str| Withheld {
+            step: Step {
+                instance: None,
+                source: "eni-1".parse().unwrap(),
+                before: None,
+                action: Action::Delete(session.parse().unwrap()),
+                reason: Reason::Detached,
+            },
+            by: WithheldBy::DeletionLimit,
+        };
+        let of = |sessions: &[&str]| Execution {
+            withheld: sessions.iter().map(|session| withheld(session)).collect(),
+            ..Execution::default()
+        };
+        let mut total = of(&["tms-1"]);
+        total.add_changes(of(&["tms-1", "tms-2"]));
+        assert_eq!(total.withheld, of(&["tms-1", "tms-2"]).withheld);
     }
 }

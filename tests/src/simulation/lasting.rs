@@ -103,7 +103,8 @@ impl Play<'_> {
         let Some((instance, interface)) = self.any_mirrored() else { return Ok(()) };
         let why = pick(&mut self.rng, &ALL);
         self.say(&format!("a stranger deletes what mirrors {interface}, then: {why:?}"));
-        let pause = Duration::from_millis(self.rng.u64(0..2_000));
+        // The schedule has read the sessions by then, and reads on for a second.
+        let pause = Duration::from_millis(self.rng.u64(50..400));
         let site = &self.own.site;
         let delete = || self.delete_sessions(&interface);
         overlap::change_during_schedule(cloud, site, pause, &instance, delete).await?;
@@ -204,6 +205,10 @@ impl Play<'_> {
         numbers::take();
         let dead = own.fleet.drain().await?;
         let counted: u64 = numbers::take().iter().map(|it| it.get("unreadable")).sum();
+        own.fleet.check_mail()?;
+        // Alone they are no reason for any call.
+        own.fleet.receive_foreign(&events);
+        own.fleet.drain().await?;
         own.fleet.check_mail()?;
         let count = usize::try_from(unreadable)?;
         ensure!(dead.len() == count, "of {unreadable} dead letters there are {dead:?}");
