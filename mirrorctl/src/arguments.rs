@@ -131,6 +131,26 @@ pub(crate) enum Command {
     Man,
 }
 
+impl Command {
+    /// What is typed for it.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Plan(_) => "plan",
+            Self::Status(_) => "status",
+            Self::Explain(_) => "explain",
+            Self::Adopt(_) => "adopt",
+            Self::Apply(_) => "apply",
+            Self::Remove(_) => "remove",
+            Self::History(_) => "history",
+            Self::Codes => "codes",
+            Self::Observe(_) => "observe",
+            Self::Report(_) => "report",
+            Self::Completions { .. } => "completions",
+            Self::Man => "man",
+        }
+    }
+}
+
 /// Where the world comes from.
 #[derive(Args, Debug)]
 pub(crate) struct Source {

@@ -95,20 +95,6 @@ async fn answer(
     let listens =
         matches!(arguments.command, Command::Plan(_) | Command::Status(_) | Command::Observe(_));
     let input = Input { global, flags: &flags, environment: &environment, listens, now };
-    let name = match &arguments.command {
-        Command::Plan(_) => "plan",
-        Command::Status(_) => "status",
-        Command::Explain(_) => "explain",
-        Command::Adopt(_) => "adopt",
-        Command::Apply(_) => "apply",
-        Command::Remove(_) => "remove",
-        Command::History(_) => "history",
-        Command::Codes => "codes",
-        Command::Observe(_) => "observe",
-        Command::Report(_) => "report",
-        Command::Completions { .. } => "completions",
-        Command::Man => "man",
-    };
     let mut answer = match &arguments.command {
         Command::Plan(plan) => command::plan::run(&input, plan).await,
         Command::Status(source) => command::status::run(&input, source).await,
@@ -134,7 +120,7 @@ async fn answer(
     if warned.load(Ordering::Relaxed) {
         answer.fail(None, Problem::new(&UNREADABLE, "see the warnings above"));
     }
-    print(&answer, arguments, name)
+    print(&answer, arguments, arguments.command.name())
 }
 
 /// Writes the answer to standard output, and what went wrong and what to type next to standard error.

@@ -54,7 +54,17 @@ pub(crate) struct Sweep {
     pub(crate) at: i64,
     /// Whether it has read everything.
     pub(crate) complete: bool,
+    /// The time from one sweep to the next, as it usually is: half of the times are longer. None where there
+    /// was one sweep only.
+    pub(crate) usual: Option<i64>,
 }
+
+/// A sweep should have ended within this time, where the schedule is the usual one: every 15 minutes. The alarm
+/// Heartbeat rings then.
+const LATE: Duration = Duration::from_mins(45);
+
+/// So many sweeps may fail to appear before the next one is late, whatever the schedule.
+const MISSED: i64 = 3;
 
 /// A problem, as a file holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +106,8 @@ impl Heard {
             if pattern == CHANGES {
                 self.note_changes(&lines);
             }
-            if self.version.is_some() && self.last_sweep.is_some() {
+            // Whether one is late, the sweeps before it tell.
+            if self.version.is_some() && self.last_sweep.is_some_and(|it| self.age(it.at) <= LATE) {
                 break;
             }
         }
@@ -108,10 +119,21 @@ impl Heard {
             if let Some(version) = line.text("version") {
                 self.version = Some(version.to_owned());
             }
-            if line.is("sweep") {
-                self.last_sweep = Some(Sweep { at: line.at, complete: line.is("complete") });
-            }
         }
+        let sweeps: Vec<_> = lines.iter().filter(|line| line.is("sweep")).collect();
+        let pairs = sweeps.iter().zip(sweeps.iter().skip(1));
+        let mut gaps: Vec<_> = pairs.map(|(one, next)| next.at.saturating_sub(one.at)).collect();
+        gaps.sort_unstable();
+        if let Some(line) = sweeps.last() {
+            let usual = gaps.get(gaps.len() / 2).copied();
+            self.last_sweep = Some(Sweep { at: line.at, complete: line.is("complete"), usual });
+        }
+    }
+
+    /// Whether the next sweep should have ended before the log was read.
+    pub(crate) fn is_late(&self, sweep: Sweep) -> bool {
+        let usual = sweep.usual.unwrap_or_default().saturating_mul(MISSED);
+        duration(self.age(sweep.at)) > duration(LATE).max(usual)
     }
 
     /// Counts as the function itself does: one change of a source for each invocation.
@@ -231,7 +253,24 @@ mod tests {
             line(4, "c", &json!({"summary": true, "sweep": false, "complete": false})),
         ]);
         assert_eq!(heard.version.as_deref(), Some("1.0.0"));
-        assert_eq!(heard.last_sweep, Some(Sweep { at: 180_000, complete: true }));
+        let expected = Sweep { at: 180_000, complete: true, usual: Some(60_000) };
+        assert_eq!(heard.last_sweep, Some(expected));
+    }
+
+    #[test]
+    fn a_sweep_is_late_by_the_schedule_that_the_log_shows() {
+        let sweeps = |minutes: &[i64]| {
+            let mut heard = heard(1_000);
+            let fields = json!({"sweep": true, "complete": true});
+            let lines: Vec<_> = minutes.iter().map(|at| line(1_000 - at, "", &fields)).collect();
+            heard.note_state(&lines);
+            heard.is_late(heard.last_sweep.unwrap())
+        };
+        assert!(!sweeps(&[45]) && sweeps(&[46]));
+        assert!(!sweeps(&[75, 60, 45]) && sweeps(&[90, 75, 60]));
+        assert!(!sweeps(&[300, 240, 180]) && sweeps(&[301, 241, 181]), "once an hour");
+        // Somebody started one by hand in between, and there was a long night.
+        assert!(!sweeps(&[900, 300, 240, 235, 180, 120]));
     }
 
     #[test]

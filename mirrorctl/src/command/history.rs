@@ -17,25 +17,7 @@ use crate::{
     problem::{NOT_FOUND, Problem},
     read::{Input, name},
 };
-use gather::Gathered;
-
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Happening {
-    /// In milliseconds since 1970.
-    #[serde(skip)]
-    at: i64,
-    time: String,
-    /// `cloudtrail` or `log`: who tells it.
-    source: &'static str,
-    /// Who did it.
-    by: String,
-    what: String,
-    /// The rest of it.
-    detail: String,
-    /// AWS's code, where AWS refused it.
-    error: Option<String>,
-}
+use gather::{Gathered, Happening};
 
 /// The history of one place.
 #[derive(Debug, Serialize)]

@@ -13,9 +13,6 @@ use crate::{
     world::Decided,
 };
 
-/// A sweep should have ended within this time. The alarm Heartbeat rings then.
-const LATE: Duration = Duration::from_mins(45);
-
 /// The deployed function.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct FunctionView<'a> {
@@ -50,9 +47,10 @@ impl Decided {
         let Deployed { name, last_modified, .. } = self.world.function.as_ref()?;
         let heard = self.world.heard.as_ref();
         let sweep = heard.and_then(|heard| Some((heard, heard.last_sweep?)));
-        let last_sweep = sweep.map(|(heard, Sweep { at, complete })| {
-            let age = heard.age(at);
-            SweepView { at: written(at), complete, late: age > LATE, age }
+        let last_sweep = sweep.map(|(heard, sweep)| {
+            let Sweep { at, complete, .. } = sweep;
+            let (late, age) = (heard.is_late(sweep), heard.age(at));
+            SweepView { at: written(at), complete, late, age }
         });
         Some(FunctionView {
             name,

@@ -7,13 +7,13 @@ use std::{
 };
 
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
+use serde::Serialize;
 use shared::{
     id::{InstanceId, InterfaceId, SessionId},
     text::{quote, sanitize},
 };
 use shared_ec2::selector::Selector;
 
-use super::Happening;
 use crate::{
     log::{self, Line, millis, written},
     place::Place,
@@ -22,6 +22,24 @@ use crate::{
     settings::Settings,
     trail::{Call, MIRROR_CALLS, calls, is_source_or_session},
 };
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(super) struct Happening {
+    /// In milliseconds since 1970.
+    #[serde(skip)]
+    pub(super) at: i64,
+    pub(super) time: String,
+    /// `cloudtrail` or `log`: who tells it.
+    pub(super) source: &'static str,
+    /// Who did it.
+    pub(super) by: String,
+    pub(super) what: String,
+    /// The rest of it.
+    pub(super) detail: String,
+    /// AWS's code, where AWS refused it.
+    pub(super) error: Option<String>,
+}
 
 /// What is told of an id, oldest first, and what could not be read.
 pub(super) struct Gathered {

@@ -105,7 +105,9 @@ fn a_code_is_live_or_retired_and_never_both() {
     let new: Vec<_> = live.iter().filter(|code| !published.contains_key(*code)).collect();
     if is_told_to_write() {
         let mut text = fs::read_to_string(root().join(LIST)).unwrap();
-        new.iter().for_each(|code| writeln!(text, "{code}").unwrap());
+        for code in new {
+            writeln!(text, "{code}").unwrap();
+        }
         fs::write(root().join(LIST), text).unwrap();
     } else {
         assert!(new.is_empty(), "TRYCMD=overwrite adds them to {LIST}: {new:?}");

@@ -48,7 +48,7 @@ impl World {
         caller: &Caller,
         action: &str,
         resources: &[String],
-        tags: Vec<Value>,
+        tags: &[Value],
     ) {
         let resources: Vec<_> = resources.iter().map(|id| json!({ "resourceId": id })).collect();
         let detail = json!({

@@ -23,7 +23,7 @@ impl World {
             check_count(present)
         })?;
         let items = tags.iter().map(|(key, value)| json!({ "key": key, "value": value }));
-        self.record_tags(caller, "CreateTags", resources, items.collect());
+        self.record_tags(caller, "CreateTags", resources, &items.collect::<Vec<_>>());
         Ok(())
     }
 
@@ -45,7 +45,7 @@ impl World {
             Ok(())
         })?;
         let items = tags.keys().map(|key| json!({ "key": key }));
-        self.record_tags(caller, "DeleteTags", resources, items.collect());
+        self.record_tags(caller, "DeleteTags", resources, &items.collect::<Vec<_>>());
         Ok(())
     }
 

@@ -602,7 +602,7 @@ const TARGETS: &[Case] = &[
         },
         mend: Person(|stage, settings| {
             let tag = [("Mirror-Drain".to_owned(), None)].into();
-            stage.world().delete_tags(&user(), &[stage.target.clone()], &tag).unwrap();
+            stage.world().delete_tags(&user(), std::slice::from_ref(&stage.target), &tag).unwrap();
             settings
         }),
     },
