@@ -247,8 +247,12 @@ impl Reconciler {
         round.not_executed.retain(|step| !refused.contains(&step.source));
         // Where a session has just left the target, EC2 may have refused before that: it gets a second try.
         full.retain(|target| !left.contains(target) || !full_once.insert(target.clone()));
-        left.iter().for_each(|target| self.memory.note_room(target));
-        full.iter().for_each(|target| self.memory.note_full(target, (self.now)()));
+        for target in &left {
+            self.memory.note_room(target);
+        }
+        for target in &full {
+            self.memory.note_full(target, (self.now)());
+        }
         for target in &mut observed.targets {
             if full.contains(&target.id) {
                 target.state = TargetState::Full;

@@ -150,7 +150,7 @@ impl BatchResult {
         self.refused_while_pending.retain(|it| !later.inventory.instances.contains(it));
         self.refused_while_pending.extend(later.refused_while_pending);
         self.inventory.update(later.inventory);
-        self.summary.update(later.summary, self.unfinished.len());
+        self.summary.update(&later.summary, self.unfinished.len());
         self.done.extend(later.done);
         self.reported.extend(later.reported);
     }

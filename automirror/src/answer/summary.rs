@@ -136,7 +136,7 @@ impl Summary {
 
     /// Takes over what a later look at what was unfinished has come to.
     /// `unfinished` is how many steps still are.
-    pub(crate) fn update(&mut self, later: Self, unfinished: usize) {
+    pub(crate) fn update(&mut self, later: &Self, unfinished: usize) {
         self.mirrored =
             (self.mirrored + later.created + later.modified).min(self.wanted.max(later.wanted));
         self.wanted = self.wanted.max(later.wanted);
@@ -150,7 +150,7 @@ impl Summary {
         self.withheld = self.withheld.max(later.withheld);
         self.broken_settings |= later.broken_settings;
         self.not_shown.clear();
-        self.add_changes(&later);
+        self.add_changes(later);
         self.unfinished = unfinished;
     }
 

@@ -44,7 +44,7 @@ fn read(call: &Value) -> Result<Scope, String> {
         return Err("`instances` goes with neither `sweep` nor `remove`".to_owned());
     }
     let unknown = fields.keys().filter(|key| !KEYS.contains(&key.as_str()));
-    let unknown: Vec<_> = unknown.take(MAX_NAMED).map(|key| quote(key).to_string()).collect();
+    let unknown: Vec<_> = unknown.take(MAX_NAMED).map(|key| quote(key)).collect();
     let cause = if unknown.is_empty() {
         "direct call".to_owned()
     } else {

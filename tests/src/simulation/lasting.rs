@@ -274,7 +274,7 @@ impl Play<'_> {
 fn launch(world: &mut World, zone: &str, count: usize) {
     let tags = Tags::from([("Mirror".to_owned(), "True".to_owned())]);
     let (instance_type, subnet) = ("m5.large".to_owned(), Some(zone.to_owned()));
-    let request = RunInstances { count, tags, instance_type, subnet, ..RunInstances::default() };
+    let request = RunInstances { instance_type, count, subnet, tags, ..RunInstances::default() };
     world.run_instances(&Caller::default(), &request).expect("instances");
 }
 
