@@ -347,7 +347,8 @@ fn no_session_is_led_to_the_target_behind_its_own_interface() {
         "i-1 eni-1: block: nothing receives the packets of target tmt-1: its interface is \
                     gone, or on no running instance",
     ]);
-    gone().tag("Mirror-Target", "tmt-2").plans(&[is_target]);
+    let elsewhere = cloud(load_balancer("tmt-1", US)).session(owned("tms-1", "eni-1", 1));
+    elsewhere.tag("Mirror-Target", "tmt-2").plans(&[is_target]);
     // Nor does it stay on a target that is not allowed.
     let forbidden = cloud(load_balancer("tmt-1", THEM)).session(owned("tms-1", "eni-1", 1));
     forbidden.plans(&[
