@@ -15,13 +15,14 @@ demo: ## Show automirror at work in the local cloud (ARGS=--serve keeps it runni
 
 PYTEST := pytest -q -p no:cacheprovider -p say_skipped
 
+# Most tests wait for a process, a pause or a page, so more of them than there are cores go on at a time.
 # The tests record the requests that need permissions. proof checks them against the policies of the roles: those of
 # CloudFormation, and those of Terraform if the tests of the deployments wrote a plan. The last lines say what could
 # not be tested.
 test: export PYTHONPATH := $(CURDIR)/tests/pytest
 test: tools package programs target/tools/deploy/ready target/tools/templates/ready target/tools/browser/ready ## Run all tests (-j2 is faster)
 	rm -rf target/authorizations target/deploy target/skipped
-	AUTHORIZATIONS=$(CURDIR)/target/authorizations cargo test $(CARGO_FLAGS)
+	AUTHORIZATIONS=$(CURDIR)/target/authorizations RUST_TEST_THREADS=4 cargo test $(CARGO_FLAGS)
 	target/tools/package/bin/$(PYTEST) package
 	env -u TF_CLI_CONFIG_FILE target/tools/deploy/bin/$(PYTEST) -n 4 tests/deploy
 	target/tools/browser/bin/$(PYTEST) tests/browser

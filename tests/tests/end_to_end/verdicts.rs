@@ -875,7 +875,7 @@ async fn every_call_says_which_version_of_which_function_has_made_it() {
     stage.launch(&tagged());
     stage.settle().await;
     stage.schedule().await;
-    let calls = stage.take_calls();
+    let calls = stage.deployment.cloud.calls().clone();
     let version = env!("CARGO_PKG_VERSION");
     let made_by = |call: &Call, function| {
         call.user_agent.split(' ').any(|word| word == format!("app/{function}-{version}"))
