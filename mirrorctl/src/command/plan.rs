@@ -79,7 +79,7 @@ pub(crate) async fn run(input: &Input<'_>, plan: &Plan) -> Answer {
 pub(crate) fn show(document: &mut Document, decided: &Decided, verbose: bool, input: &Input<'_>) {
     let groups = decided.groups();
     // What a person applies is not held back as much as what the function does.
-    let brake = if input.listens { decided.brake() } else { decided.brake_by_hand() };
+    let brake = if input.listens { Brake::of_sweep(decided) } else { Brake::by_hand(decided) };
     let counts = Counts { held_back: brake.held_back, ..counts(&decided.plan) };
     let price = prices(decided, input.global.price);
     let is_for_machines = !matches!(input.global.output, Format::Text | Format::Markdown);

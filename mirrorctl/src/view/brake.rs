@@ -36,43 +36,41 @@ pub(crate) struct Brake {
     unread: Option<Unread>,
 }
 
-impl Decided {
+impl Brake {
     /// What a sweep would hold back, by what the function's log says that it has changed within the hour.
-    pub(crate) fn brake(&self) -> Brake {
-        let (nothing, heard) = (BTreeSet::new(), self.world.heard.as_ref());
+    pub(crate) fn of_sweep(decided: &Decided) -> Self {
+        let (nothing, heard) = (BTreeSet::new(), decided.world.heard.as_ref());
         let deleted = heard.map_or(0, |heard| heard.deleted);
-        let before = self.owned_sessions().saturating_add(deleted);
-        let percent = self.parsed.run.deletion_limit;
+        let before = decided.owned_sessions().saturating_add(deleted);
+        let percent = decided.parsed.run.deletion_limit;
         let limits = Limits {
             deletions: deletions_left(percent, before, deleted),
             unstable: heard.map_or(&nothing, |heard| &heard.unstable),
             ..BY_HAND
         };
-        let has_changes = self.plan.changes().next().is_some();
+        let has_changes = decided.plan.changes().next().is_some();
         let unread = heard.and_then(|heard| heard.unread.clone()).filter(|_| has_changes);
-        Brake { percent, unread, ..self.held_back(limits) }
+        Self { percent, unread, ..Self::with(decided, limits) }
     }
 
     /// The same for a person.
-    pub(crate) fn brake_by_hand(&self) -> Brake {
-        self.held_back(BY_HAND)
+    pub(crate) fn by_hand(decided: &Decided) -> Self {
+        Self::with(decided, BY_HAND)
     }
 
-    fn held_back(&self, limits: Limits<'_>) -> Brake {
-        let withheld = restrict(self.plan.clone(), limits).withheld;
+    fn with(decided: &Decided, limits: Limits<'_>) -> Self {
+        let withheld = restrict(decided.plan.clone(), limits).withheld;
         let by = |by| withheld.iter().filter(|it| it.by == by).count();
-        Brake {
+        Self {
             held_back: withheld.len(),
             draining: by(WithheldBy::DrainLimit),
             deletion_limit: by(WithheldBy::DeletionLimit),
             unstable: by(WithheldBy::Unstable),
-            deletions: self.plan.steps.iter().filter(|step| is_limited_deletion(step)).count(),
-            ..Brake::default()
+            deletions: decided.plan.steps.iter().filter(|step| is_limited_deletion(step)).count(),
+            ..Self::default()
         }
     }
-}
 
-impl Brake {
     /// What there is to say about it, a line each.
     pub(crate) fn lines(&self) -> Vec<String> {
         let Self { draining, deletion_limit, unstable, deletions, percent, .. } = self;
