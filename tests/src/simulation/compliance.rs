@@ -248,7 +248,8 @@ impl Judged {
     }
 }
 
-fn is_in_vpcs(world: &World, site: &Site, session: &Session) -> bool {
+/// Whether the settings concern the VPC of the session.
+pub(super) fn is_in_vpcs(world: &World, site: &Site, session: &Session) -> bool {
     let vpcs = &site.policy.vpcs;
     let vpc = world.interface(&session.interface).map(|interface| interface.vpc.as_str());
     vpcs.is_empty() || vpcs.iter().any(|it| Some(it.as_str()) == vpc)

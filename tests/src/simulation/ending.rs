@@ -1,5 +1,7 @@
 //! The end of a run: the faults are over, and what must be so then.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, ensure};
 use tokio::time::sleep;
 
@@ -10,7 +12,7 @@ use super::numbers::Numbers;
 use super::site::{Mistake, Site};
 use super::{CALM, Play, clock, faults, operator, process, truth};
 use crate::aws::config::SESSION;
-use crate::aws::ec2::World;
+use crate::aws::ec2::{Session, World};
 use crate::cloud::Cloud;
 use crate::cloud::call::Call;
 use crate::cloud::fault::{Fault, Kind};
@@ -201,6 +203,15 @@ fn check_numbers(numbers: &Numbers, world: &World, site: &Site) -> anyhow::Resul
             unsupported += u64::from(judged.is_unsupported && !judged.is_wrong);
         }
     }
+    // What another installation has on an interface that is attached to nothing is told of, too.
+    let is_free = |session: &&Session| {
+        let interface = world.interface(&session.interface);
+        interface.is_some_and(|it| it.attachment.is_none())
+            && site.is_twin(session)
+            && compliance::is_in_vpcs(world, site, session)
+    };
+    let free: BTreeSet<_> = world.sessions().filter(is_free).map(|it| &it.interface).collect();
+    wrong += u64::try_from(free.len())?;
     let said = ["mirrored", "must_act", "cannot"].map(|name| numbers.get(name));
     ensure!(
         said == [mirrored, wrong, unsupported],

@@ -87,7 +87,10 @@ impl Why {
 
     fn check(self, swept: &Swept, missing: u64) -> anyhow::Result<()> {
         let name = if self.is_permanent() { "refused" } else { "unfinished" };
-        ensure!(swept.numbers.get(name) >= missing, "{name} of {missing}: {swept:?}");
+        // Somebody else may have waited for the room that the session leaves.
+        let full = ["target-full", "targets-full"].map(|it| swept.numbers.of_reason(it));
+        let said = swept.numbers.get(name) + full.iter().sum::<u64>();
+        ensure!(said >= missing, "{name} of {missing}: {swept:?}");
         ensure!(
             self.is_disputed() || swept.comes_again != self.is_permanent(),
             "whether it comes again: {swept:?}"

@@ -28,6 +28,12 @@ impl Numbers {
     pub(super) fn get(&self, name: &str) -> u64 {
         *self.numbers.get(name).unwrap_or_else(|| panic!("the summary has no {name}: {self:?}"))
     }
+
+    /// How many steps have this reason.
+    pub(super) fn of_reason(&self, reason: &str) -> u64 {
+        let mut entries = self.reasons.split(", ").filter_map(|entry| entry.split_once(' '));
+        entries.find(|(_, it)| *it == reason).map_or(0, |(count, _)| count.parse().unwrap_or(0))
+    }
 }
 
 /// Listens to what is logged on this thread from now on.

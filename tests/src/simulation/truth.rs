@@ -22,12 +22,13 @@ pub(super) fn is_blind(world: &World, site: &Site, interface: &str) -> bool {
     !owned.is_empty() && (owned.iter().any(|it| !it.target_is_up) || !accept_all(&owned))
 }
 
-/// Whether the session and the owned ones on its interface accept together something of both directions.
+/// Whether the session accepts something, and with the owned ones on its interface something of both directions.
 pub(super) fn takes_all(world: &World, site: &Site, session: &Session) -> bool {
     let mut all = world.delivers(&session.interface);
     let is_owned = |id: &str| world.session(id).is_some_and(|it| site.owns(it));
     all.retain(|it| it.session == session.id || is_owned(&it.session));
-    accept_all(&all)
+    let mut own = all.iter().filter(|it| it.session == session.id);
+    own.any(|it| it.accepts.ingress.ipv4 || it.accepts.egress.ipv4) && accept_all(&all)
 }
 
 fn owned(world: &World, site: &Site, interface: &str) -> Vec<Delivery> {
