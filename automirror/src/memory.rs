@@ -129,10 +129,10 @@ impl Memory {
     /// The sources that were changed too often.
     pub(crate) fn unstable(&self, now: SystemTime) -> BTreeSet<InterfaceId> {
         let inner = self.inner();
-        let ages = |times: &VecDeque<SystemTime>| -> Vec<Duration> {
-            times.iter().map(|time| age(*time, now)).collect()
-        };
-        let unstable = inner.changed.iter().filter(|(_, times)| is_unstable(&ages(times)));
+        let unstable = inner
+            .changed
+            .iter()
+            .filter(|(_, times)| is_unstable(times.iter().map(|time| age(*time, now))));
         unstable.map(|(source, _)| source.clone()).collect()
     }
 

@@ -1,7 +1,8 @@
 //! mirrorctl: a command line over the decision that automirror obeys and config-rule reports.
 //!
 //! In reading order, each floor over the ones before it: `problem` is what can go wrong; `settings`,
-//! `function` and `place` are whose settings count and where to look; `log` is what the function says, and `trail` what CloudTrail does; `world` is what was observed there,
+//! `function` and `place` are whose settings count and where to look; `log` is what the function says, and
+//! `trail` what CloudTrail does; `world` is what was observed there,
 //! with its plan, and `redact` what a file of it may leave out; `read` reads worlds; `view` counts and
 //! groups a plan; `output` prints; `command` has one file for each command.
 

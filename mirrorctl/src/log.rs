@@ -152,9 +152,8 @@ impl Heard {
                 times.push((&line.request, age));
             }
         }
-        let unstable = changed.into_iter().filter(|(_, times)| {
-            is_unstable(&times.iter().map(|(_, age)| *age).collect::<Vec<_>>())
-        });
+        let unstable =
+            changed.into_iter().filter(|(_, times)| is_unstable(times.iter().map(|(_, age)| *age)));
         self.unstable = unstable.filter_map(|(source, _)| source.parse().ok()).collect();
     }
 

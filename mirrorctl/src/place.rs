@@ -1,6 +1,6 @@
 //! Where to look: the accounts and regions, and the credentials for each.
 
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, sts::AssumeRoleProvider};
+use aws_config::{Region, SdkConfig, sts::AssumeRoleProvider};
 use aws_credential_types::provider::{
     ProvideCredentials, SharedCredentialsProvider, error::CredentialsError,
 };
@@ -45,14 +45,7 @@ pub(crate) async fn places(global: &Global) -> Result<Vec<Result<Place, Problem>
 
 /// The configuration of who runs the command.
 async fn own_config(global: &Global) -> Result<SdkConfig, Problem> {
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(client::http_client())
-        .retry_config(client::retries())
-        .timeout_config(client::timeouts());
-    // CloudTrail and AWS's support see who calls.
-    if let Ok(name) = AppName::new(concat!("mirrorctl-", env!("CARGO_PKG_VERSION"))) {
-        loader = loader.app_name(name);
-    }
+    let mut loader = client::loader(concat!("mirrorctl-", env!("CARGO_PKG_VERSION")));
     if let Some(profile) = &global.profile {
         loader = loader.profile_name(profile);
     }

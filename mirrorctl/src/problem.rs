@@ -45,23 +45,8 @@ impl Problem {
 
 impl From<ObserveError> for Problem {
     fn from(error: ObserveError) -> Self {
-        let action = action_of(&error.to_string());
-        Self::of_call(&action, error.code.as_deref(), &error)
+        Self::of_call(&error.action(), error.code.as_deref(), &error)
     }
-}
-
-/// The IAM action of a call that reads EC2: `could not describe tags` is `ec2:DescribeTags`.
-fn action_of(message: &str) -> String {
-    // What follows in brackets is for the function's log.
-    let message = message.split(" (").next().unwrap_or(message);
-    let words = message.trim_start_matches("could not ").split(' ');
-    let capitalized = words.map(|word| {
-        let mut letters = word.chars();
-        letters.next().map_or_else(String::new, |first| {
-            first.to_ascii_uppercase().to_string() + letters.as_str()
-        })
-    });
-    format!("ec2:{}", capitalized.collect::<String>())
 }
 
 /// What an error code of AWS means here. Services spell the same thing in several ways.
@@ -198,14 +183,5 @@ mod tests {
         let codes: Vec<_> = kinds.chain(REASONS.iter().map(|entry| entry.code)).collect();
         let distinct: BTreeSet<_> = codes.iter().collect();
         assert_eq!(distinct.len(), codes.len());
-    }
-
-    #[test]
-    fn a_call_that_failed_is_named_as_iam_does() {
-        assert_eq!(
-            action_of("could not describe traffic mirror sessions"),
-            "ec2:DescribeTrafficMirrorSessions"
-        );
-        assert_eq!(action_of("could not describe tags (the role lacks it)"), "ec2:DescribeTags");
     }
 }

@@ -6,7 +6,7 @@ use shared::{
     id::InterfaceId,
     observed::Observed,
     plan::{
-        brake::{FREE_DELETIONS, deletions_left, is_limited_deletion},
+        brake::{deletions_left, is_limited_deletion},
         plan,
         remove::remove,
         restrict::{Limits, Restricted, restrict},
@@ -44,11 +44,12 @@ impl Reconciler {
     /// How many sessions may still be deleted because of tags or settings; none is no limit. Where it
     /// matters how many there are, and this process has not read them all yet, it does.
     async fn allowed_deletions(&self, job: Job<'_>, plan: &Plan) -> Option<usize> {
-        if self.deletion_limit >= 100 || job.orders.unlimited || job.orders.remove {
+        if job.orders.unlimited || job.orders.remove {
             return None;
         }
         let deleted = self.memory.deletions((self.now)());
-        let free = FREE_DELETIONS.saturating_sub(deleted);
+        // So many may go, however few there are.
+        let free = deletions_left(self.deletion_limit, 0, deleted)?;
         let wanted = plan.steps.iter().filter(|step| is_limited_deletion(step)).count();
         if wanted <= free {
             return Some(free);

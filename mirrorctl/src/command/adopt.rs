@@ -4,18 +4,23 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::{Client, error::ProvideErrorMetadata, types::Tag};
 use serde::Serialize;
-use shared::{id::SessionId, observed::Session, plan::plan};
+use shared::{
+    id::SessionId,
+    observed::Session,
+    plan::{plan, restrict::restrict},
+};
 use shared_ec2::{client::Ec2, selector::Selector, sessions_described_as};
 
 use crate::{
     answer::Answer,
     arguments::Adopt,
-    command::plan::counts,
+    command::plan::Counts,
     confirm::confirm,
     output::{Block, Mark, Table},
     place::Place,
     problem::{NOT_WRITTEN, Problem},
     read::{Input, name},
+    view::brake::BY_HAND,
     world::Decided,
 };
 
@@ -120,7 +125,9 @@ fn show(answer: &mut Answer, decided: &Decided, sessions: &[Session]) {
         session.managed_by = Some(decided.parsed.policy.owner.as_str().into());
     }
     let after = plan(&decided.parsed.policy, &observed);
-    answer.document.line(format!("automirror's plan once it owns them: {}", counts(&after)));
+    let held_back = restrict(after.clone(), BY_HAND).withheld.len();
+    let counts = Counts::of(&after, held_back);
+    answer.document.line(format!("automirror's plan once it owns them: {counts}"));
 }
 
 async fn tag(place: &Place, sessions: &[Session], owner: &str) -> Result<(), Problem> {

@@ -80,8 +80,8 @@ pub(crate) fn show(document: &mut Document, decided: &Decided, verbose: bool, in
     let groups = decided.groups();
     // What a person applies is not held back as much as what the function does.
     let brake = if input.listens { Brake::of_sweep(decided) } else { Brake::by_hand(decided) };
-    let counts = Counts { held_back: brake.held_back, ..counts(&decided.plan) };
-    let price = prices(decided, input.global.price);
+    let counts = Counts::of(&decided.plan, brake.held_back);
+    let price = prices(decided, &counts, input.global.price);
     let is_for_machines = !matches!(input.global.output, Format::Text | Format::Markdown);
     if !is_for_machines {
         decided.head(document);
@@ -146,20 +146,23 @@ fn show_groups(document: &mut Document, groups: &[Group], verbose: bool) {
     }
 }
 
-pub(crate) fn counts(plan: &Steps) -> Counts {
-    let mut counts = Counts::default();
-    for step in &plan.steps {
-        let counter = match step.action {
-            Action::Create(_) => &mut counts.create,
-            Action::Modify(..) => &mut counts.modify,
-            Action::Delete(_) => &mut counts.delete,
-            Action::Keep(_) => &mut counts.keep,
-            Action::Block => &mut counts.block,
-            Action::Ignore => &mut counts.ignore,
-        };
-        *counter = counter.saturating_add(1);
+impl Counts {
+    /// Of this plan, of which so many changes are held back.
+    pub(crate) fn of(plan: &Steps, held_back: usize) -> Self {
+        let mut counts = Self { held_back, ..Self::default() };
+        for step in &plan.steps {
+            let counter = match step.action {
+                Action::Create(_) => &mut counts.create,
+                Action::Modify(..) => &mut counts.modify,
+                Action::Delete(_) => &mut counts.delete,
+                Action::Keep(_) => &mut counts.keep,
+                Action::Block => &mut counts.block,
+                Action::Ignore => &mut counts.ignore,
+            };
+            *counter = counter.saturating_add(1);
+        }
+        counts
     }
-    counts
 }
 
 impl std::fmt::Display for Counts {
@@ -177,10 +180,9 @@ impl std::fmt::Display for Counts {
     }
 }
 
-fn prices(decided: &Decided, hourly: f64) -> Prices {
+fn prices(decided: &Decided, counts: &Counts, hourly: f64) -> Prices {
     let now = decided.owned_sessions();
-    let Counts { create, delete, .. } = counts(&decided.plan);
-    let after = now.saturating_add(create).saturating_sub(delete);
+    let after = now.saturating_add(counts.create).saturating_sub(counts.delete);
     Prices { now: Price::new(now, hourly), after: Price::new(after, hourly) }
 }
 

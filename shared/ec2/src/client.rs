@@ -13,7 +13,7 @@ use std::{
 
 pub use aws_config::SdkConfig;
 use aws_config::{
-    AppName, BehaviorVersion, ecs::EcsCredentialsProvider,
+    AppName, BehaviorVersion, ConfigLoader, ecs::EcsCredentialsProvider,
     environment::EnvironmentVariableCredentialsProvider,
     meta::credentials::CredentialsProviderChain, provider_config::ProviderConfig,
     retry::RetryConfig, timeout::TimeoutConfig,
@@ -96,20 +96,23 @@ pub fn own_retries(name: &'static str) -> RetryPartition {
     RetryPartition::custom(name).build()
 }
 
-/// The configuration of every AWS client of a function, with Lambda's own region and credentials. `program` is
-/// its name with its version, for the user agent: CloudTrail shows which version has made a call.
+/// The configuration of every AWS client of a function, with Lambda's own region and credentials.
 pub async fn config(program: &'static str) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
-    if let Ok(name) = AppName::new(program) {
-        loader = loader.app_name(name);
-    }
-    loader
+    loader(program).credentials_provider(credentials()).load().await
+}
+
+/// How every program here calls AWS. `program` is its name with its version, for the user agent: CloudTrail shows
+/// which version has made a call.
+#[must_use]
+pub fn loader(program: &'static str) -> ConfigLoader {
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http_client())
-        .credentials_provider(credentials())
         .retry_config(retries())
-        .timeout_config(timeouts())
-        .load()
-        .await
+        .timeout_config(timeouts());
+    match AppName::new(program) {
+        Ok(name) => loader.app_name(name),
+        Err(_) => loader,
+    }
 }
 
 /// Where Lambda offers credentials: in the environment; a function with `SnapStart` finds there only the address

@@ -43,6 +43,12 @@ impl ObserveError {
         Self { operation, code: None, is_garbled, source: Box::new(why) }
     }
 
+    /// The IAM action of the call, such as `ec2:DescribeInstances`.
+    #[must_use]
+    pub fn action(&self) -> String {
+        action(self.operation)
+    }
+
     /// The permission that the function's role lacks, such as `ec2:DescribeInstances`, where that is why the
     /// call failed.
     #[must_use]
@@ -90,11 +96,14 @@ pub fn is_denied(code: &str) -> bool {
 }
 
 /// The action is named like the operation: `describe tags` needs `ec2:DescribeTags`.
-fn missing_permission(operation: &str, code: Option<&str>) -> Option<String> {
-    code.filter(|code| is_denied(code))?;
+fn action(operation: &str) -> String {
     let words = operation.split(' ').filter_map(|word| word.split_at_checked(1));
-    let action = words.map(|(first, rest)| first.to_ascii_uppercase() + rest);
-    Some(format!("ec2:{}", action.collect::<String>()))
+    let words = words.map(|(first, rest)| first.to_ascii_uppercase() + rest);
+    format!("ec2:{}", words.collect::<String>())
+}
+
+fn missing_permission(operation: &str, code: Option<&str>) -> Option<String> {
+    code.filter(|code| is_denied(code)).map(|_| action(operation))
 }
 
 fn lacking(operation: &str, code: Option<&str>) -> String {
@@ -109,6 +118,18 @@ fn lacking(operation: &str, code: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_that_failed_is_named_as_iam_does() {
+        for (operation, code, expected) in [
+            ("describe traffic mirror sessions", None, "ec2:DescribeTrafficMirrorSessions"),
+            ("describe tags", Some("UnauthorizedOperation"), "ec2:DescribeTags"),
+        ] {
+            let (code, source) = (code.map(str::to_owned), "because".into());
+            let error = ObserveError { operation, code, is_garbled: false, source };
+            assert_eq!(error.action(), expected);
+        }
+    }
 
     #[test]
     fn a_denied_read_names_the_permission_that_is_missing() {

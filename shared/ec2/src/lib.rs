@@ -1,8 +1,8 @@
 //! Reads from EC2 what the decision is made from. Nothing here changes EC2.
 //!
 //! In reading order, each floor over the ones before it: [`client`] is how AWS is called, [`deadline`]
-//! until when, and `error` what goes wrong; [`log`] is how a function logs; `convert`, `filter`, `described` and `targets` turn the SDK's types into ours; `ask` is what
-//! a request asks for, `pages` reads a list to its end, `by_id` asks about ids; `call` and `interfaces` have
+//! until when, and `error` what goes wrong; [`log`] is how a function logs; `convert`, `filter`, `described` and
+//! `targets` turn the SDK's types into ours; `ask` is what a request asks for, `pages` reads a list to its end, `by_id` asks about ids; `call` and `interfaces` have
 //! one function for each EC2 call;
 //! `resources` are targets and filters, and [`cache`] keeps them between invocations; [`selector`] is
 //! what to read; `target_usage` how full the targets are and whether they receive; [`reader`] what every

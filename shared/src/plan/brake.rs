@@ -16,7 +16,7 @@ pub const MAX_CHANGES: usize = 3;
 pub const DELETION_WINDOW: Duration = Duration::from_hours(1);
 
 /// So many deletions for tags and settings within an hour are never held back.
-pub const FREE_DELETIONS: usize = 10;
+const FREE_DELETIONS: usize = 10;
 
 /// The percentage from which on there is no limit.
 const NO_LIMIT: u8 = 100;
@@ -34,10 +34,11 @@ pub fn deletions_left(percent: u8, before: usize, deleted: usize) -> Option<usiz
 
 /// Whether a source is unstable that was changed so long ago, the latest change last.
 #[must_use]
-pub fn is_unstable(ages: &[Duration]) -> bool {
-    let Some(latest) = ages.last() else { return false };
-    let Some(first) = ages.iter().rev().nth(MAX_CHANGES) else { return false };
-    *latest < CALM && first.saturating_sub(*latest) < CALM
+pub fn is_unstable(ages: impl DoubleEndedIterator<Item = Duration>) -> bool {
+    let mut latest_first = ages.rev();
+    let Some(latest) = latest_first.next() else { return false };
+    let Some(first) = latest_first.nth(MAX_CHANGES - 1) else { return false };
+    latest < CALM && first.saturating_sub(latest) < CALM
 }
 
 /// Whether the step deletes a session because of a tag or a setting.
@@ -76,9 +77,7 @@ mod tests {
 
     #[test]
     fn four_changes_in_ten_minutes_are_too_many_until_it_was_calm() {
-        let minutes = |ages: &[u64]| {
-            is_unstable(&ages.iter().copied().map(Duration::from_mins).collect::<Vec<_>>())
-        };
+        let minutes = |ages: &[u64]| is_unstable(ages.iter().copied().map(Duration::from_mins));
         assert!(!minutes(&[]) && !minutes(&[6, 3, 0]));
         assert!(minutes(&[8, 5, 2, 0]) && minutes(&[17, 14, 11, 9]));
         assert!(!minutes(&[18, 15, 12, 10]), "it was calm");

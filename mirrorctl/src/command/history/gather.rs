@@ -62,8 +62,7 @@ impl Gathered {
         let now = (input.now)();
         let since = millis(now).saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         let mut problems = Vec::new();
-        let (ids, group) = known(input, place, id, &mut problems).await;
-        let mut ids = ids;
+        let (mut ids, group) = known(input, place, id, &mut problems).await;
         let calls = all_calls(place, id, since, &mut problems).await;
         tie(&mut ids, &calls);
         let mut lines = BTreeMap::new();
