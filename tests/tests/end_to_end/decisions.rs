@@ -9,13 +9,13 @@ use local_cloud::{
         ModifySession, RunInstances, SECOND_VPC, Session, Tags,
     },
     cloud::call::Outcome,
-    cloud::fault::{Fault, Kind},
+    cloud::fault::Fault,
     lambda::LogLine,
 };
 
 use crate::stage::{
     Stage, full_filter, load_balancer, machine, other_account, said, stage, steps, summary, tagged,
-    tags, two_interfaces, user, whole_log,
+    tags, target_full, two_interfaces, user, whole_log,
 };
 
 const CREATE: &str = "create not-mirrored";
@@ -286,12 +286,7 @@ async fn sessions_of_other_accounts_on_a_shared_target_take_room() {
 async fn a_create_refused_for_lack_of_room_moves_on_to_the_next_target() {
     let mut stage = stage().await;
     let second = load_balancer(&mut stage.world(), &user());
-    let full = Kind::Refuse {
-        code: "TrafficMirrorSourcesPerTargetLimitExceeded".to_owned(),
-        message: "Sources per interface-target limit reached (11)".to_owned(),
-        status: 400,
-    };
-    stage.deployment.cloud.faults().add(Fault::once("CreateTrafficMirrorSession", full));
+    stage.deployment.cloud.faults().add(Fault::once("CreateTrafficMirrorSession", target_full()));
     let instance = stage.launch(&tagged());
     stage.settle().await;
     assert_eq!(stage.session(&instance).target, second);

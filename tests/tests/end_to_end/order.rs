@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use crate::stage::{
     Stage, count, load_balancer, machine, running, said, schedule, stage, state, summary_line,
-    tagged, tags, user,
+    tagged, tags, target_full, user,
 };
 
 const CREATE: &str = "CreateTrafficMirrorSession";
@@ -133,12 +133,7 @@ async fn what_was_done_is_in_the_log_though_the_process_is_killed() {
 #[tokio::test]
 async fn a_full_target_is_found_out_once() {
     let stage = stage().await;
-    let full = Kind::Refuse {
-        code: "TrafficMirrorSourcesPerTargetLimitExceeded".to_owned(),
-        message: "Sources per interface-target limit reached".to_owned(),
-        status: 400,
-    };
-    stage.fault(Fault::new(CREATE, full));
+    stage.fault(Fault::new(CREATE, target_full()));
     stage.launch_many(&RunInstances { count: 50, ..tagged() });
     stage.let_run();
     stage.take_calls();
@@ -163,12 +158,7 @@ async fn a_full_target_is_used_again_when_a_session_leaves_it() {
     let mut stage = stage().await;
     let leaving = stage.launch(&tagged());
     stage.settle().await;
-    let full = Kind::Refuse {
-        code: "TrafficMirrorSourcesPerTargetLimitExceeded".to_owned(),
-        message: "Sources per interface-target limit reached".to_owned(),
-        status: 400,
-    };
-    stage.fault(Fault::once(CREATE, full));
+    stage.fault(Fault::once(CREATE, target_full()));
     let waiting = stage.launch(&tagged());
     stage.settle().await;
     assert_eq!(stage.sessions(&waiting), []);

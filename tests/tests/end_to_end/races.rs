@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::stage::{
     Stage, load_balancer, machine, other_account, running, said, schedule, stage, state, steps,
-    summary, summary_line, tagged, user, whole_log,
+    summary, summary_line, tagged, target_full, user, whole_log,
 };
 
 const CREATE: &str = "CreateTrafficMirrorSession";
@@ -414,12 +414,7 @@ async fn planning_again_after_a_full_target_counts_what_was_done_and_logs_each_o
     let filters = format!("{empty},{}", stage.filter);
     let tags = [("Mirror", "True"), ("Mirror-Target", &targets), ("Mirror-Filter", &filters)];
     let instance = stage.launch(&machine(&tags));
-    let full = Kind::Refuse {
-        code: "TrafficMirrorSourcesPerTargetLimitExceeded".to_owned(),
-        message: "Sources per interface-target limit reached (11)".to_owned(),
-        status: 400,
-    };
-    stage.fault(Fault { skip: 1, ..Fault::once(CREATE, full) });
+    stage.fault(Fault { skip: 1, ..Fault::once(CREATE, target_full()) });
     let delivery = stage.deployment.deliver().await;
     // The two creations run side by side: either may find no room.
     assert!([&stage.target, &second].contains(&&stage.session(&instance).target));

@@ -9,7 +9,7 @@ use local_cloud::{
     },
     aws::sqs::Delivery,
     cloud::call::{Call, Outcome},
-    cloud::fault::Fault,
+    cloud::fault::{Fault, Kind},
     deployment::Deployment,
     lambda::{Answer, Invocation, LogLine},
 };
@@ -186,6 +186,15 @@ pub(crate) fn summary_line(invocation: &Invocation) -> Value {
     let lines: Vec<_> = lines.collect();
     assert_eq!(lines.len(), 1, "{:#?}", invocation.log);
     lines[0].clone()
+}
+
+/// EC2 finds no room on a target.
+pub(crate) fn target_full() -> Kind {
+    Kind::Refuse {
+        code: "TrafficMirrorSourcesPerTargetLimitExceeded".to_owned(),
+        message: "Sources per interface-target limit reached (11)".to_owned(),
+        status: 400,
+    }
 }
 
 /// The event that an instance runs.
