@@ -2,6 +2,7 @@
 
 pub(crate) mod batch_result;
 pub(crate) mod inventory;
+pub(crate) mod ledger;
 pub(crate) mod reply;
 pub(crate) mod step_log;
 pub(crate) mod summary;

@@ -152,9 +152,9 @@ fn summary(groups: &[Group<'_>]) -> Summary {
     let mut summary = Summary::default();
     for group in groups {
         if has_swept && !group.is_sweep() {
-            summary.add_changes(&group.result.summary);
+            summary.add_changes(&group.result.summary());
         } else {
-            summary.add(&group.result.summary);
+            summary.add(&group.result.summary());
         }
     }
     summary

@@ -39,6 +39,7 @@ use crate::{
     answer::{
         batch_result::{BatchResult, ReadFailure, Unfinished},
         inventory::Inventory,
+        ledger::Ledger,
         step_log::{StepLog, log_done},
     },
     event::parsed::Orders,
@@ -300,11 +301,12 @@ impl Reconciler {
 
     /// Logs what happened, and says what must be retried.
     fn conclude(&self, job: Job<'_>, inventory: Inventory, execution: Execution) -> BatchResult {
-        let mut summary = self.step_log.log(&inventory, &execution, job.selectors, (self.now)());
+        self.step_log.log(&inventory, &execution, job.selectors, (self.now)());
         let named: BTreeSet<_> = job.selectors.iter().filter_map(Selector::instance).collect();
         let not_shown = named.into_iter().filter(|id| !inventory.instances.contains(*id));
-        summary.not_shown = not_shown.map(ToString::to_string).collect();
-        let mut result = BatchResult { inventory, summary, ..BatchResult::default() };
+        let not_shown = not_shown.map(ToString::to_string).collect();
+        let ledger = Ledger::of(&execution, &inventory.pending);
+        let mut result = BatchResult { inventory, ledger, not_shown, ..BatchResult::default() };
         result.note_refused(execution.untried());
         result.report(job.selectors, &execution);
         if !job.selectors.contains(&Selector::Sweep) {

@@ -14,7 +14,7 @@ use shared::{
 use shared_ec2::{ObserveError, selector::Selector};
 use tracing::warn;
 
-use super::{inventory::Inventory, summary::Summary};
+use super::{inventory::Inventory, ledger::Ledger, summary::Summary};
 use crate::{
     act::outcome::{Executed, Execution, Outcome, RetryPolicy},
     event::parsed::{Launch, Scope},
@@ -58,7 +58,9 @@ pub(crate) struct BatchResult {
     /// Pending instances with a step that EC2 refused permanently.
     pub(crate) refused_while_pending: BTreeSet<InstanceId>,
     pub(crate) inventory: Inventory,
-    pub(crate) summary: Summary,
+    pub(crate) ledger: Ledger,
+    /// Instances that an event named, but EC2 does not show.
+    pub(crate) not_shown: Vec<String>,
     /// The changes that were carried out.
     pub(crate) done: Vec<Executed>,
     /// The steps, for the answer to a direct call.
@@ -109,6 +111,11 @@ impl BatchResult {
         Self { failed: Some(why), ..Self::default() }
     }
 
+    /// The numbers.
+    pub(crate) fn summary(&self) -> Summary {
+        Summary { not_shown: self.not_shown.clone(), ..Summary::of(&self.ledger) }
+    }
+
     /// Whether half of what was asked about may be read.
     pub(crate) fn is_divisible(&self) -> bool {
         self.failed.as_ref().is_some_and(|failure| failure.is_divisible)
@@ -150,7 +157,8 @@ impl BatchResult {
         self.refused_while_pending.retain(|it| !later.inventory.instances.contains(it));
         self.refused_while_pending.extend(later.refused_while_pending);
         self.inventory.update(later.inventory);
-        self.summary.update(&later.summary, self.unfinished.len());
+        self.ledger.update(later.ledger);
+        self.not_shown = later.not_shown;
         self.done.extend(later.done);
         self.reported.extend(later.reported);
     }
@@ -167,7 +175,7 @@ impl BatchResult {
         let Request { receives, scope, .. } = request;
         let Unfinished { step, policy } = unfinished;
         let makes_progress =
-            scope.selectors.contains(&Selector::Sweep) && self.summary.has_changes();
+            scope.selectors.contains(&Selector::Sweep) && self.ledger.has_changes();
         let goes_on = match policy {
             RetryPolicy::FewTimes => {
                 let tries = self.tries.get(&step.source).copied().unwrap_or_default();

@@ -20,7 +20,7 @@ use tracing::{debug, error, info, warn};
 
 use super::{
     inventory::{Inventory, Usage},
-    summary::Summary,
+    ledger::is_pending,
 };
 use crate::act::{
     failure::Failure,
@@ -35,6 +35,10 @@ const ACCOUNT_SESSIONS: usize = 10_000;
 
 /// From this share of its room on, something is said to be nearly full.
 const NEARLY_FULL: usize = 80;
+
+/// What that is remembered by, and what is about no source.
+const NEARLY_FULL_CODE: &str = "nearly-full";
+const ACCOUNT: &str = "account";
 
 /// How many of the instances of a held back deletion the log names.
 const MAX_NAMED: usize = 5;
@@ -61,17 +65,14 @@ impl StepLog {
         execution: &Execution,
         selectors: &BTreeSet<Selector>,
         now: SystemTime,
-    ) -> Summary {
-        let mut summary = Summary::of(execution);
+    ) {
         let mut obstacles = Vec::new();
         let sweep = selectors.contains(&Selector::Sweep);
         log_withheld(execution);
         for step in &execution.not_executed {
             if matches!(step.reason, Reason::SettingBroken { .. }) {
                 // Said once for all of them.
-                summary.blocked += 1;
             } else if step.action == Action::Block {
-                summary.blocked += 1;
                 obstacles.push(Obstacle { step, failure: None });
             } else if !step.action.is_change() {
                 log_unchanged(inventory, step);
@@ -92,7 +93,6 @@ impl StepLog {
                     log_failed(step, failure, "the instance is pending, so its next event follows");
                 }
                 Outcome::Failed(failure) => {
-                    summary.refused += 1;
                     obstacles.push(Obstacle { step, failure: Some(failure) });
                 }
             }
@@ -103,7 +103,6 @@ impl StepLog {
             self.log_usage(usage, now);
         }
         self.log_obstacles(execution, &obstacles, sweep, now);
-        summary
     }
 
     /// Logs the obstacles that are new, and each day the others.
@@ -118,7 +117,10 @@ impl StepLog {
         for Obstacle { step, failure } in obstacles {
             let code = failure
                 .map_or(step.reason.code(), |failure| failure.code.as_deref().unwrap_or("refused"));
-            let key = (step.source.to_string(), code.to_owned());
+            // Each sweep, another one of those without room is the first to be refused.
+            let is_of_account = failure.is_some_and(Failure::is_account_full);
+            let about = if is_of_account { ACCOUNT } else { step.source.as_str() };
+            let key = (about.to_owned(), code.to_owned());
             if self.is_due(&key, now) {
                 match failure {
                     Some(failure) => log_failed(step, failure, "it is left to the next sweep"),
@@ -131,9 +133,10 @@ impl StepLog {
         let sources: BTreeSet<_> = execution.steps().map(|step| step.source.as_str()).collect();
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         logged.retain(|key, _| {
-            let (about, _) = key;
-            let is_over = (sweep && about.starts_with("eni-")) || sources.contains(about.as_str());
-            !is_over || present.contains(key)
+            let (about, code) = key;
+            let is_looked_at = sweep && (about.starts_with("eni-") || about == ACCOUNT);
+            let is_over = is_looked_at || sources.contains(about.as_str());
+            !is_over || code == NEARLY_FULL_CODE || present.contains(key)
         });
     }
 
@@ -153,7 +156,7 @@ impl StepLog {
     fn log_usage(&self, usage: &Usage, now: SystemTime) {
         let is_nearly_full = |used: usize, room: usize| used * 100 >= room * NEARLY_FULL;
         for (target, (used, room)) in &usage.targets {
-            let key = (target.to_string(), "nearly-full".to_owned());
+            let key = (target.to_string(), NEARLY_FULL_CODE.to_owned());
             if is_nearly_full(*used, *room) && self.is_due(&key, now) {
                 warn!(
                     target_id = target.as_str(),
@@ -164,7 +167,7 @@ impl StepLog {
             }
         }
         let used = usage.sessions;
-        let key = ("account".to_owned(), "nearly-full".to_owned());
+        let key = (ACCOUNT.to_owned(), NEARLY_FULL_CODE.to_owned());
         if is_nearly_full(used, ACCOUNT_SESSIONS) && self.is_due(&key, now) {
             warn!(
                 sessions = used,
@@ -173,10 +176,6 @@ impl StepLog {
             );
         }
     }
-}
-
-fn is_pending(pending: &BTreeSet<InstanceId>, step: &Step) -> bool {
-    step.instance.as_ref().is_some_and(|instance| pending.contains(instance))
 }
 
 /// Logs a change that was carried out, and what it was done for.

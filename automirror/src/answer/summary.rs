@@ -4,17 +4,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use shared::{
-    id::InterfaceId,
-    plan::{
-        reason::Level,
-        restrict::WithheldBy,
-        step::{Action, Step},
-    },
-};
+use shared::{id::InterfaceId, plan::restrict::WithheldBy};
 use tracing::{info, warn};
 
-use crate::act::outcome::{Executed, Execution};
+use super::ledger::{Change, Entry, Fact, Fate, Ledger};
 
 /// The numbers of an invocation.
 #[derive(Debug, Default, Serialize)]
@@ -68,50 +61,49 @@ pub(crate) struct Frame<'a> {
 }
 
 impl Summary {
-    /// What can be counted without looking at single failures.
-    pub(crate) fn of(execution: &Execution) -> Self {
-        let Execution { not_executed, executed, withheld, .. } = execution;
-        let by = |by| withheld.iter().filter(|it| it.by == by).count();
-        let mut summary = Self {
-            steps: not_executed.len() + executed.len() + withheld.len(),
-            withheld: withheld.len(),
-            held_back: by(WithheldBy::DeletionLimit),
-            unstable: by(WithheldBy::Unstable),
-            refused: execution.untried().count(),
-            unfinished: executed.iter().filter(|it| it.outcome.retry_policy().is_some()).count(),
-            ..Self::default()
-        };
-        for step in execution.steps() {
-            *summary.reasons.entry(step.reason.code()).or_default() += 1;
-        }
-        summary.broken_settings = summary.reasons.contains_key("setting-broken");
-        for Executed { step, outcome } in executed {
-            if outcome.is_done() {
-                summary.count_change(&step.action);
+    /// Counts what became of the sources.
+    pub(crate) fn of(ledger: &Ledger) -> Self {
+        let mut summary = Self::default();
+        for Entry { reason, fate, .. } in ledger.entries() {
+            summary.count(*fate);
+            if let Some(reason) = reason {
+                summary.steps += 1;
+                *summary.reasons.entry(reason).or_default() += 1;
             }
         }
-        summary.count_sources(execution);
+        summary.broken_settings = summary.reasons.contains_key("setting-broken");
+        summary.count_sources(ledger);
         summary
     }
 
+    fn count(&mut self, fate: Fate) {
+        match fate {
+            Fate::Nothing => {}
+            Fate::Blocked => self.blocked += 1,
+            Fate::Done(Change::Created) => self.created += 1,
+            Fate::Done(Change::Modified) => self.modified += 1,
+            Fate::Done(Change::Deleted) => self.deleted += 1,
+            Fate::Refused => self.refused += 1,
+            Fate::Unfinished => self.unfinished += 1,
+            Fate::Withheld(by) => {
+                self.withheld += 1;
+                self.held_back += usize::from(by == WithheldBy::DeletionLimit);
+                self.unstable += usize::from(by == WithheldBy::Unstable);
+            }
+        }
+    }
+
     /// Counts sources, each of which may have several steps.
-    fn count_sources(&mut self, execution: &Execution) {
-        let tried = execution.executed.iter().filter_map(|it| {
-            Some((&it.step.source, facts_of_change(&it.step, it.outcome.is_done())?))
-        });
-        let left = execution.not_executed.iter();
-        let left = left.chain(execution.withheld.iter().map(|withheld| &withheld.step));
-        let left = left.filter_map(|step| Some((&step.source, facts(step)?)));
-        let unstable = execution.withheld.iter().filter(|it| it.by == WithheldBy::Unstable);
-        let left = left.chain(unstable.map(|it| (&it.step.source, Facts::MustAct)));
-        let mut sources: Vec<(&InterfaceId, Facts)> = tried.chain(left).collect();
+    fn count_sources(&mut self, ledger: &Ledger) {
+        let facts = ledger.entries().iter().filter_map(|it| Some((&it.source, it.fact?)));
+        let mut sources: Vec<(&InterfaceId, Fact)> = facts.collect();
         sources.sort_unstable_by_key(|(source, _)| *source);
         for source in sources.chunk_by(|(one, _), (next, _)| one == next) {
             let has = |fact| source.iter().any(|(_, it)| *it == fact);
             self.wanted += 1;
-            self.mirrored += usize::from(has(Facts::Mirrored));
-            self.must_act += usize::from(has(Facts::MustAct));
-            self.cannot += usize::from(has(Facts::Cannot) && !has(Facts::MustAct));
+            self.mirrored += usize::from(has(Fact::Mirrored));
+            self.must_act += usize::from(has(Fact::MustAct));
+            self.cannot += usize::from(has(Fact::Cannot) && !has(Fact::MustAct));
         }
     }
 
@@ -134,26 +126,6 @@ impl Summary {
         }
     }
 
-    /// Takes over what a later look at what was unfinished has come to.
-    /// `unfinished` is how many steps still are.
-    pub(crate) fn update(&mut self, later: &Self, unfinished: usize) {
-        self.mirrored =
-            (self.mirrored + later.created + later.modified).min(self.wanted.max(later.wanted));
-        self.wanted = self.wanted.max(later.wanted);
-        // What the look has found out that lasts.
-        self.must_act = self.must_act.max(later.must_act);
-        self.cannot = self.cannot.max(later.cannot);
-        self.blocked = self.blocked.max(later.blocked);
-        self.refused = self.refused.max(later.refused);
-        self.held_back = self.held_back.max(later.held_back);
-        self.unstable = self.unstable.max(later.unstable);
-        self.withheld = self.withheld.max(later.withheld);
-        self.broken_settings |= later.broken_settings;
-        self.not_shown.clear();
-        self.add_changes(later);
-        self.unfinished = unfinished;
-    }
-
     /// Adds what else was changed, or is still to be.
     pub(crate) fn add_changes(&mut self, other: &Self) {
         self.created += other.created;
@@ -161,20 +133,6 @@ impl Summary {
         self.deleted += other.deleted;
         self.unfinished += other.unfinished;
         self.not_shown.extend(other.not_shown.iter().cloned());
-    }
-
-    /// Whether anything was changed.
-    pub(crate) const fn has_changes(&self) -> bool {
-        self.created + self.modified + self.deleted > 0
-    }
-
-    fn count_change(&mut self, action: &Action) {
-        match action {
-            Action::Create(_) => self.created += 1,
-            Action::Modify(..) => self.modified += 1,
-            Action::Delete(_) => self.deleted += 1,
-            Action::Keep(_) | Action::Block | Action::Ignore => {}
-        }
     }
 
     /// Writes the line about the whole invocation.
@@ -218,31 +176,5 @@ impl Summary {
             self.withheld,
             self.refused,
         );
-    }
-}
-
-/// What a step says about its source.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Facts {
-    Wanted,
-    Mirrored,
-    Cannot,
-    MustAct,
-}
-
-fn facts(step: &Step) -> Option<Facts> {
-    match (&step.action, step.reason.level()) {
-        (Action::Keep(_), _) => Some(Facts::Mirrored),
-        (Action::Block, Level::Unsupported) => Some(Facts::Cannot),
-        (Action::Block, _) => Some(Facts::MustAct),
-        (Action::Create(_) | Action::Modify(..), _) => Some(Facts::Wanted),
-        (Action::Delete(_) | Action::Ignore, _) => None,
-    }
-}
-
-fn facts_of_change(step: &Step, is_done: bool) -> Option<Facts> {
-    match step.action {
-        Action::Create(_) | Action::Modify(..) if is_done => Some(Facts::Mirrored),
-        _ => facts(step),
     }
 }

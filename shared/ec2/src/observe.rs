@@ -35,7 +35,7 @@ use shared::{
         plan,
         question::Question,
         reason::Reason,
-        step::{Action, Plan},
+        step::{Action, Plan, Step},
     },
     policy::Scope,
 };
@@ -110,6 +110,7 @@ pub async fn observe_until(
         origin,
         usage,
         has_usage: false,
+        has_balancers: false,
         asked: BTreeSet::new(),
         sought: BTreeSet::new(),
     };
@@ -192,6 +193,8 @@ struct Completion<'a> {
     usage: TargetUsage,
     /// It is part of what was observed.
     has_usage: bool,
+    /// Balancers and endpoints were looked for.
+    has_balancers: bool,
     asked: BTreeSet<Question>,
     /// The interfaces whose sessions were read once more.
     sought: BTreeSet<InterfaceId>,
@@ -211,18 +214,21 @@ impl Completion<'_> {
             }
             self.origin = Origin::Ec2;
             // The fresh targets have no state and no place yet.
-            self.has_usage = false;
+            (self.has_usage, self.has_balancers) = (false, false);
             return Ok(true);
         }
-        let needs_usage = !self.has_usage && self.needs_usage(&plan);
+        let looks_for_balancers = self.needs_balancers(&plan);
+        let needs_usage = !self.has_usage && self.needs_usage(&plan)
+            || !self.has_balancers && looks_for_balancers;
         let unseen = self.unseen_sessions(&plan);
         let mut open = plan.questions;
         // Of a large account the steps take as much memory as anything that is read next.
         drop(plan.steps);
         if needs_usage {
             let mut usage = std::mem::take(&mut self.usage);
-            self.add_usage(observed, &mut usage).await?;
-            (self.usage, self.has_usage) = (usage, true);
+            self.add_usage(observed, &mut usage, looks_for_balancers).await?;
+            self.usage = usage;
+            (self.has_usage, self.has_balancers) = (true, looks_for_balancers);
             return Ok(true);
         }
         if !unseen.is_empty() {
@@ -240,7 +246,9 @@ impl Completion<'_> {
         }
         answer(self.reader, observed, open.iter().cloned()).await?;
         // A target that only the second witness shows is looked at, too.
-        self.has_usage &= !open.iter().any(|it| matches!(it, Question::Target(_)));
+        let asks_for_target = open.iter().any(|it| matches!(it, Question::Target(_)));
+        self.has_usage &= !asks_for_target;
+        self.has_balancers &= !asks_for_target;
         self.asked.extend(open);
         Ok(true)
     }
@@ -257,7 +265,13 @@ impl Completion<'_> {
     }
 
     fn needs_usage(&self, plan: &Plan) -> bool {
-        self.is_sweep || self.reader.judges || chooses_target(plan)
+        self.is_sweep || self.reader.judges || depends_on_targets(plan)
+    }
+
+    /// Whether balancers and endpoints that nothing has located are looked for. An event that only chooses
+    /// between targets must not cost that much: it takes one that was located.
+    fn needs_balancers(&self, plan: &Plan) -> bool {
+        self.is_sweep || self.reader.judges || plan.steps.iter().any(relies_on_a_target)
     }
 
     /// Adds how full the targets are, where they are and whether they receive.
@@ -265,12 +279,12 @@ impl Completion<'_> {
         &self,
         observed: &mut Observed,
         usage: &mut TargetUsage,
+        looks_for_balancers: bool,
     ) -> Result<(), ObserveError> {
-        let Reader { ec2, policy, account, judges, .. } = *self.reader;
+        let Reader { ec2, policy, account, .. } = *self.reader;
         let allowed = candidates(policy, account, &observed.targets, Some(observed));
         self.reader.read_usage(&allowed, observed.sources.iter(), usage).await?;
-        // An event must not cost that much: of several targets it takes one that was located.
-        if self.is_sweep || judges {
+        if looks_for_balancers {
             usage.look_for_balancers(ec2, account, &allowed).await?;
         }
         usage.add_to(observed);
@@ -315,12 +329,19 @@ fn needs_fresh_resources(plan: &Plan) -> bool {
     plan.steps.iter().any(|step| !is_safe(&step.action))
 }
 
-/// Whether the plan chooses a target, or would if more were known: a target may only look full because
-/// nobody has read how large its instance is.
-fn chooses_target(plan: &Plan) -> bool {
+/// Whether the plan depends on how full targets are, where they are or whether they receive: where it chooses
+/// one, or would if more were known. A target may only look full because nobody has read how large its
+/// instance is.
+fn depends_on_targets(plan: &Plan) -> bool {
     plan.steps.iter().any(|step| {
         let looks_full =
             matches!(step.reason, Reason::TargetFull { .. } | Reason::TargetsFull { .. });
-        looks_full || step.action.target().is_some()
+        looks_full || step.action.target().is_some() || relies_on_a_target(step)
     })
+}
+
+/// Whether the step is right only if a target receives: that of the session that is left where another one goes,
+/// or of a foreign session that is enough.
+fn relies_on_a_target(step: &Step) -> bool {
+    matches!(step.reason, Reason::Duplicate | Reason::Covered)
 }

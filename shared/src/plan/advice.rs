@@ -120,7 +120,7 @@ advice! {
         "Find in CloudTrail who called CreateTrafficMirrorTarget, and delete the target: \
          aws ec2 delete-traffic-mirror-target --traffic-mirror-target-id ID", TARGETS;
     "setting-broken", Evidence, "Nothing is created, modified or deleted until the setting is right.",
-        "Correct the parameter of the stack or module: it names something that does not exist.", "";
+        "Correct the parameter of the stack or module: it names something that does not exist. (A VPC without any network interface cannot be told from one that does not exist.)", "";
     "tags-unconfirmed", Evidence, "EC2's lists leave tags out now and then: a deletion could be a mistake.",
         "Wait for the next sweep. If it stays, compare describe-instances with describe-tags.",
         "EC2 API, Eventual consistency";

@@ -42,8 +42,9 @@ pub fn plan(policy: &Policy, observed: &Observed) -> Plan {
     draft.place_unplaced();
     let Draft { mut steps, index, .. } = draft;
     leave_sensors(policy, &index, observed, &mut steps);
-    // The sort is stable: the steps of one source stay in the order they were decided in.
-    steps.sort_by(|a, b| (&a.instance, &a.source).cmp(&(&b.instance, &b.source)));
+    // The sort is stable: the steps of one source stay in the order they were decided in. The keys of a hundred
+    // thousand steps take less memory than half of the steps, which a sort of the steps themselves copies.
+    steps.sort_by_cached_key(|step| (step.instance.clone(), step.source.clone()));
     let mut questions = withhold_unconfirmed(policy, observed, &mut steps);
     questions.extend(steps.iter().flat_map(|step| questions_of(policy, &index, step)));
     Plan { steps, questions }

@@ -143,7 +143,7 @@ fn a_foreign_session_to_a_target_that_a_list_leaves_out_covers_nothing_and_is_as
 fn a_setting_that_names_nothing_that_exists_changes_nothing() {
     let broken = |setting: &str, value: &str| {
         format!(
-            "i-1 eni-1: block: nothing that {setting} names exists ({value}): correct the setting, \
+            "i-1 eni-1: block: nothing that {setting} names was found ({value}): correct the setting, \
              until then nothing is changed"
         )
     };

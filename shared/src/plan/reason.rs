@@ -134,7 +134,7 @@ reasons! {
         /// Its value.
         value: String,
     } => "setting-broken", ActionNeeded,
-        "nothing that {setting} names exists ({value}): correct the setting, until then nothing is changed";
+        "nothing that {setting} names was found ({value}): correct the setting, until then nothing is changed";
     /// A list leaves out a tag, and nothing confirms that it is absent.
     TagsUnconfirmed => "tags-unconfirmed", ActionNeeded,
         "EC2 shows the instance without a tag that would decide, and nothing confirms that it is absent: \

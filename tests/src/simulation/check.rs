@@ -179,14 +179,23 @@ impl<'a> Found<'a> {
     }
 
     /// The sessions that serve a desired session, owned ones first, and the desired sessions that none
-    /// serves: one session for one desired session.
+    /// serves: one session for one desired session. An owned session that serves nothing still takes the packets,
+    /// so a foreign one counts only where an owned one is missing.
     fn matched(&self) -> (Vec<&'a Session>, Vec<&DesiredSession>) {
         let (mut serving, mut unserved) = (Vec::new(), Vec::new());
         let all = self.expected.desired();
+        let mut missing = all.len().saturating_sub(self.owned.len());
         let mut free: Vec<_> = self.owned.iter().chain(&self.foreign).copied().collect();
         for desired in all {
-            match free.iter().position(|session| self.serves(session, desired)) {
-                Some(position) => serving.push(free.remove(position)),
+            let may_serve = |session: &&Session| {
+                self.serves(session, desired) && (missing > 0 || self.site.owns(session))
+            };
+            match free.iter().position(may_serve) {
+                Some(position) => {
+                    let session = free.remove(position);
+                    missing -= usize::from(!self.site.owns(session));
+                    serving.push(session);
+                }
                 None => unserved.push(desired),
             }
         }

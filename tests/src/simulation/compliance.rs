@@ -177,7 +177,7 @@ fn judge(world: &World, site: &Site, instance: &Instance) -> Compliance {
 }
 
 /// What there is to say of an interface.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Judged {
     pub(super) is_mirrored: bool,
     pub(super) is_wrong: bool,

@@ -11,7 +11,6 @@ use super::check::{Found, converged};
 use super::expect::Expected;
 use super::fleet::Swept;
 use super::people::pick;
-use super::targets::{Health, health};
 use super::{Play, compliance, faults, numbers, overlap};
 use crate::aws::ec2::{
     Caller, DEFAULT_ACCOUNT, RunInstances, SECOND_VPC, Tags, World, ZONE_A, ZONE_B,
@@ -254,12 +253,7 @@ impl Play<'_> {
         let mut hosts = world.instances();
         let host = hosts.find(|host| host.interfaces.iter().any(|it| it == interface));
         let found = host.and_then(|host| Found::on(&world, &self.own.site, host, interface));
-        // A foreign session to where nothing receives covers the interface in the eyes of a look that does not read
-        // what is behind the only target, and does not in those of a sweep.
-        let is_plain = |found: &Found<'_>| {
-            found.foreign.iter().all(|it| health(&world, &it.target) == Health::Up)
-        };
-        found.filter(is_plain).map_or(0, |found| {
+        found.map_or(0, |found| {
             let unserved = found.unserved().into_iter();
             unserved.filter(|desired| !found.is_prevented(desired)).count() as u64
         })

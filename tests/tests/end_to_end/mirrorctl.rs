@@ -137,6 +137,21 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
+fn is_told_to_write() -> bool {
+    std::env::var_os("TRYCMD").is_some_and(|it| it == "overwrite")
+}
+
+/// Compares with a file of the project, or writes that anew.
+#[track_caller]
+fn is_as_written(path: &str, found: &str) {
+    let path = root().join(path);
+    if is_told_to_write() {
+        std::fs::write(&path, found).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap();
+    assert!(written == found, "TRYCMD=overwrite writes it anew: {found}");
+}
+
 /// A folder of its own for a test.
 fn folder(name: &str) -> PathBuf {
     let folder = root().join("target/mirrorctl").join(name);

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use super::{Answer, command, root};
+use super::{Answer, command, is_as_written, is_told_to_write, root};
 
 /// What stands above the codes.
 const HEAD: &str = "# Reasons and errors
@@ -35,11 +35,7 @@ fn the_documentation_of_the_codes_is_the_catalogue() {
     assert_eq!(answer.code, 0, "{}", answer.err);
     let catalogue = answer.out.trim_end();
     let expected = format!("{HEAD}{}\n{catalogue}\n", index(catalogue));
-    let path = root().join("docs/reasons.md");
-    if is_told_to_write() {
-        fs::write(&path, &expected).unwrap();
-    }
-    assert!(fs::read_to_string(path).unwrap() == expected, "TRYCMD=overwrite writes it anew");
+    is_as_written("docs/reasons.md", &expected);
 }
 
 /// A table of the levels, with a link to each code.
@@ -63,10 +59,6 @@ const LIST: &str = "tests/mirrorctl/codes.txt";
 
 /// What a line of the list says of a code that is no more.
 const RETIRED: &str = ": retired: ";
-
-fn is_told_to_write() -> bool {
-    std::env::var_os("TRYCMD").is_some_and(|it| it == "overwrite")
-}
 
 /// Every code that was ever published, and of those that are no more what has taken their place.
 fn published() -> BTreeMap<String, Option<String>> {

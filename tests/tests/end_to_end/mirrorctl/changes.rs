@@ -9,7 +9,7 @@ use local_cloud::{
 };
 
 use super::{Answer, folder, story};
-use crate::stage::{Stage, machine, stage, tagged, tags, user};
+use crate::stage::{Stage, load_balancer, machine, stage, tagged, tags, user};
 
 const ACCOUNT: &str = "111122223333";
 
@@ -238,4 +238,22 @@ async fn adopt_tags_the_sessions_of_the_other_automirror_and_no_others() {
     assert_eq!(owned.len(), 4, "with the two that automirror has made: {owned:?}");
     let answer = stage.mirrorctl(&["adopt"]);
     assert_eq!(answer.code, 0, "nothing is left to take over: {}", answer.err);
+}
+
+#[tokio::test]
+async fn adopt_says_how_many_changes_wait() {
+    let stage = stage().await;
+    for _ in 0..52 {
+        old_session(&stage);
+    }
+    let drain = tags(&[("Mirror-Drain", "True")]);
+    stage.world().create_tags(&user(), std::slice::from_ref(&stage.target), &drain).unwrap();
+    // Fifty sessions leave a target at once.
+    let ready = load_balancer(&mut stage.world(), &user());
+    stage.deploy(&[("MIRROR_TARGET_IDS", &format!("{},{ready}", stage.target))]);
+    let answer = stage.mirrorctl(&["adopt"]);
+    refused(&answer, "not-confirmed");
+    let plan = "automirror's plan once it owns them: 0 to create, 52 to modify, 0 to delete, 0 blocked; 0 as \
+                they should be, 0 not to be mirrored; 2 of the changes wait";
+    assert!(answer.out.contains(plan), "{}", answer.out);
 }

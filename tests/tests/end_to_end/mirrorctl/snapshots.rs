@@ -4,10 +4,12 @@
 use std::{fs, path::Path};
 
 use local_cloud::lambda::binary::binary;
+use regex_lite::Regex;
 use serde_json::Value;
 use trycmd::TestCases;
 
-use super::{ENVIRONMENT, command, folder, root, story};
+use super::{ENVIRONMENT, command, folder, is_as_written, root, story};
+use crate::stage::{stage, tagged};
 
 /// When the function swept last, which is another time in each run.
 fn last_sweep(endpoint: &str) -> Option<String> {
@@ -54,6 +56,27 @@ async fn what_the_documentation_shows_is_what_is_printed() {
 async fn every_command_prints_in_every_format_what_it_printed_before() {
     let stage = story().await;
     check(&stage.deployment.cloud.endpoint(), "tests/mirrorctl/formats.md");
+}
+
+/// Times differ from run to run, so trycmd cannot compare this.
+#[tokio::test]
+async fn the_history_of_an_instance_is_told_in_every_format_as_it_was_before() {
+    let stage = stage().await;
+    let instance = stage.launch(&tagged());
+    stage.let_run();
+    stage.sweep().await;
+    stage.deploy(&[("MIRROR_TARGET_IDS", &stage.target)]);
+    let times = Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z").unwrap();
+    let mut found =
+        "What `history` prints in every format. `TRYCMD=overwrite` writes it anew.\n".to_owned();
+    for format in ["text", "markdown", "json", "ndjson", "csv"] {
+        let answer = stage.mirrorctl(&["history", &instance, "--output", format]);
+        let (out, err) = (times.replace_all(&answer.out, "[TIME]"), &answer.err);
+        let command =
+            format!("$ mirrorctl history {instance} --output {format}\n? {}", answer.code);
+        found += &format!("\n```console\n{command}\n{out}{err}\n```\n");
+    }
+    is_as_written("tests/mirrorctl/history.md", &found);
 }
 
 #[test]
