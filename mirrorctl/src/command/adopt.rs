@@ -1,12 +1,12 @@
 //! `adopt`: takes over the sessions of 3CORESec's AutoMirror, which carry no tag of ownership.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use aws_sdk_ec2::{Client, error::ProvideErrorMetadata, types::Tag};
 use serde::Serialize;
 use shared::{
     id::SessionId,
-    observed::Session,
+    observed::{Instance, Interface, Observed, Owner, Session, Shown},
     plan::{plan, restrict::restrict},
 };
 use shared_ec2::{client::Ec2, selector::Selector, sessions_described_as};
@@ -124,10 +124,27 @@ fn show(answer: &mut Answer, decided: &Decided, sessions: &[Session]) {
     for session in observed.sessions.iter_mut().filter(|session| ids.contains(&session.id)) {
         session.managed_by = Some(decided.parsed.policy.owner.as_str().into());
     }
+    // Before it changes anything, automirror asks whether tags are really absent. What is shown here is what follows
+    // if they are.
+    confirm_tags(&mut observed);
     let after = plan(&decided.parsed.policy, &observed);
     let held_back = restrict(after.clone(), BY_HAND).withheld.len();
     let counts = Counts::of(&after, held_back);
     answer.document.line(format!("automirror's plan once it owns them: {counts}"));
+}
+
+fn confirm_tags(observed: &mut Observed) {
+    let confirmed = |instance: &Instance| Instance { tags_confirmed: true, ..instance.clone() };
+    for instance in &mut observed.instances {
+        *instance = Arc::new(confirmed(instance));
+    }
+    for source in &mut observed.sources {
+        if let Shown::Yes(Interface { owner: Owner::Instance(instance), .. }) =
+            &mut source.interface
+        {
+            *instance = Arc::new(confirmed(instance));
+        }
+    }
 }
 
 async fn tag(place: &Place, sessions: &[Session], owner: &str) -> Result<(), Problem> {

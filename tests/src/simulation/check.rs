@@ -94,7 +94,7 @@ impl<'a> Found<'a> {
     /// Whether the settings concern it, and it is not just on its way out or without anything to do.
     pub(super) fn is_looked_after(&self) -> bool {
         match &self.expected {
-            Expected::Anything | Expected::Leaving => false,
+            Expected::Anything | Expected::Doubtful | Expected::Leaving => false,
             Expected::NothingNew(Obstacle::NotRunning | Obstacle::Sensor, _) => {
                 !self.owned.is_empty()
             }
@@ -106,7 +106,7 @@ impl<'a> Found<'a> {
         let desired = self.expected.desired().len();
         let kept = self.owned.len();
         match &self.expected {
-            Expected::Anything | Expected::Leaving => return Ok(()),
+            Expected::Anything | Expected::Doubtful | Expected::Leaving => return Ok(()),
             Expected::Nothing => ensure!(kept == 0, "it should not be mirrored"),
             Expected::Unclear | Expected::NothingNew(_, None) => {}
             Expected::NothingNew(_, Some(_)) | Expected::Sessions(_) => {

@@ -11,13 +11,13 @@ use shared_ec2::client::{Ec2, own_retries};
 
 use super::check::Found;
 use super::clock;
-use super::expect::{Expected, Obstacle, is_tagged};
+use super::expect::{Expected, Obstacle, is_deserted, is_tagged};
 use super::process::{answer, context, credentials, sdk_config};
 use super::site::Site;
 use super::targets::{Health, health, is_allowed};
 use super::truth;
 use crate::aws::config::{Compliance, PutRule, ResourceKey, Status};
-use crate::aws::ec2::{Instance, Session, World};
+use crate::aws::ec2::{Instance, Session, State, World};
 use crate::cloud::Cloud;
 use crate::lambda::Answer;
 
@@ -47,8 +47,11 @@ pub(super) async fn agrees(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()
         [&key.resource_type, &key.id].iter().any(|it| config.dislikes.contains_key(*it))
     };
     let rule = config.rule(RULE).context("the rule is gone")?;
+    // Where the setting of VPCs may be mistyped, it reads only a part of what is stopped.
+    let is_deserted = is_deserted(&world, &site.policy);
+    let may_be_unread = |it: &Instance| is_deserted && it.state == State::Stopped;
     for instance in world.instances() {
-        if is_disliked(&ResourceKey::instance(&instance.id)) {
+        if is_disliked(&ResourceKey::instance(&instance.id)) || may_be_unread(instance) {
             continue;
         }
         let verdict = rule.verdict(&ResourceKey::instance(&instance.id));
@@ -196,7 +199,7 @@ impl Judged {
         match &found.expected {
             Expected::Anything | Expected::Nothing | Expected::Leaving => Self::default(),
             Expected::NothingNew(obstacle, _) if has_none => Self::because_of(*obstacle),
-            Expected::Unclear | Expected::NothingNew(_, None) => {
+            Expected::Doubtful | Expected::Unclear | Expected::NothingNew(_, None) => {
                 Self { is_wrong: true, ..Self::default() }
             }
             Expected::NothingNew(obstacle, Some(_)) => {

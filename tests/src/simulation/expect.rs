@@ -4,13 +4,15 @@ use shared::policy::{Interfaces, Policy, Scope};
 
 use super::site::Site;
 use super::targets::{behind, is_allowed};
-use crate::aws::ec2::{Instance, Interface, State, World};
+use crate::aws::ec2::{DEFAULT_ACCOUNT, Instance, Interface, Resource, State, World};
 
 /// Which sessions an interface should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
     /// automirror does not look after it.
     Anything,
+    /// The same, but perhaps because the setting of VPCs is mistyped: somebody must look at that.
+    Doubtful,
     /// No owned session.
     Nothing,
     /// It is on its way out, and its packets may still flow: what is there stays, and nothing new.
@@ -65,7 +67,8 @@ pub(super) fn expected(
 ) -> Expected {
     let policy = &site.policy;
     if !policy.vpcs.is_empty() && policy.vpcs.iter().all(|vpc| vpc.as_str() != interface.vpc) {
-        return Expected::Anything;
+        let is_doubtful = is_deserted(world, policy) && is_selected(policy, instance);
+        return if is_doubtful { Expected::Doubtful } else { Expected::Anything };
     }
     if !is_selected(policy, instance) {
         return Expected::Nothing;
@@ -127,6 +130,14 @@ fn is_sensor(world: &World, site: &Site, instance: &Instance) -> bool {
 /// Whether somebody asks for the instance by its own tag.
 pub(super) fn is_tagged(instance: &Instance) -> bool {
     values(instance).contains(&"true".to_owned())
+}
+
+/// Whether nothing of this account is in the VPCs of the settings, so that it cannot tell whether they exist.
+pub(super) fn is_deserted(world: &World, policy: &Policy) -> bool {
+    let is_there = |it: &Interface| {
+        it.owner == DEFAULT_ACCOUNT && policy.vpcs.iter().any(|vpc| vpc.as_str() == it.vpc)
+    };
+    !policy.vpcs.is_empty() && !Interface::rows(world).values().any(is_there)
 }
 
 pub(super) fn is_selected(policy: &Policy, instance: &Instance) -> bool {

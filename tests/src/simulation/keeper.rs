@@ -127,7 +127,7 @@ fn check_view(world: &World, site: &Site, view: &View) -> anyhow::Result<()> {
         let is_enough = |desired: usize| left + new >= desired.min(owned().count());
         let may_go = match &view.expected {
             Expected::Nothing => true,
-            Expected::Anything | Expected::Leaving => false,
+            Expected::Anything | Expected::Doubtful | Expected::Leaving => false,
             Expected::Unclear | Expected::NothingNew(_, None) => is_forbidden,
             Expected::NothingNew(_, Some(desired)) | Expected::Sessions(desired) => {
                 is_forbidden || is_enough(desired.len())

@@ -256,4 +256,7 @@ async fn adopt_says_how_many_changes_wait() {
     let plan = "automirror's plan once it owns them: 0 to create, 52 to modify, 0 to delete, 0 blocked; 0 as \
                 they should be, 0 not to be mirrored; 2 of the changes wait";
     assert!(answer.out.contains(plan), "{}", answer.out);
+    assert_eq!(stage.mirrorctl(&["adopt", "--confirm", ACCOUNT]).code, 0);
+    let after = stage.mirrorctl(&["plan"]).out;
+    assert!(after.contains("52 to modify") && after.contains("2 of the changes wait"), "{after}");
 }
