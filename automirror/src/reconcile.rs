@@ -35,6 +35,7 @@ use crate::{
         executor::{Executor, Run},
         failure::{Failure, Kind},
         outcome::{Executed, Execution, Outcome, RetryPolicy, Room},
+        usage::Usage,
     },
     answer::{
         batch_result::{BatchResult, ReadFailure, Unfinished},
@@ -208,6 +209,7 @@ impl Reconciler {
             let refused = self.settle(&mut observed, &mut round, &room, &mut full_once);
             total.add(round);
             if refused.is_empty() {
+                total.usage = observed.is_whole.then(|| Usage::of(&self.policy, &observed));
                 return total;
             }
             restricted = self.plan(job, &observed, &unstable).await;
