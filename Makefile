@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test programs lint check lint-tools package bench fuzz mutants simulate explore nightly fmt cloud tools requirements
+.PHONY: help demo test programs lint check lint-tools package mirrorctl bench fuzz mutants simulate explore nightly fmt cloud tools requirements
 
 # Every cargo command selects all packages, or those that run the local cloud. `make check` holds that both give the
 # EC2 SDK the same features: with others, cargo would build it again.
@@ -63,6 +63,10 @@ lint-tools: target/tools/templates/ready
 
 package: target/tools/package/ready ## Build the zips of the functions (ARCHITECTURES=arm64: only that one, or fail)
 	target/tools/package/bin/python package/package.py $(ARCHITECTURES)
+
+# A release publishes it. It is not part of the tests: it builds the EC2 SDK once more.
+mirrorctl: target/tools/package/ready ## Build mirrorctl for Linux (ARCHITECTURES="arm64 x86_64")
+	target/tools/package/bin/python package/mirrorctl.py $(ARCHITECTURES)
 
 # It measures the zips for the architecture of this machine. The local cloud is built without the functions, and so
 # without the SDK.

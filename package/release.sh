@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Collects what a release publishes: the zips, the templates and scripts, the Terraform module, for each program what it
-# consists of (CycloneDX), and the checksums of all of it.
+# Collects what a release publishes: the zips, mirrorctl for Linux, the templates and scripts, the Terraform module, for each
+# program what it consists of (CycloneDX), and the checksums of all of it.
 #
 #   package/release.sh TAG FOLDER
 #
@@ -28,13 +28,19 @@ for zip in {automirror,config-rule}-{arm64,x86_64}.zip; do
 done
 cp "$top/cloudformation/automirror.yaml" "$top/cloudformation/organization.yaml" "$folder/"
 
-# The same files give the same archive: their order, times and owners are fixed.
+# The same files give the same archive: their order, times and owners are fixed, and of their modes all but who may execute.
 archive() {
-  tar --sort=name --mtime='1980-01-01 00:00Z' --owner=0 --group=0 --numeric-owner -C "$top" -cf - "${@:2}" |
+  tar --sort=name --mtime='1980-01-01 00:00Z' --owner=0 --group=0 --numeric-owner --mode='u=rwX,go=rX' -C "$top" -cf - "${@:2}" |
     gzip -n >"$folder/$1"
 }
 archive "automirror-$version-cloudformation.tar.gz" cloudformation/{automirror,organization}.yaml cloudformation/examples cloudformation/{deploy,remove,publish}.sh
 archive "automirror-$version-terraform.tar.gz" --exclude=.terraform --exclude='*.tfstate*' terraform
+
+for architecture in arm64 x86_64; do
+  built=target/package/mirrorctl-$architecture
+  [ -x "$top/$built" ] || fail "there is no $built. Run make mirrorctl for both architectures"
+  archive "mirrorctl-$version-linux-$architecture.tar.gz" --transform="s|^$built\$|mirrorctl|" "$built" LICENSE
+done
 
 for program in automirror config-rule mirrorctl; do
   python3 "$top/package/sbom.py" "$program" >"$folder/$program-$version.cdx.json"

@@ -120,11 +120,15 @@ def runtime_api():
         server.shutdown()
 
 
-def compiled(folder, target, *flags):
-    """Compiles a program that calls `strlcpy`, which glibc has since version 2.38."""
+CALLS = {"strlcpy": 'strlcpy(a, "a", 2)', "strlen": "strlen(a)"}
+
+
+def compiled(folder, target, *flags, symbol="strlcpy"):
+    """Compiles a program that calls `strlcpy`, which glibc has since version 2.38, or an older function."""
     source, binary = folder / "main.c", folder / "main"
+    call = CALLS[symbol]
     source.write_text(
-        '#include <string.h>\nint main(void) { char a[2]; return strlcpy(a, "a", 2) != 1; }\n'
+        f"#include <string.h>\nint main(void) {{ char a[2] = {{0}}; return {call} != 1; }}\n"
     )
     command = [
         sys.executable,

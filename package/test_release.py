@@ -1,10 +1,12 @@
 """What a release publishes: release.sh collects it, and sbom.py says what each program consists of."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -12,8 +14,10 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+import mirrorctl
 import package
 import sbom
+from test_package import compiled
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = ["automirror", "config-rule", "mirrorctl"]
@@ -115,7 +119,7 @@ def test_the_bill_is_of_the_architectures_of_the_packages():
 
 @pytest.fixture
 def checkout(tmp_path):
-    """Returns a function that copies what is needed for a release, with stand-ins for the zips."""
+    """Returns a function that copies what is needed for a release, with stand-ins for what is built."""
 
     def copied(name):
         there = tmp_path / name
@@ -126,6 +130,10 @@ def checkout(tmp_path):
             for architecture in package.TARGETS:
                 zip_ = there / f"target/package/{program}-{architecture}.zip"
                 zip_.write_text(f"{program} {architecture}")
+        for architecture in package.TARGETS:
+            built = there / f"target/package/mirrorctl-{architecture}"
+            built.write_text(f"mirrorctl {architecture}")
+            built.chmod(0o755)
         changes = there / "CHANGELOG.md"
         changes.write_text(changes.read_text().replace("## Unreleased", f"## {VERSION}", 1))
         return there
@@ -140,6 +148,9 @@ def release(there, tag=f"v{VERSION}"):
 
 def test_a_release_has_everything_and_is_the_same_from_each_checkout(checkout, bills):
     first, second = checkout("first"), checkout("second folder")
+    # Somebody whose files others may not read.
+    (second / "LICENSE").chmod(0o600)
+    (second / "target/package/mirrorctl-arm64").chmod(0o700)
     for there in (first, second):
         done = release(there)
         assert done.returncode == 0, done.stderr
@@ -149,7 +160,8 @@ def test_a_release_has_everything_and_is_the_same_from_each_checkout(checkout, b
     templates = {"automirror.yaml", "organization.yaml"}
     archives = {f"automirror-{VERSION}-{kind}.tar.gz" for kind in ("cloudformation", "terraform")}
     of_programs = {f"{program}-{VERSION}.cdx.json" for program in PROGRAMS}
-    assert published.keys() == zips | templates | archives | of_programs | {"SHA256SUMS"}
+    programs = {f"mirrorctl-{VERSION}-linux-{on}.tar.gz" for on in package.TARGETS}
+    assert published.keys() == zips | templates | archives | programs | of_programs | {"SHA256SUMS"}
     for program in PROGRAMS:
         assert published[f"{program}-{VERSION}.cdx.json"].decode() == bills[program]
     sums = published["SHA256SUMS"].decode().splitlines()
@@ -161,14 +173,59 @@ def test_a_release_has_everything_and_is_the_same_from_each_checkout(checkout, b
     assert notes.startswith(f"## {VERSION}\n") and notes.count("\n## ") == 0
 
 
+def test_mirrorctl_is_a_program_to_unpack_and_run(checkout, tmp_path):
+    there = checkout("here")
+    assert release(there).returncode == 0
+    for architecture in package.TARGETS:
+        packed = there / f"assets/mirrorctl-{VERSION}-linux-{architecture}.tar.gz"
+        with tarfile.open(packed) as archive:
+            modes = {entry.name: entry.mode for entry in archive}
+            archive.extractall(tmp_path / architecture, filter="data")
+        assert modes == {"mirrorctl": 0o755, "LICENSE": 0o644}
+        unpacked = tmp_path / architecture / "mirrorctl"
+        assert unpacked.read_text() == f"mirrorctl {architecture}"
+
+
 def test_a_tag_that_is_not_the_version_is_refused(checkout):
     done = release(checkout("here"), "v99.0.0")
     assert done.returncode == 1
     assert f"the tag is v99.0.0, but the version in Cargo.toml is {VERSION}" in done.stderr
 
 
-def test_a_zip_that_is_missing_is_named(checkout):
+@pytest.mark.parametrize("name", ["config-rule-arm64.zip", "mirrorctl-x86_64"])
+def test_what_was_not_built_is_named(checkout, name):
     there = checkout("here")
-    (there / "target/package/config-rule-arm64.zip").unlink()
+    (there / "target/package" / name).unlink()
     done = release(there)
-    assert done.returncode == 1 and "no target/package/config-rule-arm64.zip" in done.stderr
+    assert done.returncode == 1 and f"no target/package/{name}" in done.stderr
+
+
+@pytest.fixture
+def built(tmp_path, monkeypatch):
+    """Returns where mirrorctl's build puts its binary: a small program stands in for it."""
+    folder = tmp_path / "arm64"
+    (folder / "mirrorctl").mkdir(parents=True)
+    monkeypatch.setattr(package, "PACKAGES", tmp_path)
+    monkeypatch.setattr(package, "missing", lambda architecture: None)
+    monkeypatch.setattr(package, "build", lambda architecture, crates: folder)
+    return folder / "mirrorctl/bootstrap"
+
+
+def test_mirrorctl_is_checked_and_keeps_its_name(built, tmp_path):
+    compiled(tmp_path, "aarch64-linux-gnu.2.34", symbol="strlen").rename(built)
+    assert mirrorctl.main(["arm64"]) is None
+    program = tmp_path / "mirrorctl-arm64"
+    assert program.read_bytes() == built.read_bytes() and os.access(program, os.X_OK)
+
+
+def test_mirrorctl_for_too_new_a_system_is_refused_and_leaves_nothing_old(built, tmp_path):
+    old = tmp_path / "mirrorctl-arm64"
+    old.touch()
+    compiled(tmp_path, "aarch64-linux-gnu.2.38").rename(built)
+    assert "GLIBC_2.38; the newest there is GLIBC_2.34" in mirrorctl.main(["arm64"])
+    assert not old.exists()
+
+
+@pytest.mark.parametrize("asked", [[], ["mips"]])
+def test_mirrorctl_is_built_for_named_architectures_only(asked):
+    assert mirrorctl.main(asked) == "give the architectures: arm64 and x86_64"

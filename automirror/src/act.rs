@@ -5,3 +5,4 @@ pub(crate) mod executor;
 pub mod failure;
 pub(crate) mod outcome;
 mod rate_limiter;
+pub(crate) mod usage;

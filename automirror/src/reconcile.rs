@@ -35,12 +35,14 @@ use crate::{
         executor::{Executor, Run},
         failure::{Failure, Kind},
         outcome::{Executed, Execution, Outcome, RetryPolicy, Room},
+        usage::Usage,
     },
     answer::{
         batch_result::{BatchResult, ReadFailure, Unfinished},
         inventory::Inventory,
         ledger::Ledger,
         step_log::{StepLog, log_done},
+        summary::RoomNumbers,
     },
     event::parsed::Orders,
     memory::Memory,
@@ -209,6 +211,7 @@ impl Reconciler {
             let refused = self.settle(&mut observed, &mut round, &room, &mut full_once);
             total.add(round);
             if refused.is_empty() {
+                total.usage = observed.is_whole.then(|| Usage::of(&self.policy, &observed));
                 return total;
             }
             restricted = self.plan(job, &observed, &unstable).await;
@@ -306,7 +309,9 @@ impl Reconciler {
         let not_shown = named.into_iter().filter(|id| !inventory.instances.contains(*id));
         let not_shown = not_shown.map(ToString::to_string).collect();
         let ledger = Ledger::of(&execution, &inventory.pending);
-        let mut result = BatchResult { inventory, ledger, not_shown, ..BatchResult::default() };
+        let room = execution.usage.as_ref().map(|usage| RoomNumbers::of(&usage.room));
+        let mut result =
+            BatchResult { inventory, ledger, room, not_shown, ..BatchResult::default() };
         result.note_refused(execution.untried());
         result.report(job.selectors, &execution);
         if !job.selectors.contains(&Selector::Sweep) {

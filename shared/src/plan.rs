@@ -40,6 +40,7 @@ pub mod question;
 pub mod reason;
 pub mod remove;
 pub mod restrict;
+pub mod room;
 mod settings;
 pub mod step;
 mod unconfirmed;
@@ -55,3 +56,4 @@ mod test_cloud;
 mod tests;
 
 pub use decide::plan;
+pub use placement::room_on_targets;

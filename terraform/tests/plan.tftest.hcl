@@ -437,3 +437,21 @@ run "two_filters" {
 
   expect_failures = [aws_ec2_traffic_mirror_filter.default]
 }
+
+run "the_metric_that_no_alarm_reads_goes_with_the_dashboard" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip              = "README.md"
+    create_dashboard = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_log_metric_filter.this) == 9 && !contains(keys(aws_cloudwatch_log_metric_filter.this), "RoomOnTargets")
+    error_message = "Without the dashboard, nothing shows RoomOnTargets."
+  }
+}

@@ -12,6 +12,7 @@ resource through the API of its own service, on the same server, from its resolv
   it, moto runs the program of its zip.
 - A custom resource invokes its function also when it is updated and deleted, up to three times, and fails if the
   function answers so or does not answer.
+- A stack has the status of an update while it is updated, and then the parameters of the new template only.
 - A stack is DELETE_FAILED if a resource cannot be deleted, and keeps what is not deleted. 
 """
 
@@ -33,7 +34,7 @@ import function
 from conftest import HERE, Aws
 from moto.awslambda.models import LambdaFunction
 from moto.cloudformation import parsing, responses
-from moto.cloudformation.models import CloudFormationBackend
+from moto.cloudformation.models import CloudFormationBackend, cloudformation_backends
 from moto.cloudformation.responses import CloudFormationResponse
 
 
@@ -349,12 +350,16 @@ def resolved(resource: dict[str, Any], resources: parsing.ResourceMap) -> Any:
 
 
 def update(self: parsing.ResourceMap, template: dict[str, Any], parameters: dict[str, Any] | None = None) -> None:
+    stack = cloudformation_backends[self._account_id][self._region_name].stacks[self["AWS::StackId"]]
+    stack.status = "UPDATE_IN_PROGRESS"
     made = {name: self._resource_json_map[name] for name in self._resource_json_map if self._parsed_resources.get(name)}
     done = {name: resolved(resource, self) for name, resource in made.items()}
     self._template = template
     self._resource_json_map = template["Resources"]
     self.input_parameters = parameters or {}
     self.load_mapping()
+    # A parameter that the new template does not have is gone.
+    self.resolved_parameters = {}
     self.load_parameters()
     self.load_conditions()
     wanted = {
@@ -370,6 +375,8 @@ def update(self: parsing.ResourceMap, template: dict[str, Any], parameters: dict
             else:
                 assert self[name], name
             done[name] = resolved(wanted[name], self)
+    # What the new template does not have is deleted last.
+    stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
     deleted(self, [name for name in made if name not in wanted], made)
 
 

@@ -169,15 +169,38 @@ def test_what_fails_eleven_times_is_a_dead_letter_until_it_is_purged(aws):
         sqs.delete_queue(QueueUrl=url)
 
 
-def test_the_log_of_the_real_function_has_what_the_metrics_read(aws):
-    target = story.make_target(aws)
-    story.launch(aws, {"Mirror": "True"})
-    settings = {"MIRROR_TARGET_IDS": target}
+def swept(aws, *targets):
+    """Returns what the metrics show of a sweep by the real function, by name."""
+    settings = {"MIRROR_TARGET_IDS": ",".join(targets)}
     kind, answer, log = run(aws, [TOP / "target/debug/automirror"], "automirror", settings, {"sweep": True})
     assert kind == "response", answer
     lines = [(0, one) for one in log.splitlines() if one.startswith("{")]
-    named = {point.metric[1] for point in alarms.points(RESOURCES, lines)}
-    assert named == {logical.removesuffix("Metric") for logical in RESOURCES if logical.endswith("Metric")} - {"Unreadable"}
+    return {point.metric[1]: point.value for point in alarms.points(RESOURCES, lines)}
+
+
+def test_the_log_of_the_real_function_has_what_the_metrics_read(aws):
+    sensor = story.launch(aws, {"Name": "sensor"})["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    made = aws.client("ec2").create_traffic_mirror_target(NetworkInterfaceId=sensor)
+    target = made["TrafficMirrorTarget"]["TrafficMirrorTargetId"]
+    aws.client("ec2").create_traffic_mirror_filter()
+    story.launch(aws, {"Mirror": "True"})
+    shown = swept(aws, target)
+    assert shown.keys() == {
+        logical.removesuffix("Metric") for logical in RESOURCES if logical.endswith("Metric")
+    } - {"Unreadable"}
+    # The sweep itself has used one of the ten places.
+    assert shown["RoomOnTargets"] == 9
+
+
+def test_without_a_target_of_known_limit_there_is_no_number_of_room(aws):
+    assert swept(aws, story.make_target(aws)).keys().isdisjoint({"RoomOnTargets"})
+
+
+def test_the_metric_that_no_alarm_reads_is_there_with_the_dashboard_only():
+    read = {alarm["MetricName"] for alarm in ALARMS.values()}
+    without = resolve("automirror.yaml", {"CodeBucket": "b", "CreateDashboard": "false"})["Resources"]
+    assert "RoomOnTargetsMetric" in RESOURCES and "RoomOnTargetsMetric" not in without
+    assert "RoomOnTargets" not in read
 
 
 def test_each_alarm_says_what_to_do_and_the_guide_has_it():

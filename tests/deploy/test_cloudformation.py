@@ -472,7 +472,7 @@ def test_the_two_templates_of_before_become_one_without_losing_a_session(aws, to
 
 
 def deploy_as_before(aws, toolkit, target):
-    """Creates the two stacks of the templates of version 0.1.0, with the topic in the stack of the rule."""
+    """Deploys the two templates of version 0.1.0, with the topic in the stack of the rule."""
     for name in ("automirror", "config-rule"):
         aws.client("s3").upload_file(str(toolkit.package(name)), BUCKET, f"{name}.zip")
     common = {"MirrorTargetIds": target, "MirrorTagKey": "Watch"}
@@ -484,15 +484,90 @@ def deploy_as_before(aws, toolkit, target):
 
 
 def create_stack(aws, stack, path, values):
-    """moto takes a template of any size in the request."""
-    body = path.read_text()
-    aws.client("cloudformation").create_stack(
+    """Creates or updates the stack. moto takes a template of any size in the request."""
+    client = aws.client("cloudformation")
+    there = {one["StackName"] for one in client.describe_stacks()["Stacks"]}
+    (client.update_stack if stack in there else client.create_stack)(
         StackName=stack,
-        TemplateBody=body,
+        TemplateBody=path.read_text(),
         Capabilities=["CAPABILITY_NAMED_IAM"],
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
     )
     return outputs_of(aws, stack)
+
+
+# Going back to the version before
+
+KEPT = ("Function", "Queue", "DeadLetterQueue", "DefaultFilter", "LogGroup")
+
+
+def test_going_back_from_one_template_to_two_loses_no_session(aws, toolkit):
+    """The calls are those of the older deploy.sh: the stack of the rule, and then the update of the other one."""
+    terminate_all(aws)
+    target = story.make_target(aws)
+    toolkit.run("deploy.sh", BUCKET, f"MirrorTargetIds={target}", "MirrorTagKey=Watch")
+    mirror(aws, 2)
+    before, ids = sessions(aws), made(aws, "automirror")
+    assert len(before) == 2
+    deploy_as_before(aws, toolkit, target)
+    assert sessions(aws) == before
+    back = made(aws, "automirror")
+    assert {logical: back[logical] for logical in KEPT} == {logical: ids[logical] for logical in KEPT}
+    assert not {logical for logical in back if logical.startswith("Lifecycle")}
+    functions = {one["FunctionName"] for one in aws.client("lambda").list_functions()["Functions"]}
+    assert ids["LifecycleFunction"] not in functions and back["Function"] in functions
+    # What is there goes on to work: the third instance is mirrored, and the other two stay so.
+    mirror(aws, 1)
+    assert len(sessions(aws)) == 3 and before < sessions(aws)
+    # And forward again.
+    three = sessions(aws)
+    toolkit.run("deploy.sh", BUCKET)
+    assert sessions(aws) == three and made(aws, "automirror")["Function"] == ids["Function"]
+    toolkit.run("remove.sh", "--yes")
+    assert sessions(aws) == set()
+
+
+@pytest.fixture
+def older(aws, tmp_path, zips):
+    """The folder of a version before, which does not have every parameter and resource of this one."""
+    older = Toolkit(aws, tmp_path / "older", zips)
+    template = older.folder / "cloudformation" / TEMPLATE
+    text = template.read_text()
+    for gone in (r"  RoleNamePrefix:\n(    .*\n)+", r"  RoomOnTargetsMetric:\n(    .*\n)+\n", r"  DetectQuery:\n(    .*\n)+\n"):
+        text, count = re.subn(f"^{gone}", "", text, flags=re.M)
+        assert count == 1, gone
+    for gone in (r"          - RoleNamePrefix\n", r"      RoleNamePrefix:\n        .*\n", r"      RoleName: .*\n"):
+        text, count = re.subn(f"^{gone}", "", text, flags=re.M)
+        assert count, gone
+    text = text.replace("  HasRoleNames: !Not [!Equals [!Ref RoleNamePrefix, \"\"]]\n", "")
+    text = text.replace("Version: 0.1.0", "Version: 0.0.9")
+    assert "RoleName" not in text
+    template.write_text(text)
+    return older
+
+
+def test_going_back_to_the_version_before_loses_no_session_and_no_setting(aws, toolkit, older):
+    terminate_all(aws)
+    target = story.make_target(aws)
+    given = [f"MirrorTargetIds={target}", "MirrorTagKey=Watch", "Timeout=120", "RoleNamePrefix=sec"]
+    toolkit.run("deploy.sh", BUCKET, *given)
+    mirror(aws, 2)
+    before, ids = sessions(aws), made(aws, "automirror")
+    assert len(before) == 2 and ids["Role"] == f"sec-{REGION}"
+    said = older.run("deploy.sh", BUCKET)
+    assert sessions(aws) == before, said
+    back = made(aws, "automirror")
+    assert {logical: back[logical] for logical in KEPT} == {logical: ids[logical] for logical in KEPT}
+    assert ids.keys() - back.keys() == {"RoomOnTargetsMetric", "DetectQuery"}
+    function = aws.client("lambda").get_function_configuration(FunctionName=back["Function"])
+    assert "version 0.0.9" in function["Description"] and function["Timeout"] == 120
+    assert function["Environment"]["Variables"]["MIRROR_TAG_KEY"] == "Watch"
+    # The parameter that the older template does not have is gone. moto renames no role.
+    (stack,) = aws.client("cloudformation").describe_stacks(StackName="automirror")["Stacks"]
+    assert "RoleNamePrefix" not in {one["ParameterKey"] for one in stack["Parameters"]}
+    # The older version removes what the newer one has made, too.
+    older.run("remove.sh", "--yes")
+    assert sessions(aws) == set() and story.remains(aws)["functions"] == []
 
 
 def test_the_rule_can_be_left_out_and_added_later(aws, toolkit):

@@ -5,6 +5,7 @@ a StackSet. So the StackSet is created through the API, from the resolved proper
 """
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -47,6 +48,20 @@ def test_new_accounts_are_covered_and_the_first_mode_is_detect():
     assert group["Regions"] == REGIONS
 
 
+def test_role_names_are_chosen_by_cloudformation_or_are_the_same_in_every_account():
+    given = [one["ParameterValue"] for one in stack_set()["Parameters"] if one["ParameterKey"] == "RoleNamePrefix"]
+    assert given == [parameters("automirror.yaml")["RoleNamePrefix"]] == [""]
+    handed_on = stack_set(RoleNamePrefix="sec-mirroring")["Parameters"]
+    assert {"ParameterKey": "RoleNamePrefix", "ParameterValue": "sec-mirroring"} in handed_on
+
+    def described(template):
+        text = (TOP / "cloudformation" / template).read_text()
+        return re.search(r"^  RoleNamePrefix:\n(?:    .*\n)+", text, re.M)[0]
+
+    # What one accepts and the other does not would fail in each account.
+    assert described("organization.yaml") == described("automirror.yaml")
+
+
 @pytest.fixture
 def published(aws, tmp_path, zips):
     toolkit = Toolkit(aws, tmp_path, zips)
@@ -68,6 +83,7 @@ def test_a_stack_set_covers_each_account_and_region_and_leaves_nothing(aws, publ
         story.make_target(place)
         story.launch(place, {"Mirror": "True"})
     chosen = {key: value for key, value in published.items() if key.startswith("Code")}
+    chosen["RoleNamePrefix"] = "sec-mirroring"
     properties = stack_set(MirrorMode="enforce", CreateConfigRule="false", **chosen)
     client = aws.client("cloudformation")
     client.create_stack_set(
@@ -80,8 +96,10 @@ def test_a_stack_set_covers_each_account_and_region_and_leaves_nothing(aws, publ
     for place in places:
         # The lifecycle function started a sweep in each of them.
         assert len(sessions(place)) == 1, (place.account, place.region)
-        (role,) = [one for one in place.client("iam").list_roles()["Roles"] if one["RoleName"].count("-Role-")][:1]
-        assert role["Path"] == "/automirror/"
+        roles = place.client("iam").list_roles(PathPrefix="/automirror/")["Roles"]
+        # Those of the account's other region are beside them.
+        parts = ["", "lifecycle-"]
+        assert {one["RoleName"] for one in roles} == {f"sec-mirroring-{part}{on}" for part in parts for on in REGIONS}
     client.delete_stack_instances(
         StackSetName="automirror", Accounts=ACCOUNTS, Regions=REGIONS, RetainStacks=False
     )

@@ -28,7 +28,7 @@ def test_the_other_examples_are_valid(terraform, name):
 def test_the_parameters_of_the_organization_example_exist():
     text = (TOP / "terraform/examples/organization/main.tf").read_text()
     named = re.findall(r"^    ([A-Z]\w+) += ", text, re.M)
-    assert len(named) == 6 and set(named) <= parameters("automirror.yaml").keys()
+    assert len(named) == 7 and set(named) <= parameters("automirror.yaml").keys()
 
 
 def test_the_example_can_be_planned(terraform, zips):
@@ -124,6 +124,47 @@ def an_update_deletes_no_session(terraform, aws, stack, values):
     terraform.set(values)
     terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
     assert aws.client("ec2").describe_traffic_mirror_sessions()["TrafficMirrorSessions"] == first
+
+
+@pytest.fixture
+def module(terraform):
+    """Returns the modules as texts, by path. What a test makes of them is undone, and what it created is destroyed."""
+    texts = {path: path.read_text() for path in terraform.folder.glob("modules/automirror/*.tf")}
+    yield texts
+    for path, text in texts.items():
+        path.write_text(text)
+    terraform.run("destroy", "-no-color", "-input=false", "-auto-approve")
+
+
+@pytest.mark.parametrize("follows_the_guide", [True, False])
+def test_going_back_to_a_module_without_lifecycle_keeps_the_sessions_as_the_guide_says(
+    terraform, aws, zips, module, follows_the_guide
+):
+    (said,) = re.findall(r"`terraform state rm module\.automirror\.(\S+)`", (TOP / "docs/upgrading.md").read_text())
+    terraform.set(
+        {
+            "automirror_zip": str(zips / "automirror.zip"),
+            "create_config_rule": False,
+            "mirror_target_ids": [story.make_target(aws)],
+        }
+    )
+    story.launch(aws, {"Mirror": "True"})
+    terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
+    before = aws.client("ec2").describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+    assert before
+    function = terraform.show()["values"]["outputs"]["automirror_function_name"]["value"]
+    if follows_the_guide:
+        # The guide names a module that is called automirror. Here it is the root module.
+        terraform.run("state", "rm", said)
+    for path, text in module.items():
+        text = re.sub(r'^resource "aws_lambda_invocation" "lifecycle" \{\n(.*\n)*?\}\n', "", text, flags=re.M)
+        path.write_text(text.replace("depends_on = [aws_lambda_invocation.lifecycle]", ""))
+    terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
+    left = aws.client("ec2").describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+    assert left == (before if follows_the_guide else [])
+    assert aws.client("lambda").get_function(FunctionName=function)
+    for session in left:
+        aws.client("ec2").delete_traffic_mirror_session(TrafficMirrorSessionId=session["TrafficMirrorSessionId"])
 
 
 def the_sweep_is_scheduled(aws, stack):

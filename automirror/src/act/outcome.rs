@@ -16,7 +16,10 @@ use shared::{
     },
 };
 
-use super::failure::{Failure, Kind};
+use super::{
+    failure::{Failure, Kind},
+    usage::Usage,
+};
 
 /// What became of a plan.
 #[derive(Debug, Default)]
@@ -28,6 +31,8 @@ pub(crate) struct Execution {
     pub(crate) executed: Vec<Executed>,
     /// The changes that the limits do not allow.
     pub(crate) withheld: Vec<Withheld>,
+    /// How full things are after it, where every session was read.
+    pub(crate) usage: Option<Usage>,
 }
 
 /// A step that was tried.

@@ -14,7 +14,11 @@ use shared::{
 use shared_ec2::{ObserveError, selector::Selector};
 use tracing::warn;
 
-use super::{inventory::Inventory, ledger::Ledger, summary::Summary};
+use super::{
+    inventory::Inventory,
+    ledger::Ledger,
+    summary::{RoomNumbers, Summary},
+};
 use crate::{
     act::outcome::{Executed, Execution, Outcome, RetryPolicy},
     event::parsed::{Launch, Scope},
@@ -59,6 +63,8 @@ pub(crate) struct BatchResult {
     pub(crate) refused_while_pending: BTreeSet<InstanceId>,
     pub(crate) inventory: Inventory,
     pub(crate) ledger: Ledger,
+    /// The room on the allowed targets, where every session was read.
+    pub(crate) room: Option<RoomNumbers>,
     /// Instances that an event named, but EC2 does not show.
     pub(crate) not_shown: Vec<String>,
     /// The changes that were carried out.
@@ -113,7 +119,8 @@ impl BatchResult {
 
     /// The numbers.
     pub(crate) fn summary(&self) -> Summary {
-        Summary { not_shown: self.not_shown.clone(), ..Summary::of(&self.ledger) }
+        let Self { room, not_shown, .. } = self;
+        Summary { room: *room, not_shown: not_shown.clone(), ..Summary::of(&self.ledger) }
     }
 
     /// Whether half of what was asked about may be read.
@@ -158,6 +165,7 @@ impl BatchResult {
         self.refused_while_pending.extend(later.refused_while_pending);
         self.inventory.update(later.inventory);
         self.ledger.update(later.ledger);
+        self.room = later.room.or(self.room);
         self.not_shown = later.not_shown;
         self.done.extend(later.done);
         self.reported.extend(later.reported);

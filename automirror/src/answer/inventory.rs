@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{
-    id::{InstanceId, InterfaceId, SessionId, TargetId},
+    id::{InstanceId, InterfaceId, SessionId},
     observed::{InstanceState, Observed},
     plan::{desired::has_key, step::Step},
     policy::Policy,
@@ -23,20 +23,10 @@ pub(crate) struct Inventory {
     /// Named instances that carry the selecting key in some spelling: whoever set that tag wants to know
     /// what came of it.
     pub(crate) with_key: BTreeSet<InstanceId>,
-    /// How full things are, where all sessions were read.
-    pub(crate) usage: Option<Usage>,
     /// The instance of each interface.
     interfaces: BTreeMap<InterfaceId, InstanceId>,
     /// The interface of each session.
     sessions: BTreeMap<SessionId, InterfaceId>,
-}
-
-/// How full the account and its targets are.
-pub(crate) struct Usage {
-    /// The sessions of this account, owned and foreign.
-    pub(crate) sessions: usize,
-    /// The sessions on each allowed target with a limit, and that limit.
-    pub(crate) targets: BTreeMap<TargetId, (usize, usize)>,
 }
 
 impl Inventory {
@@ -51,9 +41,8 @@ impl Inventory {
             instances.map(|instance| instance.id.clone()).collect()
         };
         let pending = in_state(|state| state == InstanceState::Pending);
-        let usage = observed.is_whole.then(|| Usage::new(policy, observed));
         if selectors.iter().all(|selector| *selector == Selector::Sweep) {
-            return Self { pending, usage, ..Self::default() };
+            return Self { pending, ..Self::default() };
         }
         let interfaces = observed
             .sources
@@ -68,7 +57,6 @@ impl Inventory {
             pending,
             stopped: in_state(|it| matches!(it, InstanceState::Stopping | InstanceState::Stopped)),
             with_key: with_key.map(|instance| instance.id.clone()).collect(),
-            usage,
             interfaces: interfaces.collect(),
             sessions: sessions.collect(),
         }
@@ -115,24 +103,5 @@ impl Inventory {
         };
         let cause = causes.iter().find(|(selectors, _)| concerns(selectors));
         cause.map_or("a second look", |(_, cause)| *cause)
-    }
-}
-
-impl Usage {
-    fn new(policy: &Policy, observed: &Observed) -> Self {
-        let account = &observed.account;
-        let limits = observed.targets.iter().filter_map(|target| {
-            let limit = target.capacity.limit()?;
-            let is_allowed = policy.allows(&target.id, Some(&target.account), account);
-            is_allowed.then(|| (target.id.clone(), (0, limit)))
-        });
-        let mut targets: BTreeMap<_, _> = limits.collect();
-        for session in &observed.sessions {
-            if let Some((used, _)) = targets.get_mut(&session.target) {
-                *used += 1;
-            }
-        }
-        let own = observed.sessions.iter().filter(|session| session.account == *account);
-        Self { sessions: own.count(), targets }
     }
 }

@@ -18,13 +18,11 @@ use shared::{
 use shared_ec2::selector::Selector;
 use tracing::{debug, error, info, warn};
 
-use super::{
-    inventory::{Inventory, Usage},
-    ledger::is_pending,
-};
+use super::{inventory::Inventory, ledger::is_pending};
 use crate::act::{
     failure::Failure,
     outcome::{Executed, Execution, Outcome},
+    usage::Usage,
 };
 
 /// What lasts is said again after this time, so that the log of a day has all of it.
@@ -99,7 +97,7 @@ impl StepLog {
         }
         log_left(execution);
         log_broken_setting(execution);
-        if let Some(usage) = &inventory.usage {
+        if let Some(usage) = &execution.usage {
             self.log_usage(usage, now);
         }
         self.log_obstacles(execution, &obstacles, sweep, now);
@@ -155,12 +153,13 @@ impl StepLog {
     /// Warns, once a day, of what is nearly full.
     fn log_usage(&self, usage: &Usage, now: SystemTime) {
         let is_nearly_full = |used: usize, room: usize| used * 100 >= room * NEARLY_FULL;
-        for (target, (used, room)) in &usage.targets {
+        let targets = usage.room.targets.iter();
+        for (target, (used, room)) in targets.filter_map(|(id, it)| Some((id, it.used?))) {
             let key = (target.to_string(), NEARLY_FULL_CODE.to_owned());
-            if is_nearly_full(*used, *room) && self.is_due(&key, now) {
+            if is_nearly_full(used, room) && self.is_due(&key, now) {
                 warn!(
                     target_id = target.as_str(),
-                    sessions = used,
+                    sources = used,
                     room,
                     "target {target} is nearly full: {used} of {room} sources"
                 );

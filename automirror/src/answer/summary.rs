@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use shared::{id::InterfaceId, plan::restrict::WithheldBy};
+use shared::{
+    id::InterfaceId,
+    plan::{restrict::WithheldBy, room::RoomOnTargets},
+};
 use tracing::{info, warn};
 
 use super::ledger::{Change, Entry, Fact, Fate, Ledger};
@@ -39,10 +42,30 @@ pub(crate) struct Summary {
     pub(crate) unfinished: usize,
     /// Whether settings that cannot be right kept everything as it is.
     pub(crate) broken_settings: bool,
+    /// The room on the allowed targets, where every session was read.
+    #[serde(flatten)]
+    pub(crate) room: Option<RoomNumbers>,
     /// Instances that an event named, but EC2 does not show.
     pub(crate) not_shown: Vec<String>,
     /// How often each reason was given.
     pub(crate) reasons: BTreeMap<&'static str, usize>,
+}
+
+/// The room on the allowed targets.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct RoomNumbers {
+    /// The allowed targets that EC2 shows.
+    targets: usize,
+    /// Of these, targets that take no source more.
+    targets_full: usize,
+    /// How many sources more those of known limit take together; none where no limit is known.
+    room: Option<usize>,
+}
+
+impl RoomNumbers {
+    pub(crate) fn of(room: &RoomOnTargets) -> Self {
+        Self { targets: room.targets.len(), targets_full: room.full(), room: room.left() }
+    }
 }
 
 /// What the summary says about the invocation as a whole.
@@ -120,6 +143,7 @@ impl Summary {
         self.unstable += other.unstable;
         self.refused += other.refused;
         self.broken_settings |= other.broken_settings;
+        self.room = other.room.or(self.room);
         self.add_changes(other);
         for (reason, count) in &other.reasons {
             *self.reasons.entry(reason).or_default() += count;
@@ -168,6 +192,9 @@ impl Summary {
             refused = self.refused,
             unfinished,
             broken_settings = u8::from(self.broken_settings),
+            targets = self.room.map(|it| it.targets),
+            targets_full = self.room.map(|it| it.targets_full),
+            room = self.room.and_then(|it| it.room),
             reasons = reasons.join(", "),
             "summary of {trigger}: interfaces that should be mirrored: {wanted}, mirrored: {mirrored}, \
              cannot be: {cannot}, somebody must act: {must_act}; sessions created: {created}, \

@@ -18,7 +18,7 @@ use crate::{
         price::Price,
         quota::{Quota, quotas},
         source::Coverage,
-        target::TargetRow,
+        target::{Room, TargetRow},
     },
     world::Decided,
 };
@@ -34,6 +34,7 @@ pub(crate) struct Status<'a> {
     pub(crate) areas: Vec<Area>,
     pub(crate) obstacles: Vec<Obstacle>,
     pub(crate) targets: Vec<TargetRow>,
+    pub(crate) room: Room,
     pub(crate) quotas: Vec<Quota>,
     pub(crate) foreign: Vec<ForeignRow>,
     pub(crate) unseen: Vec<String>,
@@ -54,6 +55,7 @@ impl<'a> Status<'a> {
             areas: areas(&judged),
             obstacles: obstacles(&judged),
             targets: decided.target_rows(),
+            room: decided.room(),
             quotas: quotas(&world.observed),
             foreign: decided.foreign_rows(),
             unseen: decided.unseen(),
@@ -124,6 +126,7 @@ fn show(document: &mut Document, decided: &Decided, status: &Status<'_>) {
     }
     push(document, table, status.areas.len(), "areas");
     show_targets(document, &status.targets);
+    document.line(format!("room: {}", status.room));
     show_foreign(document, &status.foreign);
     let quotas = status.quotas.iter();
     let quotas: Vec<_> =

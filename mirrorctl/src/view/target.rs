@@ -1,16 +1,37 @@
 //! The targets: how many sessions lead to each, and how many more it takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
+use serde::Serialize;
 use shared::{
     id::{InterfaceId, TargetId},
     observed::{Capacity, Endpoint, Target, TargetState},
+    plan::room_on_targets,
 };
 
 use crate::world::Decided;
 pub(crate) use crate::world::TargetRow;
 
+/// The room on all allowed targets, with the names that it has in the function's log.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Room {
+    /// The allowed targets that EC2 shows.
+    pub(crate) targets: usize,
+    /// Of these, targets that take no source more.
+    pub(crate) targets_full: usize,
+    /// How many sources more those with a known limit take together; none where no limit is known.
+    pub(crate) room: Option<usize>,
+}
+
 impl Decided {
+    pub(crate) fn room(&self) -> Room {
+        let room = room_on_targets(&self.parsed.policy, &self.world.observed);
+        Room { targets: room.targets.len(), targets_full: room.full(), room: room.left() }
+    }
+
     pub(crate) fn target_rows(&self) -> Vec<TargetRow> {
         let observed = &self.world.observed;
         let shown: BTreeMap<&TargetId, &Target> =
@@ -75,6 +96,17 @@ fn endpoint(endpoint: &Endpoint) -> String {
         Endpoint::NetworkLoadBalancer(name) => name.to_string(),
         Endpoint::GatewayLoadBalancerEndpoint(id) => id.to_string(),
         Endpoint::Other(kind) => kind.to_string(),
+    }
+}
+
+impl fmt::Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { targets, targets_full, room } = self;
+        write!(f, "{targets_full} of {targets} allowed targets are full; ")?;
+        match room {
+            Some(room) => write!(f, "those with a known limit take {room} more sources"),
+            None => f.write_str("none of them has a known limit"),
+        }
     }
 }
 

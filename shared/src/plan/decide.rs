@@ -30,7 +30,7 @@ use crate::{
 /// The result depends on nothing else, and not on the order of the lists in `observed`; tags are by key.
 pub fn plan(policy: &Policy, observed: &Observed) -> Plan {
     let index = Index::new(policy, observed);
-    let placement = Placement::new(policy, &index, observed);
+    let placement = Placement::new(policy, observed);
     let broken = broken_setting(policy, observed, &index);
     let mut draft = Draft::new(policy, index, placement);
     for source in &observed.sources {

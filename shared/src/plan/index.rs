@@ -81,10 +81,6 @@ impl<'a> Index<'a> {
         }
     }
 
-    pub(super) fn targets(&self) -> impl Iterator<Item = &'a Target> {
-        self.targets.values().copied()
-    }
-
     /// The targets that an interface receives the packets of, by id.
     pub(super) fn targets_at(&self, interface: &InterfaceId) -> &[&'a Target] {
         self.targets_at.get(interface).map_or(&[], Vec::as_slice)

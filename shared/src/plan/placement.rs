@@ -7,12 +7,23 @@ use std::{
     sync::Arc,
 };
 
-use super::{index::Index, reason::Reason};
+use super::{
+    reason::Reason,
+    room::{RoomOnTargets, TargetRoom},
+};
 use crate::{
     id::{InterfaceId, TargetId, VpcId},
     observed::{Endpoint, Observed, Source, Target, TargetState},
     policy::Policy,
 };
+
+/// The room that the allowed targets have now.
+#[must_use]
+pub fn room_on_targets(policy: &Policy, observed: &Observed) -> RoomOnTargets {
+    let candidates = Placement::new(policy, observed).candidates;
+    let targets = candidates.into_iter().map(|(id, candidate)| (id.clone(), candidate.room()));
+    RoomOnTargets { targets: targets.collect() }
+}
 
 /// The allowed targets and how full each is while the plan grows.
 pub(super) struct Placement<'a> {
@@ -70,8 +81,10 @@ impl Wish<'_> {
 }
 
 impl<'a> Placement<'a> {
-    pub(super) fn new(policy: &Policy, index: &Index<'a>, observed: &Observed) -> Self {
-        let allowed = index.targets().filter(|target| index.allows(policy, &target.id));
+    pub(super) fn new(policy: &Policy, observed: &'a Observed) -> Self {
+        let is_allowed =
+            |target: &&Target| policy.allows(&target.id, Some(&target.account), &observed.account);
+        let allowed = observed.targets.iter().filter(is_allowed);
         let candidate = |target: &'a Target| Candidate {
             target,
             sessions: 0,
@@ -211,6 +224,16 @@ impl<'a> Candidate<'a> {
     fn has_room_for(&self, source: &InterfaceId) -> bool {
         self.target.state != TargetState::Full
             && (self.has_room() || self.sources.contains_key(source))
+    }
+
+    /// One that is gone or being drained has no room, however few sources are on it.
+    fn room(&self) -> TargetRoom {
+        let limit = self.target.capacity.limit();
+        let sources = self.sources.len();
+        let is_full = self.target.state == TargetState::Full || !self.has_room();
+        let takes_none = is_full || self.is_draining || self.target.state == TargetState::Gone;
+        let left = |limit: usize| if takes_none { 0 } else { limit.saturating_sub(sources) };
+        TargetRoom { used: limit.map(|limit| (sources, limit)), is_full, left: limit.map(left) }
     }
 
     fn enter(&self, with_room: &mut WithRoom<'a>) {

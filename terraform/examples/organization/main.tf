@@ -44,6 +44,12 @@ variable "mirror_mode" {
   default     = "detect"
 }
 
+variable "role_name_prefix" {
+  description = "Beginning of the names of the roles, the same in every account. If empty, CloudFormation chooses the names."
+  type        = string
+  default     = ""
+}
+
 resource "aws_cloudformation_stack_set" "automirror" {
   name             = "automirror"
   description      = "automirror in each account and region"
@@ -58,6 +64,7 @@ resource "aws_cloudformation_stack_set" "automirror" {
     EventBusArn        = var.event_bus_arn
     MirrorMode         = var.mirror_mode
     MirrorTargetOwners = var.mirror_target_owner
+    RoleNamePrefix     = var.role_name_prefix
   }
 
   auto_deployment {

@@ -17,7 +17,11 @@ locals {
     HeldBack         = { pattern = local.swept, value = "${local.summary}.held_back" }
     BrokenSettings   = { pattern = local.swept, value = "${local.summary}.broken_settings" }
     Unreadable       = { pattern = "{ ${local.summary}.unreadable > 0 }", value = "${local.summary}.unreadable" }
+    RoomOnTargets    = { pattern = local.swept, value = "${local.summary}.room" }
   }
+
+  # No alarm reads these, so they are there with the dashboard only: each metric beyond the free ones costs 0.30 USD a month.
+  only_shown = var.create_dashboard ? [] : ["RoomOnTargets"]
 
   alarms = {
     dead_letters = {
@@ -154,7 +158,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_metric_filter" "this" {
-  for_each = { for name, metric in local.metrics : name => metric if var.create_alarms || var.create_dashboard }
+  for_each = { for name, metric in local.metrics : name => metric if(var.create_alarms || var.create_dashboard) && !contains(local.only_shown, name) }
 
   name           = "${var.name}-${each.key}"
   log_group_name = aws_cloudwatch_log_group.this.name
@@ -194,7 +198,7 @@ locals {
   queries = {
     last_sweep = {
       name  = "last sweep"
-      query = "filter fields.sweep = 1 | sort @timestamp desc | limit 1 | display @timestamp, fields.wanted, fields.mirrored, fields.cannot, fields.must_act, fields.refused, fields.withheld, fields.held_back"
+      query = "filter fields.sweep = 1 | sort @timestamp desc | limit 1 | display @timestamp, fields.wanted, fields.mirrored, fields.cannot, fields.must_act, fields.refused, fields.withheld, fields.held_back, fields.targets, fields.targets_full, fields.room"
     }
     problems = {
       name  = "problems"
@@ -212,13 +216,16 @@ locals {
 
   # Each graph has a place, a title and a list of metrics: namespace, metric name, dimension, its value, and options.
   graphs = concat([
-    [0, 2, 12, "Interfaces that should be mirrored", [
+    [0, 2, 8, "Interfaces that should be mirrored", [
       for name in ["ShouldBeMirrored", "Mirrored", "CannotBeMirrored"] :
       [local.namespace, name, { stat = "Minimum", period = 900 }]
     ]],
-    [12, 2, 12, "What keeps interfaces from being mirrored", [
+    [8, 2, 8, "What keeps interfaces from being mirrored", [
       for name in ["MustAct", "Refused", "HeldBack", "BrokenSettings"] :
       [local.namespace, name, { stat = "Minimum", period = 900 }]
+    ]],
+    [16, 2, 8, "Sources that the targets still take", [
+      [local.namespace, "RoomOnTargets", { stat = "Minimum", period = 900 }],
     ]],
     [0, 20, 12, "Invocations of automirror", [
       for name in ["Invocations", "Errors", "Throttles"] :

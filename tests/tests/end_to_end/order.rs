@@ -304,7 +304,7 @@ async fn a_target_that_is_nearly_full_is_said_once_a_day() {
     stage.drop_load_balancer();
     stage.launch_many(&RunInstances { count: 8, ..tagged() });
     stage.let_run();
-    stage.sweep().await;
+    // The sweep that fills it says so.
     let warned = said(&stage.sweep().await.log, "WARN");
     assert_eq!(warned, [format!("target {sensor} is nearly full: 8 of 10 sources")]);
     assert_eq!(said(&stage.sweep().await.log, "WARN"), Vec::<String>::new());

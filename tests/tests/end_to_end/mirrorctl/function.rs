@@ -7,7 +7,7 @@ use local_cloud::{
 use serde_json::{Value, json};
 
 use super::problems::{healthy, is_problem, refusal};
-use crate::stage::{Stage, stage, summary_line, tagged};
+use crate::stage::{Stage, machine, running, stage, summary, summary_line, tagged};
 
 const GROUP: &str = "/aws/lambda/automirror";
 const MINUTE: u64 = 60_000;
@@ -49,6 +49,39 @@ async fn status_says_which_version_runs_in_which_mode_and_when_it_swept_last() {
     });
     let (code, function) = status(&stage);
     assert_eq!((code, &function["version"]), (0, &json!(env!("CARGO_PKG_VERSION"))));
+}
+
+/// What mirrorctl says of the room on targets, and what the function's log and its answer do.
+async fn room(stage: &Stage) -> [Value; 3] {
+    let invocation = stage.sweep().await;
+    let numbers = |it: &Value| json!([it["targets"], it["targets_full"], it["room"]]);
+    let shown = stage.mirrorctl(&["status", "--output", "json"]).json();
+    let answered = summary(&invocation);
+    [numbers(&shown["places"][0]["room"]), numbers(&summary_line(&invocation)), numbers(&answered)]
+}
+
+#[tokio::test]
+async fn the_sweep_and_status_say_the_same_about_the_room_on_targets() {
+    let stage = stage().await;
+    // Of the load balancer nobody knows a limit.
+    assert_eq!(room(&stage).await, [1, 1, 1].map(|targets| json!([targets, 0, null])));
+    let (first, second) = (stage.sensor("us-east-1a"), stage.sensor("us-east-1b"));
+    assert_eq!(room(&stage).await, [20, 20, 20].map(|room| json!([3, 0, room])));
+    let filling = [("Mirror", "True"), ("Mirror-Target", &first)];
+    stage.launch_many(&RunInstances { count: 10, ..machine(&filling) });
+    stage.launch_many(&RunInstances {
+        count: 3,
+        ..machine(&[("Mirror", "True"), ("Mirror-Target", &second)])
+    });
+    stage.let_run();
+    // What the sweep itself creates is in its numbers.
+    assert_eq!(room(&stage).await, [7, 7, 7].map(|room| json!([3, 1, room])));
+    let text = stage.mirrorctl(&["status"]).out;
+    let said =
+        "room: 1 of 3 allowed targets are full; those with a known limit take 7 more sources";
+    assert!(text.contains(said), "{text}");
+    let named = stage.batch(&[running(&stage.launch(&tagged()))]).await.1;
+    assert_eq!(summary_line(&named).get("room"), None);
 }
 
 #[tokio::test]
