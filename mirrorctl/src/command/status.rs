@@ -18,7 +18,7 @@ use crate::{
         price::Price,
         quota::{Quota, quotas},
         source::Coverage,
-        target::{Room, TargetRow},
+        target::{RoomNumbers, TargetRow},
     },
     world::Decided,
 };
@@ -34,7 +34,7 @@ pub(crate) struct Status<'a> {
     pub(crate) areas: Vec<Area>,
     pub(crate) obstacles: Vec<Obstacle>,
     pub(crate) targets: Vec<TargetRow>,
-    pub(crate) room: Room,
+    pub(crate) room: RoomNumbers,
     pub(crate) quotas: Vec<Quota>,
     pub(crate) foreign: Vec<ForeignRow>,
     pub(crate) unseen: Vec<String>,

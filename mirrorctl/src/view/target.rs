@@ -17,7 +17,7 @@ pub(crate) use crate::world::TargetRow;
 
 /// The room on all allowed targets, with the names that it has in the function's log.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Room {
+pub(crate) struct RoomNumbers {
     /// The allowed targets that EC2 shows.
     pub(crate) targets: usize,
     /// Of these, targets that take no source more.
@@ -27,9 +27,9 @@ pub(crate) struct Room {
 }
 
 impl Decided {
-    pub(crate) fn room(&self) -> Room {
+    pub(crate) fn room(&self) -> RoomNumbers {
         let room = room_on_targets(&self.parsed.policy, &self.world.observed);
-        Room { targets: room.targets.len(), targets_full: room.full(), room: room.left() }
+        RoomNumbers { targets: room.targets.len(), targets_full: room.full(), room: room.left() }
     }
 
     pub(crate) fn target_rows(&self) -> Vec<TargetRow> {
@@ -99,7 +99,7 @@ fn endpoint(endpoint: &Endpoint) -> String {
     }
 }
 
-impl fmt::Display for Room {
+impl fmt::Display for RoomNumbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { targets, targets_full, room } = self;
         write!(f, "{targets_full} of {targets} allowed targets are full; ")?;
