@@ -45,6 +45,7 @@ FLOORS = {
         "answer",
         "command",
     ],
+    "capture": ["clock frame", "tally", "read"],
     "config-rule": [
         "resource",
         "event parameters",
