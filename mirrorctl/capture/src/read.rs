@@ -19,6 +19,9 @@ const BUFFER: usize = 1 << 20;
 /// The most interfaces of a section of pcapng whose link and clock are remembered.
 const MAX_INTERFACES: usize = 10_000;
 
+/// The type of a block of pcapng, and its length before and behind its content.
+const BLOCK_FRAME: u32 = 12;
+
 /// What a capture shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -71,6 +74,9 @@ fn go_through(reader: &mut dyn PcapReaderIterator, tally: &mut Tally) -> Result<
     let mut section = Section::default();
     loop {
         let at = u64::try_from(reader.consumed()).unwrap_or(u64::MAX);
+        if section.cannot_begin(reader.data()) {
+            return Ok(End::Broken(at));
+        }
         match reader.next() {
             Ok((length, block)) => {
                 section.count(&block, tally);
@@ -93,9 +99,23 @@ fn go_through(reader: &mut dyn PcapReaderIterator, tally: &mut Tally) -> Result<
 struct Section {
     interfaces: Vec<(Link, Clock)>,
     is_big_endian: bool,
+    is_pcapng: bool,
 }
 
 impl Section {
+    /// Whether a block of pcapng is shorter than its own frame, of which the parser takes the length away unchecked.
+    fn cannot_begin(&self, data: &[u8]) -> bool {
+        let length = data.get(4..).and_then(|data| data.first_chunk());
+        let Some(length) = length.filter(|_| self.is_pcapng) else { return false };
+        // The header of a section may be in the other order: it has a check of its own.
+        let length = if self.is_big_endian {
+            u32::from_be_bytes(*length)
+        } else {
+            u32::from_le_bytes(*length)
+        };
+        length < BLOCK_FRAME
+    }
+
     fn count(&mut self, block: &PcapBlockOwned<'_>, tally: &mut Tally) {
         match block {
             PcapBlockOwned::LegacyHeader(header) => {
@@ -117,7 +137,7 @@ impl Section {
         match block {
             Block::SectionHeader(header) => {
                 let is_big_endian = header.big_endian();
-                *self = Self { is_big_endian, ..Self::default() };
+                *self = Self { is_big_endian, is_pcapng: true, ..Self::default() };
             }
             Block::InterfaceDescription(it) if self.interfaces.len() < MAX_INTERFACES => {
                 // The parser takes the offset for little-endian in either case.

@@ -349,12 +349,15 @@ fn a_capture_that_ends_or_breaks_in_the_middle_tells_where() {
     let seen = seen(&[good, huge, vec![0; MUCH]].concat());
     assert_eq!((packets(&seen), seen.end), (vec![(from(SOURCE, 7), 1)], End::Broken(end)));
     let order = Order::Little;
-    for lengths in [(8_u32, 8_u32), (60, 64), (u32::MAX, u32::MAX), (13, 13), (0, 0)] {
-        let odd = [&order.four(6)[..], &order.four(lengths.0), &[0; 52], &order.four(lengths.1)];
+    let enhanced = [(8, 8), (60, 64), (u32::MAX, u32::MAX), (13, 13), (0, 0)].map(|it| (6, it));
+    // The block of a process, which may be the shortest.
+    let of_process = (0x8000_0001, (7_u32, 7_u32));
+    for (kind, lengths) in enhanced.into_iter().chain([of_process]) {
+        let odd = [&order.four(kind)[..], &order.four(lengths.0), &[0; 52], &order.four(lengths.1)];
         let begin = [section(order), interface(order, 6, 0)].concat();
         let capture = [&begin[..], &odd.concat(), &vec![0; 2 * MUCH]].concat();
         let seen = read(&capture[..]).unwrap();
-        assert_eq!(seen.end, End::Broken(begin.len().try_into().unwrap()), "{lengths:?}");
+        assert_eq!(seen.end, End::Broken(begin.len().try_into().unwrap()), "{kind} {lengths:?}");
     }
 }
 
