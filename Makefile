@@ -20,7 +20,7 @@ PYTEST := pytest -q -p no:cacheprovider -p say_skipped
 # CloudFormation, and those of Terraform if the tests of the deployments wrote a plan. The last lines say what could
 # not be tested.
 test: export PYTHONPATH := $(CURDIR)/tests/pytest
-test: tools package programs target/tools/deploy/ready target/tools/templates/ready target/tools/browser/ready ## Run all tests (-j2 is faster)
+test: tools package programs target/tools/deploy/ready target/tools/templates/ready target/tools/browser/ready target/tools/sensor/ready ## Run all tests (-j2 is faster)
 	rm -rf target/authorizations target/deploy target/skipped
 	AUTHORIZATIONS=$(CURDIR)/target/authorizations RUST_TEST_THREADS=4 cargo test $(CARGO_FLAGS)
 	target/tools/package/bin/$(PYTEST) package
@@ -39,7 +39,7 @@ lint: check lint-tools ## Check format, lints, documentation, modules, licences,
 	python3 tests/architecture/modules.py
 	cargo deny check bans licenses sources
 	target/tools/templates/bin/cfn-lint cloudformation/*.yaml cloudformation/examples/*.yaml
-	target/tools/templates/bin/shellcheck cloudformation/*.sh package/*.sh tests/aws/*.sh .ci/run
+	target/tools/templates/bin/shellcheck cloudformation/*.sh package/*.sh tests/aws/*.sh tests/sensor/ready .ci/run
 	target/tools/templates/bin/actionlint -shellcheck target/tools/templates/bin/shellcheck .github/workflows/*.yml
 	target/tools/templates/bin/zizmor --offline --quiet --no-progress .github/workflows
 	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE CHECKPOINT_DISABLE=1 terraform fmt -check -recursive terraform; \
@@ -143,6 +143,10 @@ target/tools/deploy/ready: tests/deploy/requirements.txt
 # Debian's Chromium, for the page of `mirrorctl report`.
 target/tools/browser/ready: tests/browser/requirements.txt tests/browser/ready
 	tests/browser/ready target/tools/browser
+
+# Debian's tshark and OpenSSL, for what mirrorctl writes and the local cloud sends.
+target/tools/sensor/ready: tests/sensor/ready
+	tests/sensor/ready $@
 
 target/tools/rie: tests/rie/requirements.txt tests/rie/fetch.py
 	mkdir -p target/tools

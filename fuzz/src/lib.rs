@@ -1,5 +1,5 @@
 //! What must be true of input from outside, whatever it is: each check takes any bytes, reads them
-//! as the functions do, and panics where something is not true.
+//! as the functions and the command line do, and panics where something is not true.
 //!
 //! `fuzz_targets` lets a fuzzer look for bytes that fail, `tests/replay.rs` replays what is kept in
 //! `corpus`, the one folder for each check.
@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 pub mod answer;
+pub mod capture;
 pub mod event;
 pub mod rule;
 pub mod settings;
@@ -18,12 +19,13 @@ pub mod tags;
 pub type Check = (&'static str, fn(&[u8]));
 
 /// Every check.
-pub const CHECKS: [Check; 5] = [
+pub const CHECKS: [Check; 6] = [
     ("event", event::check),
     ("rule", rule::check),
     ("settings", settings::check),
     ("tags", tags::check),
     ("answer", answer::check),
+    ("capture", capture::check),
 ];
 
 /// Fails unless the text can be shown as it is: one line that steers nothing, and not too long.

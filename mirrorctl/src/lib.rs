@@ -2,9 +2,9 @@
 //!
 //! In reading order, each floor over the ones before it: `problem` is what can go wrong; `settings`,
 //! `function` and `place` are whose settings count and where to look; `log` is what the function says, and
-//! `trail` what CloudTrail does; `world` is what was observed there,
-//! with its plan, and `redact` what a file of it may leave out; `read` reads worlds; `view` counts and
-//! groups a plan; `output` prints; `command` has one file for each command.
+//! `trail` what CloudTrail does; `signed` is how files are signed, `seen` what a sensor has seen, and `map` what it
+//! must know; `world` is what was observed, with its plan, and `redact` what a file of it may leave out;
+//! `read` reads worlds; `view` counts and groups a plan; `output` prints; `command` has one file for each command.
 
 #![deny(missing_docs)]
 
@@ -14,12 +14,15 @@ mod command;
 mod confirm;
 mod function;
 mod log;
+mod map;
 mod output;
 mod place;
 mod problem;
 mod read;
 mod redact;
+mod seen;
 mod settings;
+mod signed;
 mod trail;
 mod view;
 mod world;
@@ -111,6 +114,8 @@ async fn answer(
         Command::Remove(remove) => command::remove::run(&input, remove).await,
         Command::History(history) => command::history::run(&input, history).await,
         Command::Codes => command::explain::codes(),
+        Command::Map(map) => command::map::run(&input, map).await,
+        Command::Seen(seen) => command::seen::run(&input, seen),
         Command::Observe(observe) => command::observe::run(&input, observe).await,
         Command::Report(report) => command::report::run(&input, report).await,
         Command::Completions { shell } => {

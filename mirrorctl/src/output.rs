@@ -188,7 +188,7 @@ impl Document {
 }
 
 /// A cell that a spreadsheet takes for a formula gets an apostrophe in front: tags can be written by many.
-fn harmless(cell: &str) -> String {
+pub(crate) fn harmless(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         return format!("'{cell}");
     }

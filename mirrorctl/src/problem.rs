@@ -164,6 +164,31 @@ kinds! {
     NO_SUCH_CODE: "no-such-code", "there is no such id or code",
         "A typing error would otherwise look like an answer.",
         "Ids begin with i-, eni-, tms- or tmt-. docs/reasons.md lists the codes.";
+    NOT_A_CAPTURE: "not-a-capture", "there is no capture that can be read",
+        "Nothing was counted, so nothing is known about what arrives.",
+        "seen reads pcap and pcapng: `tcpdump -w - udp port 4789 | mirrorctl seen -`.";
+    CUT_CAPTURE: "cut-capture", "the capture was not read to its end",
+        "A source that is missing may have sent something in the part that was not read.",
+        "Capture again, and let tcpdump end by itself: `timeout 60 tcpdump -w FILE udp port 4789`.";
+    TOO_MANY_SENDERS: "too-many-senders", "there are more senders than are counted",
+        "So many are hardly sessions: somebody may be sending forged packets, and sources may be missing.",
+        "Capture only what comes from your VPCs: `tcpdump -w FILE udp port 4789 and src net CIDR`.";
+    AMBIGUOUS: "ambiguous-sender", "packets of two interfaces look the same, so both are left out of the map",
+        "A sensor would say of one interface what the other has sent.",
+        "Give their sessions different VNIs: leave MIRROR_VNI unset, so that AWS chooses one for each. By inner \
+         addresses alone, interfaces with one address can never be told apart: use --format zeek, csv or json.";
+    UNSEEN_SOURCE: "unseen-source", "the source of a session cannot be seen from here",
+        "The map lacks it, so the sensor cannot say whose packets these are.",
+        "Name a role in the account of the session with --role-arn, beside those of the others.";
+    BAD_KEY: "bad-key", "the key cannot be used",
+        "Without it nothing can be signed or verified.",
+        "`mirrorctl seen --new-key FILE` makes a pair: FILE signs, FILE.pub verifies.";
+    BAD_SIGNATURE: "bad-signature", "the file is not what was signed with this key",
+        "Somebody else may have written it, or changed it since.",
+        "Copy the file and its .sig again from where they were written, and check whose key it is.";
+    EXPIRED: "expired-file", "the file has expired",
+        "It says how things were, not how they are.",
+        "Write it again.";
     UNREADABLE: "unreadable-item", "AWS describes something in a way that cannot be read",
         "It is left out of the answer, so the answer is not whole.",
         "The warnings say what it is. Please report it, with the file of `mirrorctl observe --redact`.";

@@ -17,7 +17,8 @@ FLOORS = {
     "shared": ["id number text", "policy", "observed", "plan"],
     "shared-ec2": [
         "error client deadline log selector unique",
-        "convert described filter targets",
+        "convert",
+        "addressed described filter targets",
         "ask by_id pages",
         "call interfaces",
         "resources",
@@ -38,13 +39,15 @@ FLOORS = {
     ],
     "mirrorctl": [
         "arguments problem",
-        "confirm function log output place settings trail",
+        "confirm function log output place settings signed trail",
+        "map seen",
         "world",
         "read redact",
         "view",
         "answer",
         "command",
     ],
+    "capture": ["clock frame", "tally", "read"],
     "config-rule": [
         "resource",
         "event parameters",

@@ -25,6 +25,16 @@ pub(crate) enum Ask {
 }
 
 impl Ask {
+    /// Of what it asks for, only what matches this filter as well.
+    pub(crate) fn and(self, more: ec2::Filter) -> Self {
+        match self {
+            Self::All => Self::Matching(vec![more]),
+            Self::Matching(filters) => Self::Matching(filters.into_iter().chain([more]).collect()),
+            // Whoever asks by ids wants to hear about each.
+            Self::Ids(ids) => Self::Ids(ids),
+        }
+    }
+
     pub(crate) fn filters(&self) -> Option<Vec<ec2::Filter>> {
         match self {
             Self::Matching(filters) => Some(filters.clone()),

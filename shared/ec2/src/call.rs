@@ -11,7 +11,7 @@ use shared::{
 use tokio::time::Instant;
 
 use crate::{
-    ask::{Ask, Query},
+    ask::{Ask, Query, filter},
     by_id::{ById, by_id},
     client::Ec2,
     convert::{self, Interner, convert_or_skip},
@@ -112,17 +112,42 @@ pub(crate) async fn tags(
     ids: impl IntoIterator<Item = &InstanceId>,
 ) -> Result<Vec<(InstanceId, Tag)>, ObserveError> {
     let query = Query::by("resource-id", ids.into_iter().map(InstanceId::as_str));
-    let read = async |ask: Ask| {
-        let request = client.describe_tags().set_filters(ask.filters());
-        let request = request.set_max_results(ask.page_size());
-        let pages = request.into_paginator().stop_on_duplicate_token(false).send();
-        let is_read = |item: &ec2::TagDescription| item.key().is_none_or(|it| policy.reads_tag(it));
-        let found: Vec<Option<(InstanceId, Tag)>> =
-            collect(pages, |item| is_read(item).then(|| convert::instance_tag(item))).await?;
-        let unreadable = || ObserveError::incomplete("describe tags", IncompleteList::Unreadable);
-        found.into_iter().map(|tag| tag.ok_or_else(unreadable)).collect::<Result<Vec<_>, _>>()
-    };
-    Ok(query.read(read).await?.into_iter().flatten().collect())
+    let read = |ask| ask_tags(client, ask, |key| policy.reads_tag(key));
+    let parts: Vec<Vec<_>> = query.read(read).await?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// The tags of these instances with one of these keys.
+///
+/// # Errors
+/// EC2 could not be asked, or one cannot be read.
+pub async fn tags_by_key(
+    ec2: &Ec2,
+    ids: impl IntoIterator<Item = &InstanceId>,
+    keys: &[String],
+) -> Result<Vec<(InstanceId, Tag)>, ObserveError> {
+    let query = Query::by("resource-id", ids.into_iter().map(InstanceId::as_str));
+    let is_read = |key: &str| keys.iter().any(|it| it == key);
+    let by_key = filter("key", keys.iter().map(String::as_str));
+    // A key in a filter may match others, as it may have a `*` in it.
+    let read = |ask: Ask| ask_tags(&ec2.client, ask.and(by_key.clone()), is_read);
+    let parts: Vec<Vec<_>> = query.read(read).await?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+async fn ask_tags(
+    client: &Client,
+    ask: Ask,
+    is_read: impl Fn(&str) -> bool,
+) -> Result<Vec<(InstanceId, Tag)>, ObserveError> {
+    let request = client.describe_tags().set_filters(ask.filters());
+    let request = request.set_max_results(ask.page_size());
+    let pages = request.into_paginator().stop_on_duplicate_token(false).send();
+    let is_read = |item: &ec2::TagDescription| item.key().is_none_or(&is_read);
+    let found: Vec<Option<(InstanceId, Tag)>> =
+        collect(pages, |item| is_read(item).then(|| convert::instance_tag(item))).await?;
+    let unreadable = || ObserveError::incomplete("describe tags", IncompleteList::Unreadable);
+    found.into_iter().map(|tag| tag.ok_or_else(unreadable)).collect()
 }
 
 /// The names of the regions that are enabled for the account.
@@ -134,6 +159,14 @@ pub async fn regions(ec2: &Ec2) -> Result<Vec<String>, ObserveError> {
     let answer = answer.map_err(|error| ObserveError::new("describe regions", error))?;
     let names = answer.regions().iter().filter_map(|region| region.region_name());
     Ok(names.map(str::to_owned).collect())
+}
+
+/// Every session that the account can see: its own, and those of others on its targets.
+///
+/// # Errors
+/// EC2 could not be asked.
+pub async fn all_sessions(ec2: &Ec2) -> Result<Vec<Session>, ObserveError> {
+    sessions(&ec2.client, &Query::All).await
 }
 
 /// The sessions with this description.

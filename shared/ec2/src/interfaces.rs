@@ -22,6 +22,7 @@ use shared::{
 };
 
 use crate::{
+    addressed::{self, Addressed},
     ask::{Ask, Query, filter},
     by_id::{ById, by_id},
     client::Ec2,
@@ -54,6 +55,20 @@ pub(crate) async fn interfaces_by_id(
 ) -> Result<ById<Source, InterfaceId>, ObserveError> {
     let convert = |item: &_| convert::unattached(item, |key| policy.reads_tag(key));
     by_id(ids, |ids| network_interfaces(ec2, Ask::Ids(ids), convert)).await
+}
+
+/// The addresses of these interfaces, as far as the account can see them.
+///
+/// # Errors
+/// EC2 could not be asked.
+pub async fn addresses(
+    ec2: &Ec2,
+    ids: impl IntoIterator<Item = &InterfaceId>,
+) -> Result<Vec<Addressed>, ObserveError> {
+    let query = Query::by("network-interface-id", ids.into_iter().map(InterfaceId::as_str));
+    let parts: Vec<Vec<_>> =
+        query.read_in_turn(|ask| network_interfaces(ec2, ask, addressed::convert)).await?;
+    Ok(parts.into_iter().flatten().collect())
 }
 
 /// The interfaces on instances of the account that a service manages, with that service.

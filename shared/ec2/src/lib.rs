@@ -1,7 +1,7 @@
 //! Reads from EC2 what the decision is made from. Nothing here changes EC2.
 //!
 //! In reading order, each floor over the ones before it: [`client`] is how AWS is called, [`deadline`]
-//! until when, and `error` what goes wrong; [`log`] is how a function logs; `convert`, `filter`, `described` and
+//! until when, and `error` what goes wrong; [`log`] is how a function logs; `convert`, `addressed`, `filter`, `described` and
 //! `targets` turn the SDK's types into ours; `ask` is what a request asks for, `pages` reads a list to its end, `by_id` asks about ids; `call` and `interfaces` have
 //! one function for each EC2 call;
 //! `resources` are targets and filters, and [`cache`] keeps them between invocations; [`selector`] is
@@ -12,6 +12,7 @@
 
 #![deny(missing_docs)]
 
+mod addressed;
 mod ask;
 mod by_id;
 pub mod cache;
@@ -37,5 +38,7 @@ mod unique;
 pub mod warm_up;
 mod witness;
 
-pub use call::{regions, sessions_described_as};
+pub use addressed::Addressed;
+pub use call::{all_sessions, regions, sessions_described_as, tags_by_key};
 pub use error::{ObserveError, is_denied};
+pub use interfaces::addresses;

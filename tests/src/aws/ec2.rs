@@ -2,6 +2,8 @@
 
 mod state;
 mod throttling;
+/// Copies of packets as they come to a sensor.
+pub mod vxlan;
 pub(crate) mod wire;
 
 pub use state::*;

@@ -45,8 +45,14 @@ fn dependencies(manifest: &str) -> Vec<String> {
     lines.filter_map(|line| Some(line.split_once(".workspace")?.0.to_owned())).collect()
 }
 
-const PRODUCT: [&str; 5] =
-    ["shared/src", "shared/ec2/src", "automirror/src", "config-rule/src", "mirrorctl/src"];
+const PRODUCT: [&str; 6] = [
+    "shared/src",
+    "shared/ec2/src",
+    "automirror/src",
+    "config-rule/src",
+    "mirrorctl/src",
+    "mirrorctl/capture/src",
+];
 
 #[test]
 fn two_modules_read_ec2_and_one_changes_it() {

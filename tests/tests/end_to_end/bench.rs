@@ -55,6 +55,7 @@ fn the_benchmark_measures_every_figure() {
         ("Events, EC2 by HTTP", 4, 11),
         ("Packages", 3, 2),
         ("Sweeps, EC2 by HTTP", 8, 8),
+        ("`mirrorctl seen`, one core", 2, 2),
         ("`plan`", 2, 2),
     ];
     assert_eq!(found, expected);

@@ -10,6 +10,7 @@ mod problems;
 mod reasons;
 mod saved;
 mod scale;
+mod sensor;
 mod settings;
 mod snapshots;
 mod terminal;

@@ -9,6 +9,7 @@ mod balancer;
 mod caller;
 mod client_token;
 mod cloudtrail;
+mod copies;
 mod create_session;
 mod delivery;
 mod describe;
@@ -36,6 +37,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use serde_json::Value;
 
 pub use caller::{Caller, DEFAULT_ACCOUNT};
+pub use copies::Copied;
 pub use create_session::CreateSession;
 pub use delivery::{Delivery, Flow, Versions};
 pub use describe::{Column, Resource};

@@ -13,6 +13,7 @@ mod machine;
 mod packages;
 mod plan;
 mod rounds;
+mod seen;
 mod share;
 mod stage;
 mod statistics;
@@ -80,6 +81,7 @@ async fn run(size: Size, packages: &Packages, output: &Path) -> anyhow::Result<(
     show(cold::measure(size, packages, cold::Line::Http).await?)?;
     show(events::measure(size, packages).await?)?;
     show(sweeps::measure(size, packages).await?)?;
+    show(seen::measure(size)?)?;
     let all = json!({"machine": machine, "tables": Value::Object(tables)});
     std::fs::write(output, format!("{all:#}\n"))?;
     Ok(())

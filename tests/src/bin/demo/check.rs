@@ -132,7 +132,7 @@ impl Stage {
         Ok(())
     }
 
-    fn as_told(&mut self, text: &str) -> anyhow::Result<()> {
+    pub(crate) fn as_told(&mut self, text: &str) -> anyhow::Result<()> {
         self.screen.row((GREEN, "check"), "as told", text)?;
         Ok(())
     }

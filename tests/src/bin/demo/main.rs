@@ -9,6 +9,7 @@ mod decision;
 mod evaluate;
 mod event;
 mod label;
+mod packets;
 mod screen;
 mod serve;
 mod stage;

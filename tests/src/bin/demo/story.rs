@@ -127,5 +127,8 @@ async fn fill(stage: &mut Stage, sensor: &str) -> anyhow::Result<()> {
     stage.check_target_usage(sensor, 10)?;
     stage.check_target_usage(&fleet, left.len())?;
     stage.evaluate_everything().await?;
-    stage.check(&[&["api", "db", "pay"], &APPS[..]].concat(), &["legacy", "pay"], 1)
+    stage.check(&[&["api", "db", "pay"], &APPS[..]].concat(), &["legacy", "pay"], 1)?;
+
+    stage.scene("Do the packets arrive? The sensors capture, and mirrorctl seen says who sends")?;
+    stage.watch(&[sensor, &fleet], &[&["api", "db"], &APPS[..]].concat(), &["legacy", "pay"])
 }

@@ -3,13 +3,13 @@
 
 use std::{fs, path::Path};
 
-use local_cloud::lambda::binary::binary;
+use local_cloud::{aws::ec2::vxlan::pcap, lambda::binary::binary};
 use regex_lite::Regex;
 use serde_json::Value;
 use trycmd::TestCases;
 
 use super::{ENVIRONMENT, command, folder, is_as_written, root, story};
-use crate::stage::{stage, tagged};
+use crate::stage::{Stage, stage, tagged};
 
 /// When the function swept last, which is another time in each run.
 fn last_sweep(endpoint: &str) -> Option<String> {
@@ -19,14 +19,15 @@ fn last_sweep(endpoint: &str) -> Option<String> {
     at.as_str().map(str::to_owned)
 }
 
-/// Runs the commands of a markdown file of the project, in a folder of their own.
-fn check(endpoint: &str, path: &str) {
+/// Runs the commands of a markdown file of the project, in a folder of their own with a capture in it.
+fn check(endpoint: &str, path: &str, capture: &[u8]) {
     let original = root().join(path);
     let folder = folder(Path::new(path).file_stem().unwrap().to_str().unwrap());
     let copy = folder.join("commands.md");
     fs::copy(&original, &copy).unwrap();
     // The folder that the commands run in.
     fs::create_dir(folder.join("commands.in")).unwrap();
+    fs::write(folder.join("commands.in/capture.pcap"), capture).unwrap();
     let cases = TestCases::new();
     cases.register_bin("mirrorctl", binary("mirrorctl"));
     cases.env("AWS_ENDPOINT_URL", endpoint);
@@ -46,16 +47,25 @@ fn check(endpoint: &str, path: &str) {
     }
 }
 
+/// What comes to the sensors of the account, from 2026-01-01T00:00:00Z on.
+fn capture(stage: &Stage) -> Vec<u8> {
+    let world = stage.world();
+    let is_own = |target: &str| world.target(target).is_some_and(|it| it.owner == "111122223333");
+    let mut copies = world.copies();
+    copies.retain(|copy| is_own(&copy.target));
+    pcap(&copies, 1_767_225_600)
+}
+
 #[tokio::test]
 async fn what_the_documentation_shows_is_what_is_printed() {
     let stage = story().await;
-    check(&stage.deployment.cloud.endpoint(), "docs/mirrorctl.md");
+    check(&stage.deployment.cloud.endpoint(), "docs/mirrorctl.md", &capture(&stage));
 }
 
 #[tokio::test]
 async fn every_command_prints_in_every_format_what_it_printed_before() {
     let stage = story().await;
-    check(&stage.deployment.cloud.endpoint(), "tests/mirrorctl/formats.md");
+    check(&stage.deployment.cloud.endpoint(), "tests/mirrorctl/formats.md", &capture(&stage));
 }
 
 /// Times differ from run to run, so trycmd cannot compare this.
@@ -81,5 +91,5 @@ async fn the_history_of_an_instance_is_told_in_every_format_as_it_was_before() {
 
 #[test]
 fn the_help_of_every_command_is_what_it_was() {
-    check("http://127.0.0.1:9", "tests/mirrorctl/help.md");
+    check("http://127.0.0.1:9", "tests/mirrorctl/help.md", &[]);
 }

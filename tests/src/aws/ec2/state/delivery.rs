@@ -39,10 +39,10 @@ pub struct Versions {
     pub ipv6: bool,
 }
 
-/// What sessions with lower numbers have left over.
-struct Left {
-    packets: [(Direction, Version, Packets); 4],
-    amazon_dns: bool,
+/// What sessions with lower numbers have left over, or what a session takes of that.
+pub(super) struct Share {
+    pub(super) packets: [(Direction, Version, Packets); 4],
+    pub(super) amazon_dns: bool,
 }
 
 impl Delivery {
@@ -55,24 +55,33 @@ impl Delivery {
 impl World {
     /// The sessions on the interface, in the order of their numbers.
     pub fn delivers(&self, interface: &str) -> Vec<Delivery> {
+        self.shares(interface).into_iter().map(|(_, delivery, _)| delivery).collect()
+    }
+
+    /// The same, each with the packets that it takes.
+    pub(super) fn shares(&self, interface: &str) -> Vec<(&Session, Delivery, Share)> {
         let mut sessions: Vec<_> =
             self.sessions.with(&Key::Interface(interface.to_owned())).collect();
         sessions.sort_by_key(|session| (session.number, &session.id));
         let source_is_up = self.interfaces.get(interface).is_some_and(|it| self.is_source_up(it));
-        let mut left = Left::all();
-        let delivery = |session: &Session| {
+        let mut left = Share::all();
+        let mut shares = Vec::new();
+        for session in sessions {
             let filter = self.filters.get(&session.filter);
-            Delivery {
+            let accepted = filter.map(|filter| Share::all().take(self, filter));
+            let taken = filter.map_or_else(Share::none, |filter| left.take(self, filter));
+            let delivery = Delivery {
                 session: session.id.clone(),
                 number: session.number,
                 target: session.target.clone(),
                 source_is_up,
                 target_is_up: self.is_target_up(session),
-                accepts: filter.map_or(Flow::default(), |it| Left::all().take(self, it)),
-                gets: filter.map_or(Flow::default(), |it| left.take(self, it)),
-            }
-        };
-        sessions.into_iter().map(delivery).collect()
+                accepts: accepted.as_ref().map_or(Flow::default(), Share::flow),
+                gets: taken.flow(),
+            };
+            shares.push((session, delivery, taken));
+        }
+        shares
     }
 
     fn is_source_up(&self, source: &Interface) -> bool {
@@ -106,32 +115,45 @@ impl World {
     }
 }
 
-impl Left {
+impl Share {
     fn all() -> Self {
-        let all = |direction, version| (direction, version, Packets::all(version));
-        let packets = [
-            all(Direction::Ingress, Version::Four),
-            all(Direction::Ingress, Version::Six),
-            all(Direction::Egress, Version::Four),
-            all(Direction::Egress, Version::Six),
-        ];
-        Self { packets, amazon_dns: true }
+        Self::of_each(Packets::all, true)
     }
 
-    /// Takes out what the filter accepts, and says what that was.
-    fn take(&mut self, world: &World, filter: &Filter) -> Flow {
-        let [in_4, in_6, out_4, out_6] = self.packets.each_mut().map(|(direction, _, packets)| {
+    fn none() -> Self {
+        Self::of_each(Packets::none, false)
+    }
+
+    fn of_each(packets: fn(Version) -> Packets, amazon_dns: bool) -> Self {
+        let of = |direction, version| (direction, version, packets(version));
+        let packets = [
+            of(Direction::Ingress, Version::Four),
+            of(Direction::Ingress, Version::Six),
+            of(Direction::Egress, Version::Four),
+            of(Direction::Egress, Version::Six),
+        ];
+        Self { packets, amazon_dns }
+    }
+
+    /// Takes out what the filter accepts.
+    fn take(&mut self, world: &World, filter: &Filter) -> Self {
+        let packets = self.packets.each_mut().map(|(direction, version, packets)| {
             let rules = world.rules_of(filter, *direction);
             let (accepted, others) = packets.clone().sift(rules.into_iter().map(|rule| &rule.spec));
             *packets = others;
-            !accepted.is_empty()
+            (*direction, *version, accepted)
         });
         let amazon_dns = self.amazon_dns && !filter.network_services.is_empty();
         self.amazon_dns &= !amazon_dns;
+        Self { packets, amazon_dns }
+    }
+
+    fn flow(&self) -> Flow {
+        let [in_4, in_6, out_4, out_6] = self.packets.each_ref().map(|(.., it)| !it.is_empty());
         Flow {
             ingress: Versions { ipv4: in_4, ipv6: in_6 },
             egress: Versions { ipv4: out_4, ipv6: out_6 },
-            amazon_dns,
+            amazon_dns: self.amazon_dns,
         }
     }
 }

@@ -21,6 +21,19 @@ pub(super) struct Packets {
     blocks: Vec<Block>,
 }
 
+/// A packet, as far as filters look at it. The ports mean something for TCP and UDP only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Example {
+    pub(super) source: u128,
+    pub(super) destination: u128,
+    pub(super) protocol: u8,
+    pub(super) source_port: u16,
+    pub(super) destination_port: u16,
+}
+
+/// The number of TCP among IP's protocols.
+const TCP: u128 = 6;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
     Four,
@@ -36,6 +49,39 @@ impl Packets {
         };
         let ports = (0, u16::MAX.into());
         Self { version, blocks: vec![Block([addresses, addresses, (0, 255), ports, ports])] }
+    }
+
+    pub(super) fn none(version: Version) -> Self {
+        Self { version, blocks: Vec::new() }
+    }
+
+    /// One of them that this address sends, or that it gets. Of what a block leaves open, what is usual.
+    pub(super) fn example(&self, own: u128, sends: bool) -> Option<Example> {
+        let peer = match self.version {
+            Version::Four => Ipv4Addr::new(198, 51, 100, 7).to_bits().into(),
+            Version::Six => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7).to_bits(),
+        };
+        let (source, destination) = if sends { (own, peer) } else { (peer, own) };
+        let usual = [source, destination, TCP, 50_000, 443];
+        // The address of an interface is not open.
+        let own_at = if sends { 0 } else { 1 };
+        let has_own = |block: &&Block| (block.0[own_at].0..=block.0[own_at].1).contains(&own);
+        let block = self.blocks.iter().find(has_own)?;
+        let mut chosen = usual;
+        for (value, (start, end)) in chosen.iter_mut().zip(block.0) {
+            if !(start..=end).contains(value) {
+                *value = start;
+            }
+        }
+        let [source, destination, protocol, source_port, destination_port] = chosen;
+        let port = |number| u16::try_from(number).unwrap_or_default();
+        Some(Example {
+            source,
+            destination,
+            protocol: u8::try_from(protocol).unwrap_or_default(),
+            source_port: port(source_port),
+            destination_port: port(destination_port),
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
