@@ -3,8 +3,8 @@
 //! In reading order, each floor over the ones before it: `problem` is what can go wrong; `settings`,
 //! `function` and `place` are whose settings count and where to look; `log` is what the function says, and
 //! `trail` what CloudTrail does; `world` is what was observed there,
-//! with its plan, and `redact` what a file of it may leave out; `read` reads worlds; `view` counts and
-//! groups a plan; `output` prints; `command` has one file for each command.
+//! with its plan, and `redact` what a file of it may leave out; `read` reads worlds; `doctor` judges the way of the
+//! packets; `view` counts and groups a plan; `output` prints; `command` has one file for each command.
 
 #![deny(missing_docs)]
 
@@ -12,6 +12,7 @@ mod answer;
 mod arguments;
 mod command;
 mod confirm;
+mod doctor;
 mod function;
 mod log;
 mod output;
@@ -101,10 +102,11 @@ async fn answer(
         Command::Status(source) => command::status::run(&input, source).await,
         Command::Explain(explain) => match command::explain::run(&input, explain).await {
             Ok(answer) => answer,
-            Err(problem) => {
-                complain(&mut anstream::stderr(), None, &problem)?;
-                return Ok(USAGE);
-            }
+            Err(problem) => return wrong(&problem),
+        },
+        Command::Doctor(doctor) => match command::doctor::run(&input, doctor).await {
+            Ok(answer) => answer,
+            Err(problem) => return wrong(&problem),
         },
         Command::Adopt(adopt) => command::adopt::run(&input, adopt).await,
         Command::Apply(apply) => command::apply::run(&input, apply).await,
@@ -122,6 +124,12 @@ async fn answer(
         answer.fail(None, Problem::new(&UNREADABLE, "see the warnings above"));
     }
     print(&answer, arguments, arguments.command.name())
+}
+
+/// A command line that only the command itself could find wrong.
+fn wrong(problem: &Problem) -> io::Result<u8> {
+    complain(&mut anstream::stderr(), None, problem)?;
+    Ok(USAGE)
 }
 
 /// Writes the answer to standard output, and what went wrong and what to type next to standard error.

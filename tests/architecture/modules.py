@@ -41,6 +41,7 @@ FLOORS = {
         "confirm function log output place settings trail",
         "world",
         "read redact",
+        "doctor",
         "view",
         "answer",
         "command",
