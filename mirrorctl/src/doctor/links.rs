@@ -9,7 +9,7 @@ use shared::{
     observed::{Observed, Source},
     plan::{
         advice::{Rule, advice},
-        reason::Level,
+        reason::{Level, Reason},
         step::{Action, Plan, Step},
     },
     policy::Policy,
@@ -100,35 +100,30 @@ pub(crate) fn pairs(subject: Subject<'_>) -> BTreeSet<Pair> {
         .iter()
         .filter_map(|source| Some((&source.id, source.instance()?.id.clone())))
         .collect();
-    let deleted: BTreeSet<_> = plan
-        .steps
-        .iter()
-        .filter_map(|step| match &step.action {
-            Action::Delete(id) => Some(id),
-            _ => None,
-        })
-        .collect();
     let owned = observed.sessions.iter().filter(|it| it.is_owned(policy, &observed.account));
     let mut pairs: BTreeSet<_> = owned
         .map(|session| Pair {
             source: session.interface.clone(),
             instance: instances.get(&session.interface).cloned(),
-            // What is about to be deleted is judged by the plan alone.
-            target: (!deleted.contains(&session.id)).then(|| session.target.clone()),
+            target: Some(session.target.clone()),
             session: Some(session.id.clone()),
             packet_length: session.packet_length,
         })
         .collect();
-    let with_session: BTreeSet<_> = pairs.iter().map(|pair| pair.source.clone()).collect();
-    for step in &plan.steps {
-        let (target, packet_length) = match &step.action {
-            Action::Create(new) => (Some(new.target.clone()), new.packet_length),
-            Action::Block if !with_session.contains(&step.source) => (None, None),
-            _ => continue,
-        };
+    let pair = |step: &Step, target, packet_length| {
         let (source, instance) = (step.source.clone(), step.instance.clone());
-        pairs.insert(Pair { source, instance, target, session: None, packet_length });
-    }
+        Pair { source, instance, target, session: None, packet_length }
+    };
+    pairs.extend(plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Create(new) => Some(pair(step, Some(new.target.clone()), new.packet_length)),
+        _ => None,
+    }));
+    // Who has, or gets, no session at all is known by what is in the way.
+    let with_session: BTreeSet<_> = pairs.iter().map(|pair| pair.source.clone()).collect();
+    let blocked = plan.steps.iter().filter(|step| {
+        matches!(step.action, Action::Block) && !with_session.contains(&step.source)
+    });
+    pairs.extend(blocked.map(|step| pair(step, None, None)));
     pairs
 }
 
@@ -143,7 +138,7 @@ fn planned(plan: &Plan) -> Planned<'_> {
 /// What the plan says of the session and its filter.
 fn by_plan(policy: &Policy, steps: &[&Step], pair: &Pair) -> Links {
     let mut links = Links::new();
-    // A session that is not there is not fine, and where it is not to stay, nobody looks at its filter.
+    // A session that is not there is not fine, and where none is to be, there is no filter to look at.
     if pair.session.is_some() {
         links.insert(Link::Session, Ok(()));
     }
@@ -170,6 +165,8 @@ fn of_step(policy: &Policy, step: &Step, pair: &Pair) -> Option<(Link, Trouble)>
     let code = step.reason.code();
     let grade = match &step.action {
         Action::Keep(_) | Action::Ignore => return None,
+        // Until it goes it mirrors, unless another one takes its packets.
+        Action::Delete(_) if !matches!(step.reason, Reason::Duplicate) => return None,
         Action::Block if policy.accepted_reasons.contains(code) => Grade::Limited,
         Action::Block if step.reason.level() == Level::Unsupported => Grade::Limited,
         Action::Block | Action::Create(_) | Action::Modify(..) | Action::Delete(_) => Grade::Broken,

@@ -65,12 +65,27 @@ fn a_session_that_is_not_as_it_should_be_is_the_plans_word() {
         &[("filter", "filter-partial", "tmt-1")],
     );
     check(INTERFACE, Stage::stop_source, &[("session", "session-idle", "i-1")]);
-    // A session that is about to go is asked nothing else.
-    let unselected = |it: &mut Stage| {
-        it.listeners().clear();
-        it.untag();
-    };
-    check(BALANCER, unselected, &[("session", "not-selected", "i-1")]);
+    // Until a session goes, it mirrors; one that another does the work of mirrors nothing.
+    check(INTERFACE, Stage::untag, &[]);
+    check(
+        BALANCER,
+        |it| {
+            it.untag();
+            it.listeners().clear();
+        },
+        &[("listener", "no-listener", "net/s/1")],
+    );
+    let mut stage = Stage::new(INTERFACE);
+    let mut second = stage.observed.sessions[0].clone();
+    second.id = "tms-2".parse().unwrap();
+    second.number = 2.try_into().unwrap();
+    stage.observed.sessions.push(second);
+    let checked = stage.check();
+    let codes: Vec<_> = checked
+        .iter()
+        .map(|it| it.links.values().find_map(|it| Some(it.as_ref().err()?.code)))
+        .collect();
+    assert_eq!(codes, [None, Some("duplicate")]);
 }
 
 #[test]

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use shared::number::PacketLength;
 
 use super::{
+    balancer::{healthy, node_in, receiving},
     link::{Link, Links},
-    network::{Health, Interface, Network, Pool},
+    network::{Interface, Network},
     passage::{self, Copy},
     route::{self, End},
     target::{BalancerGate, Behind, Gate, VXLAN},
     trouble::{
-        BEHIND_ENDPOINT, Grade, HEALTH_UNKNOWN, Judgement, NO_HEALTHY_SENSOR,
-        NO_HEALTHY_SENSOR_IN_ZONE, NOT_SHOWN, PACKETS_CUT, ROUTE_NOT_FOLLOWED, Trouble,
-        ZONE_WITHOUT_NODE, worse,
+        BEHIND_ENDPOINT, Grade, Judgement, NOT_SHOWN, PACKETS_CUT, ROUTE_NOT_FOLLOWED, Trouble,
+        worse,
     },
 };
 
@@ -134,7 +134,11 @@ fn to_balancer(network: &Network, sender: Sender<'_>, gate: &BalancerGate<'_>) -
     let listener = gate.pools.as_ref().map(|_| ()).map_err(Clone::clone);
     let hears = listener.is_ok();
     links.insert(Link::Listener, listener);
-    links.insert(Link::Zone, node_in(gate, zone));
+    let node = node_in(gate, zone);
+    // Whether packets cross zones is nothing to a load balancer that does not listen.
+    if hears || node.as_ref().err().is_none_or(|trouble| trouble.grade != Grade::Broken) {
+        links.insert(Link::Zone, node);
+    }
     let nodes = match &gate.nodes {
         Ok(nodes) => {
             let near: Vec<_> = nodes.iter().copied().filter(|node| node.zone == zone).collect();
@@ -252,73 +256,6 @@ fn onward(
         Err(Trouble::new(&ROUTE_NOT_FOLLOWED, &sensor.id, detail))
     };
     Onward { groups: worse(out, into), acl: acls.fold(Ok(()), worse), route }
-}
-
-/// Whether the load balancer hands packets to other zones. Its target groups may say otherwise.
-fn crosses(gate: &BalancerGate<'_>) -> Result<bool, Trouble> {
-    let own = || gate.balancer.crosses_zones.clone().map_err(|problem| Trouble::unread(&problem));
-    let pools = gate.pools.as_ref().map_err(Clone::clone)?;
-    if pools.is_empty() {
-        return own();
-    }
-    let mut all = true;
-    for pool in pools {
-        let pool: &Pool = pool;
-        match pool.crosses_zones.as_ref().map_err(Trouble::unread)? {
-            Some(crosses) => all &= crosses,
-            None => all &= own()?,
-        }
-    }
-    Ok(all)
-}
-
-/// Whether a copy from this zone finds a node of the load balancer.
-fn node_in(gate: &BalancerGate<'_>, zone: &str) -> Judgement {
-    if gate.balancer.zones.contains(zone) || crosses(gate)? {
-        return Ok(());
-    }
-    let detail = format!("load balancer {} has no node in {zone}", gate.name);
-    Err(Trouble::new(&ZONE_WITHOUT_NODE, format!("{}/{zone}", gate.name), detail))
-}
-
-/// Whether a healthy sensor gets what comes from this zone.
-fn healthy(gate: &BalancerGate<'_>, zone: &str) -> Judgement {
-    let sensors = gate.sensors.as_ref().map_err(Clone::clone)?;
-    let with = |health| sensors.iter().filter(move |it| it.sensor.health == health);
-    if with(Health::Healthy).next().is_none() {
-        return Err(if with(Health::Unknown).next().is_some() {
-            let detail = format!("the health of the sensors behind {} is not known", gate.name);
-            Trouble::new(&HEALTH_UNKNOWN, gate.name, detail)
-        } else {
-            let detail = format!(
-                "of {} sensors behind load balancer {} none is healthy",
-                sensors.len(),
-                gate.name
-            );
-            Trouble::new(&NO_HEALTHY_SENSOR, gate.name, detail)
-        });
-    }
-    let is_here = |it: &Behind<'_>| it.interface.as_ref().is_ok_and(|it| it.zone == zone);
-    if with(Health::Healthy).any(is_here) || crosses(gate)? {
-        return Ok(());
-    }
-    // A sensor whose zone is not known may be in this one.
-    if let Some(trouble) = with(Health::Healthy).find_map(|it| it.interface.as_ref().err()) {
-        return Err(trouble.clone());
-    }
-    let detail = format!("no sensor in {zone} behind load balancer {} is healthy", gate.name);
-    Err(Trouble::new(&NO_HEALTHY_SENSOR_IN_ZONE, format!("{}/{zone}", gate.name), detail))
-}
-
-/// The healthy sensors that may get what comes from this zone. Where that is not known, all of them.
-fn receiving<'a>(gate: &BalancerGate<'a>, zone: &str) -> Result<Vec<Behind<'a>>, Trouble> {
-    let sensors = gate.sensors.as_ref().map_err(Clone::clone)?;
-    let crosses = crosses(gate).unwrap_or(true);
-    let gets = |it: &&Behind<'_>| {
-        let is_elsewhere = it.interface.as_ref().is_ok_and(|it| it.zone != zone);
-        it.sensor.health == Health::Healthy && (crosses || !is_elsewhere)
-    };
-    Ok(sensors.iter().filter(gets).cloned().collect())
 }
 
 /// Whether long packets are cut off: by the way, or by what a session to a load balancer takes.

@@ -36,7 +36,7 @@ pub(super) const COLUMNS: [&str; 11] = [
 
 /// What is said where nothing is wrong.
 const FINE: &str = "fine";
-/// Findings, and sources of a finding, that people are shown.
+/// Findings, and sources of a finding, that people are shown: four lines for each finding.
 const SHOWN: usize = 12;
 const NAMED: usize = 3;
 
@@ -52,7 +52,7 @@ pub(super) struct Diagnosis<'a> {
     /// Links that `--ignore` leaves out.
     ignored: usize,
     findings: Vec<FindingRow<'a>>,
-    sources: Vec<SourceRow<'a>>,
+    paths: Vec<PathRow<'a>>,
     /// Sessions that are billed though their packets do not arrive.
     dead: Price,
 }
@@ -97,7 +97,7 @@ struct Name<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct SourceRow<'a> {
+struct PathRow<'a> {
     account: &'a str,
     region: &'a str,
     #[serde(flatten)]
@@ -152,7 +152,7 @@ impl<'a> Diagnosis<'a> {
         checked.iter().for_each(|it| counts.add(it.grade()));
         let is_dead = |it: &&Checked| it.pair.session.is_some() && it.has(Grade::Broken);
         let finding = |finding: Finding<'a>| FindingRow::new((account, region), finding);
-        let source = |checked: &'a Checked| SourceRow::new((account, region), checked);
+        let path = |checked: &'a Checked| PathRow::new((account, region), checked);
         Self {
             account,
             region,
@@ -161,7 +161,7 @@ impl<'a> Diagnosis<'a> {
             links: LINKS.iter().map(|link| LinkRow::new(*link, checked)).collect(),
             ignored,
             findings: findings(checked).into_iter().map(finding).collect(),
-            sources: checked.iter().map(source).collect(),
+            paths: checked.iter().map(path).collect(),
             dead: Price::new(checked.iter().filter(is_dead).count(), hourly),
         }
     }
@@ -169,14 +169,14 @@ impl<'a> Diagnosis<'a> {
     pub(super) fn for_machines(self, document: &mut Document) {
         let mut diagnosis = self;
         document.place(&diagnosis);
-        for source in &diagnosis.sources {
-            document.table.rows.extend(source.cells());
-            document.record("path", source);
+        for path in &diagnosis.paths {
+            document.table.rows.extend(path.cells());
+            document.record("path", path);
         }
         for finding in &diagnosis.findings {
             document.record("fault", finding);
         }
-        diagnosis.sources.clear();
+        diagnosis.paths.clear();
         diagnosis.findings.clear();
         document.record("doctor", &diagnosis);
     }
@@ -190,8 +190,8 @@ impl<'a> Diagnosis<'a> {
             _ => (
                 if fine == all { Mark::Good } else { Mark::Bad },
                 format!(
-                    "of {all} sources the packets of {fine} arrive; {limited} limited, {cannot_tell} cannot tell, \
-                     {broken} broken"
+                    "of {all} paths from a source to a sensor {fine} are fine; {limited} limited, {cannot_tell} \
+                     cannot tell, {broken} broken"
                 ),
             ),
         };
@@ -270,8 +270,8 @@ impl<'a> FindingRow<'a> {
             _ => Mark::Change,
         };
         let Self { state, code, at, text, count, .. } = self;
-        let sources = if *count == 1 { "1 source" } else { &format!("{count} sources") };
-        let head = format!("{state} {code} at {at}, {sources}: {text}");
+        let paths = if *count == 1 { "1 path" } else { &format!("{count} paths") };
+        let head = format!("{state} {code} at {at}, {paths}: {text}");
         let named = self.sources.iter().take(NAMED).map(|it| match it.instance {
             Some(instance) => format!("{instance} {}", it.interface),
             None => it.interface.to_owned(),
@@ -290,7 +290,7 @@ impl<'a> FindingRow<'a> {
     }
 }
 
-impl<'a> SourceRow<'a> {
+impl<'a> PathRow<'a> {
     fn new((account, region): (&'a str, &'a str), checked: &'a Checked) -> Self {
         let Checked { pair, links } = checked;
         let of_link = |judgement: &Result<(), Trouble>| {

@@ -131,13 +131,8 @@ fn add_route(way: &mut Way) {
     world.main_route_table(DEFAULT_VPC).routes.push(route);
 }
 
-/// Every fault.
-pub(super) fn cases() -> Vec<Case> {
-    [ends(), balancers(), doors(), ways()].into_iter().flatten().collect()
-}
-
 /// Sessions, filters and targets.
-fn ends() -> Vec<Case> {
+pub(super) fn ends() -> Vec<Case> {
     use Kind::{Balancer, Endpoint, Interface, Shared};
     vec![
         case(
@@ -230,7 +225,7 @@ fn ends() -> Vec<Case> {
 }
 
 /// Load balancers.
-fn balancers() -> Vec<Case> {
+pub(super) fn balancers() -> Vec<Case> {
     use Kind::Balancer;
     let relisten: fn(&mut Way) = |way| {
         let sensor = way.sensor.clone();
@@ -303,7 +298,7 @@ fn balancers() -> Vec<Case> {
 }
 
 /// Security groups and network ACLs.
-fn doors() -> Vec<Case> {
+pub(super) fn doors() -> Vec<Case> {
     use Kind::{Balancer, Endpoint, Interface};
     let open: fn(&mut Way) = |way| open_group(way, "sg-sensor");
     vec![
@@ -393,22 +388,28 @@ fn doors() -> Vec<Case> {
             |way| shut_acl(way, ZONE_A, true),
             |way| open_acl(way, ZONE_A, true),
         ),
-        // Source and endpoint are in one subnet, so no network ACL is between them.
+        case(
+            ("network-acl-in", "acl"),
+            Endpoint,
+            "inbound rule that allows UDP",
+            |way| shut_acl(way, ZONE_B, false),
+            |way| open_acl(way, ZONE_B, false),
+        ),
         case(
             ("endpoint-not-available", "target"),
             Endpoint,
-            "accept the endpoint",
+            "create another",
+            |way| way.set_endpoint("failed"),
             |way| {
-                shut_acl(way, ZONE_A, true);
-                way.set_endpoint("failed");
+                way.put_endpoint();
+                way.name_target();
             },
-            |way| way.set_endpoint("available"),
         ),
     ]
 }
 
 /// Routes to another VPC.
-fn ways() -> Vec<Case> {
+pub(super) fn ways() -> Vec<Case> {
     use Kind::Peered;
     let back: fn(&mut Way) = |way| {
         via(way, DEFAULT_VPC, "pcx-1", true);

@@ -3,7 +3,7 @@
 use local_cloud::{
     aws::ec2::{
         DEFAULT_VPC, Endpoint, GroupRule, LoadBalancer, OTHER_VPC, Peer, Route, RunInstances,
-        SECOND_VPC, SecurityGroup, Tags, ZONE_A,
+        SECOND_VPC, SecurityGroup, Tags, ZONE_A, ZONE_B,
     },
     deployment::worker,
 };
@@ -21,7 +21,7 @@ pub(super) enum Kind {
     Peered,
     /// A load balancer in the source's zone that hands packets to the sensor in another one.
     Balancer,
-    /// A Gateway Load Balancer endpoint in the source's zone.
+    /// A Gateway Load Balancer endpoint in another zone.
     Endpoint,
     /// A load balancer of another account.
     Shared,
@@ -59,7 +59,7 @@ impl Way {
         let settings = match kind {
             Kind::Shared => vec![("MIRROR_TARGET_OWNERS", "999999999999")],
             // Any setting tells mirrorctl which function is automirror.
-            _ => vec![("MIRROR_SCOPE", "")],
+            _ => vec![("MIRROR_SCOPE", "tagged")],
         };
         let stage = Stage::new(&settings).await;
         stage.deploy(&settings);
@@ -142,7 +142,7 @@ impl Way {
     /// Another endpoint, with a target.
     pub(super) fn put_endpoint(&mut self) {
         self.at =
-            self.stage.world().create_gateway_load_balancer_endpoint(&user(), ZONE_A).unwrap();
+            self.stage.world().create_gateway_load_balancer_endpoint(&user(), ZONE_B).unwrap();
         self.target = self.target_of(Endpoint::GatewayLoadBalancerEndpoint(self.at.clone()));
     }
 
