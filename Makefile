@@ -145,7 +145,8 @@ target/tools/browser/ready: tests/browser/requirements.txt tests/browser/ready
 	tests/browser/ready target/tools/browser
 
 # Debian's tshark and OpenSSL, for what mirrorctl writes and the local cloud sends.
-target/tools/sensor/ready: tests/sensor/ready
+# After the browser: apt-get runs once at a time.
+target/tools/sensor/ready: tests/sensor/ready | target/tools/browser/ready
 	tests/sensor/ready $@
 
 target/tools/rie: tests/rie/requirements.txt tests/rie/fetch.py

@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Plan(Plan),
     /// How well the account is mirrored, on one screen
     Status(Source),
+    /// Do the packets arrive? Every link between the sources and their sensors
+    Doctor(Doctor),
     /// Why an instance, interface, session or target is as it is; what a code means
     Explain(Explain),
     /// What happened to the mirroring of an instance, interface or session, and who did it
@@ -141,6 +143,7 @@ impl Command {
         match self {
             Self::Plan(_) => "plan",
             Self::Status(_) => "status",
+            Self::Doctor(_) => "doctor",
             Self::Explain(_) => "explain",
             Self::Adopt(_) => "adopt",
             Self::Apply(_) => "apply",
@@ -175,6 +178,19 @@ pub(crate) struct Plan {
     /// Print every step
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// End with 2 only where the packets of so many sources do not arrive
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    pub(crate) failure_threshold: usize,
+    /// Accept a finding: its code, and what it lies in or which source or target it concerns; `*` is all
+    #[arg(long, value_name = "CODE=ID")]
+    pub(crate) ignore: Vec<String>,
+    /// The longest packet that the sources send; EC2 does not show it, so the default is the longest there is
+    #[arg(long, value_name = "BYTES", default_value_t = 9001)]
+    pub(crate) source_mtu: u16,
 }
 
 #[derive(Args, Debug)]
@@ -331,6 +347,11 @@ fn source_id(text: &str) -> Result<String, String> {
         || text.parse::<InterfaceId>().is_ok()
         || text.parse::<SessionId>().is_ok();
     is_id.then(|| text.to_owned()).ok_or_else(|| "an id such as i-…, eni-… or tms-…".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "a whole number from 1 on".to_owned())
 }
 
 fn price(text: &str) -> Result<f64, String> {

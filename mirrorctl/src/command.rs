@@ -2,6 +2,7 @@
 
 pub(crate) mod adopt;
 pub(crate) mod apply;
+pub(crate) mod doctor;
 mod execute;
 pub(crate) mod explain;
 mod heading;

@@ -4,7 +4,8 @@
 //! `function` and `place` are whose settings count and where to look; `log` is what the function says, and
 //! `trail` what CloudTrail does; `signed` is how files are signed, `seen` what a sensor has seen, and `map` what it
 //! must know; `world` is what was observed, with its plan, and `redact` what a file of it may leave out;
-//! `read` reads worlds; `view` counts and groups a plan; `output` prints; `command` has one file for each command.
+//! `read` reads worlds; `doctor` judges the way of the packets; `view` counts and groups a plan; `output` prints;
+//! `command` has one file for each command.
 
 #![deny(missing_docs)]
 
@@ -12,6 +13,7 @@ mod answer;
 mod arguments;
 mod command;
 mod confirm;
+mod doctor;
 mod function;
 mod log;
 mod map;
@@ -104,10 +106,11 @@ async fn answer(
         Command::Status(source) => command::status::run(&input, source).await,
         Command::Explain(explain) => match command::explain::run(&input, explain).await {
             Ok(answer) => answer,
-            Err(problem) => {
-                complain(&mut anstream::stderr(), None, &problem)?;
-                return Ok(USAGE);
-            }
+            Err(problem) => return wrong(&problem),
+        },
+        Command::Doctor(doctor) => match command::doctor::run(&input, doctor).await {
+            Ok(answer) => answer,
+            Err(problem) => return wrong(&problem),
         },
         Command::Adopt(adopt) => command::adopt::run(&input, adopt).await,
         Command::Apply(apply) => command::apply::run(&input, apply).await,
@@ -127,6 +130,12 @@ async fn answer(
         answer.fail(None, Problem::new(&UNREADABLE, "see the warnings above"));
     }
     print(&answer, arguments, arguments.command.name())
+}
+
+/// A command line that only the command itself could find wrong.
+fn wrong(problem: &Problem) -> io::Result<u8> {
+    complain(&mut anstream::stderr(), None, problem)?;
+    Ok(USAGE)
 }
 
 /// Writes the answer to standard output, and what went wrong and what to type next to standard error.

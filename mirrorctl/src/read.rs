@@ -34,8 +34,8 @@ pub(crate) struct Input<'a> {
     pub(crate) now: fn() -> SystemTime,
 }
 
-/// A world with its plan, or where it should have been and what went wrong.
-pub(crate) type Outcome = Result<Decided, (Option<String>, Problem)>;
+/// A world with its plan, or whatever else was sought in a place; or where that is and what went wrong.
+pub(crate) type Outcome<T = Decided> = Result<T, (Option<String>, Problem)>;
 
 /// Places that are read at once: each takes a few calls at a time.
 const CONCURRENT: usize = 4;
@@ -64,12 +64,21 @@ impl Input<'_> {
     }
 
     async fn read_places(&self, selectors: &BTreeSet<Selector>) -> Result<Vec<Outcome>, Problem> {
+        self.in_places(async |place| self.read(place, selectors).await).await
+    }
+
+    /// Does something in each place, in several at once.
+    pub(crate) async fn in_places<T>(
+        &self,
+        work: impl AsyncFn(&Place) -> Result<T, Problem>,
+    ) -> Result<Vec<Outcome<T>>, Problem> {
         let places = places(self.global).await?;
         let bar = progress(places.len());
+        let (bar, work) = (&bar, &work);
         let work = places.into_iter().map(async |place| {
             let outcome = match place {
                 Err(problem) => Err((None, problem)),
-                Ok(place) => self.read(&place, selectors).await.map_err(|problem| {
+                Ok(place) => work(&place).await.map_err(|problem| {
                     (Some(name(place.account.as_str(), &place.region)), problem)
                 }),
             };

@@ -43,6 +43,7 @@ FLOORS = {
         "map seen",
         "world",
         "read redact",
+        "doctor",
         "view",
         "answer",
         "command",

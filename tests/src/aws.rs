@@ -8,6 +8,8 @@ pub(crate) mod cloudtrail;
 pub mod config;
 /// EC2: instances, network interfaces and traffic mirroring.
 pub mod ec2;
+/// Elastic Load Balancing: the load balancers behind targets.
+pub(crate) mod elb;
 /// IAM: what roles may do.
 pub mod iam;
 /// Lambda: which functions are deployed, and their settings.

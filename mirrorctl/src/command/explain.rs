@@ -7,17 +7,15 @@ mod target;
 
 use std::collections::BTreeSet;
 
-use shared::{
-    id::{InstanceId, InterfaceId, SessionId, TargetId},
-    plan::advice::advice,
-};
+use shared::id::{InstanceId, InterfaceId, SessionId, TargetId};
 use shared_ec2::selector::Selector;
 
 use crate::{
     answer::Answer,
     arguments::Explain,
+    doctor::trouble::is_code,
     output::Table,
-    problem::{KINDS, NO_SUCH_CODE, NOT_FOUND, Problem},
+    problem::{NO_SUCH_CODE, NOT_FOUND, Problem},
     read::Input,
     world::Decided,
 };
@@ -76,10 +74,9 @@ fn subject(text: &str) -> Result<Subject, Problem> {
         .or_else(|| text.parse().map(Subject::Interface).ok())
         .or_else(|| text.parse().map(Subject::Session).ok())
         .or_else(|| text.parse().map(Subject::Target).ok());
-    let is_code = advice(text).is_some() || KINDS.iter().any(|kind| kind.code == text);
     match id {
         Some(id) => Ok(id),
-        None if is_code => Ok(Subject::Code(text.to_owned())),
+        None if is_code(text) => Ok(Subject::Code(text.to_owned())),
         None => Err(Problem::new(&NO_SUCH_CODE, shared::text::quote(text))),
     }
 }

@@ -10,12 +10,13 @@ use super::Shared;
 use crate::aws::ec2::wire::flaw::Flaw;
 use crate::aws::ec2::{self, Caller, Refusal, World};
 use crate::aws::iam::{self, Asked, Authorization, Decision};
-use crate::aws::{cloudtrail, config, lambda, sts};
+use crate::aws::{cloudtrail, config, elb, lambda, sts};
 use crate::cloud::fault::Kind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     Ec2,
+    Elb,
     Config,
     Lambda,
     Logs,
@@ -64,8 +65,11 @@ impl Request {
             return Self { service: Service::Lambda, action, parameters, body, path };
         }
         let action = parameters.get("Action").cloned().unwrap_or_default();
-        let is_sts = parameters.get("Version").is_some_and(|version| version == sts::VERSION);
-        let service = if is_sts { Service::Sts } else { Service::Ec2 };
+        let service = match parameters.get("Version").map(String::as_str) {
+            Some(sts::VERSION) => Service::Sts,
+            Some(elb::VERSION) => Service::Elb,
+            _ => Service::Ec2,
+        };
         Self { service, action, parameters, body, path }
     }
 
@@ -97,6 +101,7 @@ impl Request {
                 cloudtrail::answer(&world, caller, &self.action, &self.parameters)
             }
             Service::Sts => sts::answer(caller, &self.action, &self.parameters),
+            Service::Elb => elb::answer(&world, caller, &self.action, &self.parameters),
             Service::Config => {
                 let failing = match fault {
                     Some(Kind::FailEvaluations(failing)) => *failing,
@@ -130,7 +135,9 @@ impl Request {
             Service::Config => iam::config(&asked, &shared.config()),
             // Nobody needs a permission to ask who he is.
             Service::Sts if action == "GetCallerIdentity" => Some(Vec::new()),
-            Service::Lambda | Service::Logs | Service::CloudTrail | Service::Sts => None,
+            Service::Elb | Service::Lambda | Service::Logs | Service::CloudTrail | Service::Sts => {
+                None
+            }
         };
         let name = format!("{}:{action}", self.service.prefix());
         if known.is_none() && role.policy().grants_somehow(&name) {
@@ -151,6 +158,7 @@ impl Service {
     fn prefix(self) -> &'static str {
         match self {
             Self::Ec2 => "ec2",
+            Self::Elb => "elasticloadbalancing",
             Self::Config => "config",
             Self::Lambda => "lambda",
             Self::Logs => "logs",
@@ -179,13 +187,13 @@ impl Service {
             Self::Config | Self::Lambda | Self::Logs | Self::CloudTrail => {
                 Refusal::new("AccessDeniedException", sentence)
             }
-            Self::Sts => Refusal::new("AccessDenied", sentence),
+            Self::Elb | Self::Sts => Refusal::new("AccessDenied", sentence),
         }
     }
 
     pub(super) fn content_type(self) -> [(header::HeaderName, &'static str); 1] {
         let content_type = match self {
-            Self::Ec2 | Self::Sts => "text/xml;charset=UTF-8",
+            Self::Ec2 | Self::Elb | Self::Sts => "text/xml;charset=UTF-8",
             Self::Lambda => "application/json",
             Self::Config | Self::Logs | Self::CloudTrail => "application/x-amz-json-1.1",
         };
@@ -198,6 +206,7 @@ impl Service {
             Self::Ec2 => ec2::wire::refuse(refusal),
             Self::Config | Self::Logs | Self::CloudTrail => config::wire::refuse(refusal),
             Self::Lambda => lambda::refuse(refusal),
+            Self::Elb => elb::refuse(refusal),
             Self::Sts => sts::refuse(refusal),
         }
     }
@@ -213,7 +222,7 @@ impl Service {
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
             ),
-            Self::Sts => Refusal::new(
+            Self::Elb | Self::Sts => Refusal::new(
                 "InvalidClientTokenId",
                 "The security token included in the request is invalid",
             ),
@@ -223,7 +232,7 @@ impl Service {
     /// The answer to who does not sign.
     pub(super) fn unsigned(self) -> Refusal {
         let (code, message) = match self {
-            Self::Ec2 | Self::Sts => {
+            Self::Ec2 | Self::Elb | Self::Sts => {
                 ("MissingAuthenticationToken", "The request must contain valid AWS access keys.")
             }
             Self::Config | Self::Lambda | Self::Logs | Self::CloudTrail => {

@@ -54,12 +54,16 @@ const PRODUCT: [&str; 6] = [
     "mirrorctl/capture/src",
 ];
 
+/// What the functions are made of.
+const FUNCTIONS: [&str; 4] = ["shared/src", "shared/ec2/src", "automirror/src", "config-rule/src"];
+
 #[test]
-fn two_modules_read_ec2_and_one_changes_it() {
-    let calling = |call: &str| -> Vec<String> {
-        PRODUCT.iter().flat_map(|folder| files_with(folder, call)).collect()
+fn two_modules_read_ec2_for_the_decision_and_one_changes_it() {
+    let calling_in = |folders: &[&str], call: &str| -> Vec<String> {
+        folders.iter().flat_map(|folder| files_with(folder, call)).collect()
     };
-    // Every kind of read that the functions and the command line make.
+    let calling = |call: &str| calling_in(&FUNCTIONS, call);
+    // Every kind of read that the decision needs.
     let reads = [
         (".describe_regions()", "call.rs"),
         (".describe_instances()", "call.rs"),
@@ -82,10 +86,13 @@ fn two_modules_read_ec2_and_one_changes_it() {
     assert_eq!(names.len(), reads.len(), "{names:?}");
     for verb in ["create", "modify", "delete"] {
         let call = format!(".{verb}_traffic_mirror_session()");
-        assert_eq!(calling(&call), ["executor.rs"], "{call}");
+        assert_eq!(calling_in(&PRODUCT, &call), ["executor.rs"], "{call}");
     }
-    assert_eq!(calling(".put_evaluations()"), ["report.rs"]);
-    assert_eq!(calling(".create_tags()"), ["adopt.rs"]);
+    assert_eq!(calling_in(&PRODUCT, ".put_evaluations()"), ["report.rs"]);
+    assert_eq!(calling_in(&PRODUCT, ".create_tags()"), ["adopt.rs"]);
+    // What lies between source and sensor is nothing to the decision: the command line reads it for `doctor`.
+    assert_eq!(calling_in(&["mirrorctl/src"], ".describe_"), ["ec2.rs", "elb.rs"]);
+    assert_eq!(calling_in(&["mirrorctl/src/doctor/read"], ".describe_"), ["ec2.rs", "elb.rs"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod changes;
+mod doctor;
 mod exit;
 mod function;
 mod history;

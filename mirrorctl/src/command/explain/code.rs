@@ -6,9 +6,9 @@ use shared::plan::{
     reason::{Entry, REASONS},
 };
 
-use crate::{output::Document, problem::KINDS, view::step::level_name};
+use crate::{doctor::trouble::FAULTS, output::Document, problem::KINDS, view::step::level_name};
 
-/// What there is to know of the reason or problem with this code.
+/// What there is to know of the reason, fault or problem with this code.
 pub(crate) fn explain(document: &mut Document, code: &str) {
     let entry = REASONS.iter().find(|entry| entry.code == code);
     if let (Some(Entry { sentence, level, .. }), Some(advice)) = (entry, advice(code)) {
@@ -16,15 +16,20 @@ pub(crate) fn explain(document: &mut Document, code: &str) {
         let source = Some(advice.source).filter(|source| !source.is_empty());
         write(document, code, level, sentence, [advice.why, advice.mend], source);
     }
+    if let Some(fault) = FAULTS.iter().find(|fault| fault.code == code) {
+        let level = fault.grade.name();
+        write(document, code, level, fault.sentence, [fault.why, fault.mend], Some(fault.source));
+    }
     if let Some(kind) = KINDS.iter().find(|kind| kind.code == code) {
         write(document, code, "error", kind.sentence, [kind.why, kind.mend], None);
     }
 }
 
-/// Every code: the reasons in the order of the catalogue, then the problems.
+/// Every code: the reasons in the order of the catalogue, then the faults, then the problems.
 pub(crate) fn explain_all(document: &mut Document) {
     let reasons = REASONS.iter().map(|entry| entry.code);
-    for code in reasons.chain(KINDS.iter().map(|kind| kind.code)) {
+    let faults = FAULTS.iter().map(|fault| fault.code);
+    for code in reasons.chain(faults).chain(KINDS.iter().map(|kind| kind.code)) {
         explain(document, code);
     }
 }

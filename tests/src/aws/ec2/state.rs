@@ -19,7 +19,9 @@ mod instance;
 mod instance_types;
 mod interface;
 mod lifecycle;
+mod load_balancer;
 mod modify_session;
+mod network;
 mod packets;
 mod query;
 mod refusal;
@@ -46,11 +48,16 @@ pub use filter::{CreateRule, Direction, Filter, PortRange, Rule};
 pub use instance::{Instance, LaunchInterface, RunInstances, State};
 pub use interface::{Attachment, CreateInterface, Interface};
 pub use lifecycle::StateChange;
+pub use load_balancer::{Listener, LoadBalancer, TargetGroup};
 pub use modify_session::{Field, ModifySession};
+pub use network::{
+    AclEntry, DEFAULT_GROUP, GroupRule, NetworkAcl, Peer, Route, RouteTable, SecurityGroup,
+    VpcEndpoint,
+};
 pub use query::{Condition, Page, Query};
 pub use refusal::Refusal;
 pub use session::Session;
-pub use subnet::{IPV6_ONLY, SECOND_VPC, Subnet, ZONE_A, ZONE_B, ZONE_C};
+pub use subnet::{DEFAULT_VPC, IPV6_ONLY, OTHER_VPC, SECOND_VPC, Subnet, ZONE_A, ZONE_B, ZONE_C};
 pub use tag::Tags;
 pub use tag_list::{TagPage, TagRow};
 pub use target::{Endpoint, Target};
@@ -104,6 +111,11 @@ pub struct World {
     targets_on: HashMap<String, BTreeSet<String>>,
     filters: BTreeMap<String, Filter>,
     rules: BTreeMap<String, Rule>,
+    groups: BTreeMap<String, SecurityGroup>,
+    acls: BTreeMap<String, NetworkAcl>,
+    route_tables: BTreeMap<String, RouteTable>,
+    endpoints: BTreeMap<String, VpcEndpoint>,
+    load_balancers: BTreeMap<String, LoadBalancer>,
     /// The balancers and endpoints that are no more: nothing tells a target.
     gone_endpoints: BTreeSet<String>,
     replays: Replays,
@@ -136,6 +148,11 @@ impl Default for World {
             targets_on: HashMap::new(),
             filters: BTreeMap::new(),
             rules: BTreeMap::new(),
+            groups: network::groups(),
+            acls: network::acls(),
+            route_tables: network::route_tables(),
+            endpoints: BTreeMap::new(),
+            load_balancers: BTreeMap::new(),
             gone_endpoints: BTreeSet::new(),
             replays: Replays::default(),
             events: Vec::new(),

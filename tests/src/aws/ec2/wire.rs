@@ -4,6 +4,7 @@ mod filter;
 pub(crate) mod flaw;
 mod instance;
 mod interface;
+mod network;
 pub(crate) mod parameters;
 mod region;
 mod session;
@@ -75,13 +76,17 @@ fn read(
 ) -> Option<Result<String, Refusal>> {
     let describe = match action {
         "DescribeInstances" => instance::describe,
+        "DescribeNetworkAcls" => network::describe_acls,
         "DescribeNetworkInterfaces" => interface::describe,
         "DescribeRegions" => region::describe,
+        "DescribeRouteTables" => network::describe_route_tables,
+        "DescribeSecurityGroups" => network::describe_groups,
         "DescribeTags" => tag::describe,
         "DescribeTrafficMirrorFilterRules" => filter::describe_rules,
         "DescribeTrafficMirrorFilters" => filter::describe,
         "DescribeTrafficMirrorSessions" => session::describe,
         "DescribeTrafficMirrorTargets" => target::describe,
+        "DescribeVpcEndpoints" => network::describe_endpoints,
         _ => return None,
     };
     Some(describe(world, caller, parameters, flaw))

@@ -54,7 +54,7 @@ impl Kind {
     pub(crate) fn refusal(&self, service: Service) -> Option<(u16, Refusal)> {
         let (code, message) = match (self, service) {
             (Self::Throttle, Service::Lambda) => ("TooManyRequestsException", "Rate exceeded"),
-            (Self::Throttle, Service::Sts) => ("Throttling", "Rate exceeded"),
+            (Self::Throttle, Service::Elb | Service::Sts) => ("Throttling", "Rate exceeded"),
             (Self::Throttle, Service::Ec2) => ("RequestLimitExceeded", "Request limit exceeded."),
             (Self::Throttle, Service::Config | Service::Logs | Service::CloudTrail) => {
                 ("ThrottlingException", "Rate exceeded")
@@ -64,14 +64,14 @@ impl Kind {
             }
             (
                 Self::ServerError,
-                Service::Config | Service::Sts | Service::Logs | Service::CloudTrail,
+                Service::Config | Service::Elb | Service::Sts | Service::Logs | Service::CloudTrail,
             ) => ("InternalFailure", "Internal failure"),
             (Self::Unavailable, Service::Ec2) => {
                 ("Unavailable", "The server is overloaded and can't handle the request.")
             }
             (
                 Self::Unavailable,
-                Service::Config | Service::Sts | Service::Logs | Service::CloudTrail,
+                Service::Config | Service::Elb | Service::Sts | Service::Logs | Service::CloudTrail,
             ) => ("ServiceUnavailable", "Service unavailable"),
             (Self::ServerError | Self::Unavailable, Service::Lambda) => {
                 ("ServiceException", "The service encountered an internal error.")

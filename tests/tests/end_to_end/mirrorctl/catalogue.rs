@@ -19,12 +19,15 @@ mend it, and where AWS says so. `mirrorctl explain CODE` prints one of them. A c
 ";
 
 /// The levels, each with what its codes have in common.
-const LEVELS: [(&str, &str); 6] = [
+const LEVELS: [(&str, &str); 9] = [
     ("mirrored", "as it should be"),
     ("change", "automirror changes a session"),
     ("not-selected", "should not be mirrored"),
     ("unsupported", "should be mirrored, and EC2 cannot mirror it"),
     ("action-needed", "should be mirrored, and is not until somebody changes something"),
+    ("limited", "`doctor`: part of what should arrive does"),
+    ("broken", "`doctor`: no packet arrives"),
+    ("cannot-tell", "`doctor`: nobody can tell whether packets arrive"),
     ("error", "why `mirrorctl` has no answer"),
 ];
 

@@ -1,7 +1,9 @@
 //! What other services put into a VPC for targets: Network Load Balancers and Gateway Load Balancer endpoints. All
 //! that EC2 shows of them is the interfaces that AWS creates, and no user can create such interfaces.
 
-use super::{Caller, CreateInterface, Endpoint, Refusal, Tags, World};
+use std::collections::BTreeMap;
+
+use super::{Caller, CreateInterface, Endpoint, LoadBalancer, Refusal, Tags, VpcEndpoint, World};
 
 /// AWS's own account, which creates the interfaces of endpoints.
 const AWS: &str = "727180483921";
@@ -26,7 +28,23 @@ impl World {
             self.create_interface_of_aws(caller, &request)?;
         }
         let (region, account) = (&self.region, &caller.account);
-        Ok(format!("arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/{path}"))
+        let arn = format!("arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/{path}");
+        let subnets: Vec<_> =
+            subnets.iter().map(|id| self.subnet(id).cloned()).collect::<Result<_, _>>()?;
+        let balancer = LoadBalancer {
+            arn: arn.clone(),
+            owner: account.clone(),
+            name: name.to_owned(),
+            vpc: subnets.first().map(|subnet| subnet.vpc.clone()).unwrap_or_default(),
+            zones: subnets.into_iter().map(|it| (it.availability_zone, it.id)).collect(),
+            security_groups: Vec::new(),
+            state: "active".to_owned(),
+            crosses_zones: false,
+            listeners: Vec::new(),
+            target_groups: BTreeMap::new(),
+        };
+        self.load_balancers.insert(arn.clone(), balancer);
+        Ok(arn)
     }
 
     /// Makes a Network Load Balancer and a target that leads to it. The answer is the target's id.
@@ -55,6 +73,15 @@ impl World {
             ..CreateInterface::default()
         };
         self.create_interface_of_aws(caller, &request)?;
+        let endpoint = VpcEndpoint {
+            id: id.clone(),
+            vpc: self.subnet(subnet)?.vpc.clone(),
+            service: format!("com.amazonaws.vpce.{}.vpce-svc-00000000000000001", self.region),
+            state: "available".to_owned(),
+            owner: caller.account.clone(),
+            tags: Tags::new(),
+        };
+        self.endpoints.insert(id.clone(), endpoint);
         Ok(id)
     }
 
@@ -74,6 +101,8 @@ impl World {
         for interface in of_it {
             self.remove_interface(&interface);
         }
+        self.load_balancers.remove(arn_or_id);
+        self.endpoints.remove(arn_or_id);
         self.gone_endpoints.insert(arn_or_id.to_owned());
     }
 

@@ -22,6 +22,8 @@ pub trait Resource: Sized + 'static {
     const TAG_FILTERS: bool = false;
     /// Whether `MaxResults` may come with ids.
     const PAGED_WITH_IDS: bool = true;
+    /// The most that `MaxResults` may be.
+    const LARGEST_PAGE: i64 = 1000;
 
     fn rows(world: &World) -> &BTreeMap<String, Self>;
     fn id(&self) -> &str;
@@ -134,6 +136,8 @@ impl Resource for Interface {
         ("vpc-id", |_, i| vec![i.vpc.clone()]),
         ("subnet-id", |_, i| vec![i.subnet.clone()]),
         ("interface-type", |_, i| vec![i.interface_type.clone()]),
+        ("addresses.private-ip-address", |_, i| i.ipv4.iter().map(ToString::to_string).collect()),
+        ("group-id", |_, i| i.groups.clone()),
         ("description", |_, i| vec![i.description.clone()]),
     ];
     const TAG_FILTERS: bool = true;

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Caller, Refusal, Resource, Subnet, Tags, World, ZONE_A, tag};
+use super::{Caller, DEFAULT_GROUP, Refusal, Resource, Subnet, Tags, World, ZONE_A, subnet, tag};
 
 /// The types that users may create.
 const FOR_USERS: [&str; 5] = ["interface", "efa", "efa-only", "branch", "trunk"];
@@ -21,6 +21,8 @@ pub struct Interface {
     pub description: String,
     pub ipv4: Option<Ipv4Addr>,
     pub ipv6: Vec<Ipv6Addr>,
+    /// The security groups.
+    pub groups: Vec<String>,
     /// The service that created it; such an interface is requester-managed.
     pub requester: Option<String>,
     /// The principal of the service that manages it.
@@ -96,10 +98,8 @@ impl World {
         }
         let subnet = self.subnet(&request.subnet)?.clone();
         let id = self.new_id("eni");
-        // One block of addresses for all subnets: nothing here routes, and 100,000 instances must
-        // fit.
         let host = u32::try_from(self.next_number() & 0x00ff_ffff).unwrap_or_default();
-        let ipv4 = (!subnet.ipv6_only).then(|| Ipv4Addr::from_bits(0x0a00_0000 | host));
+        let ipv4 = (!subnet.ipv6_only).then(|| subnet::address(&subnet.vpc, host));
         let prefix = Ipv6Addr::new(0x2600, 0x1f18, 0, 0, 0, 0, 0, 0);
         let ipv6 = Ipv6Addr::from_bits(prefix.to_bits() | u128::from(host));
         let attachment = request.requester.as_ref().map(|service| Attachment {
@@ -121,6 +121,13 @@ impl World {
             description: request.description.clone(),
             ipv4,
             ipv6: subnet.ipv6_only.then_some(ipv6).into_iter().collect(),
+            // What AWS makes for balancers and endpoints has none unless somebody gives it one.
+            groups: request
+                .requester
+                .is_none()
+                .then(|| DEFAULT_GROUP.to_owned())
+                .into_iter()
+                .collect(),
             requester: request.requester.clone(),
             operator: request.operator.clone(),
             attachment,

@@ -54,7 +54,7 @@ impl Query {
             let of_tags = T::TAG_FILTERS && (name == "tag-key" || name.starts_with("tag:"));
             of_tags || T::COLUMNS.iter().any(|(column, _)| *column == name)
         })?;
-        self.check_page(T::PAGED_WITH_IDS)
+        self.check_page(T::PAGED_WITH_IDS, T::LARGEST_PAGE)
     }
 
     pub(super) fn check_conditions(&self, is_filter: impl Fn(&str) -> bool) -> Result<(), Refusal> {
@@ -70,11 +70,11 @@ impl Query {
         Ok(())
     }
 
-    pub(super) fn check_page(&self, paged_with_ids: bool) -> Result<(), Refusal> {
+    pub(super) fn check_page(&self, paged_with_ids: bool, largest: i64) -> Result<(), Refusal> {
         let Some(max) = self.max_results else { return Ok(()) };
-        if !(5..=1000).contains(&max) {
+        if !(5..=largest).contains(&max) {
             return Err(Refusal::value(format!(
-                "Value ( {max} ) for parameter maxResults is invalid. Expecting a value from 5 to 1000."
+                "Value ( {max} ) for parameter maxResults is invalid. Expecting a value from 5 to {largest}."
             )));
         }
         if !self.ids.is_empty() && !paged_with_ids {

@@ -53,7 +53,7 @@ impl World {
     /// Reads a page of tags: those of the caller's own resources, whatever is shared with it.
     pub fn describe_tags(&self, caller: &Caller, query: &Query) -> Result<TagPage<'_>, Refusal> {
         query.check_conditions(|name| FILTERS.contains(&name) || name.starts_with("tag:"))?;
-        query.check_page(true)?;
+        query.check_page(true, 1000)?;
         let after = query.resume(KIND, caller)?;
         let is_next = |row: &TagRow<'_>| after.as_ref().is_none_or(|after| row.cursor() > *after);
         let mut rows = self.tags_of(caller, query);

@@ -23,6 +23,7 @@ pub(super) struct AttachedXml<'a> {
     private_ip_address: Option<String>,
     private_ip_addresses_set: Set<AddressXml>,
     ipv6_addresses_set: Set<Ipv6Xml>,
+    group_set: Set<GroupXml<'a>>,
     source_dest_check: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     attachment: Option<AttachmentXml<'a>>,
@@ -51,6 +52,7 @@ struct InterfaceXml<'a> {
     private_ip_address: Option<String>,
     private_ip_addresses_set: Set<AddressXml>,
     ipv6_addresses_set: Set<Ipv6Xml>,
+    group_set: Set<GroupXml<'a>>,
     source_dest_check: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     attachment: Option<AttachmentXml<'a>>,
@@ -64,6 +66,13 @@ struct InterfaceXml<'a> {
 struct AddressXml {
     private_ip_address: String,
     primary: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupXml<'a> {
+    group_id: &'a str,
+    group_name: &'static str,
 }
 
 #[derive(Serialize)]
@@ -138,6 +147,7 @@ impl<'a> From<&'a Interface> for AttachedXml<'a> {
             private_ip_address: row.ipv4.map(|address| address.to_string()),
             private_ip_addresses_set: addresses(row),
             ipv6_addresses_set: ipv6_addresses(row),
+            group_set: groups(row),
             source_dest_check: true,
             attachment,
             interface_type: &row.interface_type,
@@ -162,6 +172,7 @@ impl<'a> From<&'a Interface> for InterfaceXml<'a> {
             private_ip_address: row.ipv4.map(|address| address.to_string()),
             private_ip_addresses_set: addresses(row),
             ipv6_addresses_set: ipv6_addresses(row),
+            group_set: groups(row),
             source_dest_check: true,
             attachment: row.attachment.as_ref().map(AttachmentXml::from),
             interface_type: &row.interface_type,
@@ -193,6 +204,10 @@ fn addresses(row: &Interface) -> Set<AddressXml> {
 
 fn ipv6_addresses(row: &Interface) -> Set<Ipv6Xml> {
     row.ipv6.iter().map(|address| Ipv6Xml { ipv6_address: address.to_string() }).collect()
+}
+
+fn groups(row: &Interface) -> Set<GroupXml<'_>> {
+    row.groups.iter().map(|group_id| GroupXml { group_id, group_name: "a group" }).collect()
 }
 
 pub(super) fn describe(

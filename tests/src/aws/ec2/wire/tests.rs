@@ -276,3 +276,53 @@ fn filters_show_their_rules_in_full() {
     }
     assert!(!xml.contains("<ingressFilterRuleSet><item>"));
 }
+
+#[test]
+fn what_lies_between_interfaces_is_listed_by_page_and_by_id() {
+    let mut stage = Stage::new();
+    let alice = stage.alice.clone();
+    let endpoint =
+        stage.world.create_gateway_load_balancer_endpoint(&alice, crate::aws::ec2::ZONE_A).unwrap();
+    for (action, parameter, id, missing, largest) in [
+        (
+            "DescribeSecurityGroups",
+            "GroupId.1",
+            "sg-00000000000000000",
+            "InvalidGroup.NotFound",
+            "1000",
+        ),
+        (
+            "DescribeNetworkAcls",
+            "NetworkAclId.1",
+            "acl-0000000000000000a",
+            "InvalidNetworkAclID.NotFound",
+            "1000",
+        ),
+        (
+            "DescribeRouteTables",
+            "RouteTableId.1",
+            "rtb-0000000000000000a",
+            "InvalidRouteTableID.NotFound",
+            "100",
+        ),
+        (
+            "DescribeVpcEndpoints",
+            "VpcEndpointId.1",
+            endpoint.as_str(),
+            "InvalidVpcEndpointId.NotFound",
+            "1000",
+        ),
+    ] {
+        let by_id = stage.answer(action, &[(parameter, id)], &Flaw::None).unwrap();
+        assert!(by_id.contains(id), "{by_id}");
+        let refusal = stage.answer(action, &[(parameter, "x-1")], &Flaw::None).unwrap_err();
+        assert_eq!(refusal.code, missing);
+        stage.answer(action, &[("MaxResults", largest)], &Flaw::None).unwrap();
+        let more = (largest.parse::<u32>().unwrap() + 1).to_string();
+        let refusal = stage.answer(action, &[("MaxResults", &more)], &Flaw::None).unwrap_err();
+        assert_eq!(refusal.code, "InvalidParameterValue", "{action}");
+    }
+    stage.world.max_page = Some(1);
+    let first = stage.list("DescribeRouteTables", &Flaw::None);
+    assert!(first.contains("nextToken") && !first.contains("rtb-0000000000000000b"), "{first}");
+}

@@ -64,7 +64,6 @@ pub(super) static OF_INSTANCE: LazyLock<Value> = LazyLock::new(|| {
 
 pub(super) static OF_INTERFACE: LazyLock<Value> = LazyLock::new(|| {
     json!({
-        "groupSet": {"item": [{"groupId": "sg-00000000000000000", "groupName": "default"}]},
         "macAddress": "02:00:00:00:00:00",
         "privateDnsName": "ip-10-0-0-10.ec2.internal",
     })

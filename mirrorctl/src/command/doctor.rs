@@ -1,0 +1,84 @@
+//! `doctor`: do the packets arrive? Each link between a source and its sensor.
+
+mod view;
+
+use std::collections::BTreeSet;
+
+use shared_ec2::selector::Selector;
+
+use crate::{
+    answer::{Answer, Findings},
+    arguments::Doctor,
+    doctor::{
+        finding::{Accepted, leave_out},
+        links::{Checked, Subject, links},
+        read::read,
+        trouble::{Grade, is_code},
+    },
+    output::Table,
+    problem::{NO_SUCH_CODE, Problem},
+    read::Input,
+    world::Decided,
+};
+use view::{COLUMNS, Diagnosis};
+
+/// A wrong `--ignore` is a wrong command line.
+pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Problem> {
+    let accepted: Vec<_> =
+        doctor.ignore.iter().map(|text| accepted(text)).collect::<Result<_, _>>()?;
+    let mut answer = Answer::default();
+    answer.document.table = Table::new(&COLUMNS);
+    let selectors: BTreeSet<_> = [Selector::Sweep].into();
+    let outcomes = input.in_places(async |place| {
+        let decided = input.read(place, &selectors).await?;
+        let subject = subject(&decided, doctor.source_mtu);
+        let network = read(&place.config, subject).await;
+        let checked = links(subject, &network);
+        Ok((decided, checked))
+    });
+    let outcomes = outcomes.await.unwrap_or_else(|problem| vec![Err((None, problem))]);
+    for outcome in outcomes {
+        match outcome {
+            Err((place, problem)) => answer.fail(place, problem),
+            Ok((decided, mut checked)) => {
+                let ignored = leave_out(&mut checked, &accepted);
+                answer.findings.add(found(&checked, doctor.failure_threshold));
+                let diagnosis = Diagnosis::new(&decided, &checked, ignored, input.global.price);
+                diagnosis.show(&mut answer.document, &decided);
+                diagnosis.for_machines(&mut answer.document);
+            }
+        }
+    }
+    Ok(answer)
+}
+
+fn accepted(text: &str) -> Result<Accepted, Problem> {
+    let (code, id) = text.split_once('=').unwrap_or((text, ""));
+    if id.is_empty() || !is_code(code) {
+        let text = shared::text::quote(text);
+        let why = format!("--ignore {text}: accepted is a code, `=`, and an id or `*`");
+        return Err(Problem::new(&NO_SUCH_CODE, why));
+    }
+    Ok(Accepted { code: code.to_owned(), id: id.to_owned() })
+}
+
+fn subject(decided: &Decided, source_mtu: u16) -> Subject<'_> {
+    Subject {
+        observed: &decided.world.observed,
+        policy: &decided.parsed.policy,
+        plan: &decided.plan,
+        source_mtu,
+    }
+}
+
+/// What makes the exit code.
+fn found(checked: &[Checked], failure_threshold: usize) -> Findings {
+    let with = |grade: Grade| checked.iter().filter(move |it| it.has(grade));
+    let broken: BTreeSet<_> = with(Grade::Broken).map(|it| &it.pair.source).collect();
+    Findings {
+        unsupported: with(Grade::Limited).next().is_some(),
+        change: false,
+        action_needed: broken.len() >= failure_threshold,
+        cannot_tell: with(Grade::CannotTell).next().is_some(),
+    }
+}

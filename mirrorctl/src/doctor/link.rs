@@ -1,0 +1,68 @@
+//! The links of the chain.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::trouble::Judgement;
+
+/// A link between a source and its sensor, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Link {
+    /// There is a session, and it is the right one.
+    Session,
+    /// Its filter takes packets.
+    Filter,
+    /// Its target is there, and what stands at it runs.
+    Target,
+    /// The load balancer can be reached from the source's zone.
+    Zone,
+    /// The load balancer listens.
+    Listener,
+    /// A sensor behind the load balancer is healthy.
+    Health,
+    /// Security groups let the copies pass.
+    SecurityGroup,
+    /// Network ACLs do.
+    Acl,
+    /// The routes lead there.
+    Route,
+    /// Long packets arrive whole.
+    Mtu,
+}
+
+/// Every link, in their order.
+pub(crate) const LINKS: [Link; 10] = [
+    Link::Session,
+    Link::Filter,
+    Link::Target,
+    Link::Zone,
+    Link::Listener,
+    Link::Health,
+    Link::SecurityGroup,
+    Link::Acl,
+    Link::Route,
+    Link::Mtu,
+];
+
+impl Link {
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Filter => "filter",
+            Self::Target => "target",
+            Self::Zone => "zone",
+            Self::Listener => "listener",
+            Self::Health => "health",
+            Self::SecurityGroup => "security-group",
+            Self::Acl => "acl",
+            Self::Route => "route",
+            Self::Mtu => "mtu",
+        }
+    }
+}
+
+/// The links of a source, as far as they were asked.
+pub(crate) type Links = BTreeMap<Link, Judgement>;

@@ -1,0 +1,120 @@
+//! Reads a network, with the caller's permissions: each list by page and by distinct id, never one call for each
+//! source. What cannot be read is a fact that says so; the rest is read all the same.
+
+mod convert;
+mod ec2;
+mod elb;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_config::SdkConfig;
+use shared::observed::Endpoint;
+
+use super::{
+    links::{Subject, pairs},
+    network::{Balancer, Fact, Interface, Network},
+};
+
+/// What there is to ask about.
+#[derive(Debug, Default)]
+struct Asked {
+    sources: BTreeSet<String>,
+    /// The interfaces behind targets.
+    interfaces: BTreeSet<String>,
+    /// Load balancers: `net/NAME/ID`.
+    balancers: BTreeSet<String>,
+    endpoints: BTreeSet<String>,
+}
+
+impl Asked {
+    /// What is behind other accounts' targets cannot be seen, so nobody asks.
+    fn of(subject: Subject<'_>) -> Self {
+        let mut asked = Self::default();
+        let observed = subject.observed;
+        let pairs = pairs(subject);
+        let used: BTreeSet<_> = pairs.iter().filter_map(|pair| pair.target.as_ref()).collect();
+        asked.sources.extend(pairs.iter().map(|pair| pair.source.to_string()));
+        let own = observed.targets.iter().filter(|target| target.account == observed.account);
+        for target in own.filter(|target| used.contains(&target.id)) {
+            match &target.endpoint {
+                Endpoint::Interface(id) => asked.interfaces.insert(id.to_string()),
+                Endpoint::NetworkLoadBalancer(name) => asked.balancers.insert(name.to_string()),
+                Endpoint::GatewayLoadBalancerEndpoint(id) => asked.endpoints.insert(id.to_string()),
+                Endpoint::Other(_) => false,
+            };
+        }
+        asked
+    }
+
+    /// What AWS writes on the interfaces that it creates.
+    fn descriptions(&self) -> BTreeSet<String> {
+        let balancers = self.balancers.iter().map(|name| format!("ELB {name}"));
+        let endpoints = self.endpoints.iter().map(|id| format!("VPC Endpoint Interface {id}"));
+        balancers.chain(endpoints).collect()
+    }
+}
+
+/// Reads all that lies between the sources of the plan and their sensors.
+pub(crate) async fn read(config: &SdkConfig, subject: Subject<'_>) -> Network {
+    let asked = Asked::of(subject);
+    let client = aws_sdk_ec2::Client::new(config);
+    let by_id: BTreeSet<String> = asked.sources.union(&asked.interfaces).cloned().collect();
+    let (by_id, described, balancers, endpoints) = tokio::join!(
+        ec2::interfaces(&client, "network-interface-id", by_id),
+        ec2::interfaces(&client, "description", asked.descriptions()),
+        elb::balancers(config, &asked.balancers),
+        ec2::endpoints(&client, &asked.endpoints),
+    );
+    let sensors = sensors(&client, &balancers).await;
+    let interfaces = by_id.and_then(|by_id| {
+        let found = by_id.into_iter().chain(described?).chain(sensors?);
+        Ok(found.map(|interface| (interface.id.clone(), interface)).collect())
+    });
+    let subnets = distinct(&interfaces, |it| vec![it.subnet.clone()]);
+    let vpcs = distinct(&interfaces, |it| vec![it.vpc.clone()]);
+    let (groups, acls, routes) = tokio::join!(
+        ec2::groups(&client, doors(&asked, &interfaces, &balancers)),
+        ec2::acls(&client, subnets),
+        ec2::routes(&client, vpcs),
+    );
+    Network { interfaces, groups, acls, routes, balancers, endpoints }
+}
+
+/// The interfaces of the sensors that are registered with load balancers.
+async fn sensors(
+    client: &aws_sdk_ec2::Client,
+    balancers: &Fact<BTreeMap<String, Balancer>>,
+) -> Fact<Vec<Interface>> {
+    let pools = balancers.iter().flat_map(BTreeMap::values).flat_map(|it| it.pools.iter());
+    let sensors = pools.flat_map(BTreeMap::values).flat_map(|pool| pool.sensors.iter().flatten());
+    let ids: BTreeSet<String> = sensors.map(|sensor| sensor.id.clone()).collect();
+    let (instances, addresses): (BTreeSet<_>, BTreeSet<_>) =
+        ids.into_iter().partition(|id| id.starts_with("i-"));
+    let (by_instance, by_address) = tokio::join!(
+        ec2::interfaces(client, "attachment.instance-id", instances),
+        ec2::interfaces(client, "addresses.private-ip-address", addresses),
+    );
+    Ok(by_instance?.into_iter().chain(by_address?).collect())
+}
+
+/// The security groups that copies must pass. Those of the sources are not among them: what a source sends as a
+/// copy is not subject to them ("Routing and security group rules evaluation").
+fn doors(
+    asked: &Asked,
+    interfaces: &Fact<BTreeMap<String, Interface>>,
+    balancers: &Fact<BTreeMap<String, Balancer>>,
+) -> BTreeSet<String> {
+    let is_door =
+        |it: &&Interface| !asked.sources.contains(&it.id) || asked.interfaces.contains(&it.id);
+    let of_interfaces = interfaces.iter().flat_map(BTreeMap::values).filter(is_door);
+    let of_balancers = balancers.iter().flat_map(BTreeMap::values);
+    let groups = of_interfaces.flat_map(|it| &it.groups);
+    groups.chain(of_balancers.flat_map(|it| &it.groups)).cloned().collect()
+}
+
+fn distinct(
+    interfaces: &Fact<BTreeMap<String, Interface>>,
+    of: impl Fn(&Interface) -> Vec<String>,
+) -> BTreeSet<String> {
+    interfaces.iter().flat_map(BTreeMap::values).flat_map(of).collect()
+}
