@@ -195,7 +195,7 @@ fn show(document: &mut Document, map: &SenderMap, tags: &[String]) {
     document.place(json!({"senders": map.rows, "ambiguous": map.ambiguous}));
     document.table = Table::new(&COLUMNS);
     document.table.columns.retain(|column| *column != "expires");
-    document.table.rows = map.rows.iter().map(|row| without_expiry(row)).collect();
+    document.table.rows = map.rows.iter().map(without_expiry).collect();
     document.line(format!("{} senders", map.rows.len()));
     let mut columns = vec!["address", "VNI", "instance", "name", "interface", "sessions"];
     if !tags.is_empty() {

@@ -38,7 +38,7 @@ pub(crate) fn convert(item: &ec2::NetworkInterface) -> Option<Addressed> {
         id: parsed(item.network_interface_id())?,
         vpc: parsed(item.vpc_id()),
         zone: item.availability_zone().map(str::to_owned),
-        instance: parsed(item.attachment().and_then(|it| it.instance_id())),
+        instance: parsed(item.attachment().and_then(ec2::NetworkInterfaceAttachment::instance_id)),
         primary,
         addresses,
     })

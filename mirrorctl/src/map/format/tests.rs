@@ -61,7 +61,7 @@ fn a_table_is_what_zeek_reads() {
 }
 
 /// Each line is found by what `keyPath=keys` leads to, also if that is a list (`parseJSONArray` in Arkime's
-/// wiseService/wiseSource.js).
+/// `wiseService/wiseSource.js`).
 #[test]
 fn lines_of_json_are_what_arkime_reads() {
     let shared = MapRow { interface: "eni-2".to_owned(), vni: 8, ..row() };

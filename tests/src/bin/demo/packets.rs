@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use local_cloud::aws::ec2::vxlan::pcap;
+use local_cloud::aws::ec2::{Interface, vxlan::pcap};
 use local_cloud::lambda::binary::binary;
 use serde_json::Value;
 
@@ -83,7 +83,7 @@ impl Stage {
         let interface = sessions.find_map(|session| {
             world.interface(&session.interface).filter(|it| it.ipv4 == Some(sender.address))
         });
-        let instance = interface.and_then(|it| it.instance());
+        let instance = interface.and_then(Interface::instance);
         let instance = instance.with_context(|| format!("nobody has {}", sender.address))?;
         Ok(label::instance_name(&world, instance))
     }

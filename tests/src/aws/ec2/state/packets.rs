@@ -64,7 +64,7 @@ impl Packets {
         let (source, destination) = if sends { (own, peer) } else { (peer, own) };
         let usual = [source, destination, TCP, 50_000, 443];
         // The address of an interface is not open.
-        let own_at = if sends { 0 } else { 1 };
+        let own_at = usize::from(!sends);
         let has_own = |block: &&Block| (block.0[own_at].0..=block.0[own_at].1).contains(&own);
         let block = self.blocks.iter().find(has_own)?;
         let mut chosen = usual;
