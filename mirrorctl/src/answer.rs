@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct Answer {
     pub(crate) document: Document,
     pub(crate) findings: Findings,
+    /// There is a question that nobody can answer.
+    pub(crate) cannot_tell: bool,
     /// What went wrong, and where.
     pub(crate) problems: Vec<(Option<String>, Problem)>,
 }
@@ -26,8 +28,6 @@ pub(crate) struct Findings {
     pub(crate) unsupported: bool,
     pub(crate) change: bool,
     pub(crate) action_needed: bool,
-    /// There is a question that nobody can answer.
-    pub(crate) cannot_tell: bool,
 }
 
 impl Findings {
@@ -38,7 +38,6 @@ impl Findings {
             unsupported: unsupported > 0,
             change: decided.plan.changes().next().is_some(),
             action_needed: action_needed > 0,
-            cannot_tell: false,
         }
     }
 
@@ -55,7 +54,6 @@ impl Findings {
         self.unsupported |= other.unsupported;
         self.change |= other.change;
         self.action_needed |= other.action_needed;
-        self.cannot_tell |= other.cannot_tell;
     }
 }
 
@@ -97,14 +95,14 @@ impl Answer {
 
     /// What could not be read is never green.
     pub(crate) fn exit_code(&self, threshold: Threshold) -> u8 {
-        let Findings { unsupported, change, action_needed, cannot_tell } = self.findings;
+        let Findings { unsupported, change, action_needed } = self.findings;
         let is_found = match threshold {
             Threshold::Unsupported => unsupported || change || action_needed,
             Threshold::Change => change || action_needed,
             Threshold::ActionNeeded => action_needed,
             Threshold::Never => false,
         };
-        if cannot_tell || !self.problems.is_empty() {
+        if self.cannot_tell || !self.problems.is_empty() {
             1
         } else if is_found {
             2

@@ -42,6 +42,7 @@ pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Pr
             Err((place, problem)) => answer.fail(place, problem),
             Ok((decided, mut checked)) => {
                 let ignored = leave_out(&mut checked, &accepted);
+                answer.cannot_tell |= checked.iter().any(|it| it.has(Grade::CannotTell));
                 answer.findings.add(found(&checked, doctor.failure_threshold));
                 let diagnosis = Diagnosis::new(&decided, &checked, ignored, input.global.price);
                 diagnosis.show(&mut answer.document, &decided);
@@ -79,6 +80,5 @@ fn found(checked: &[Checked], failure_threshold: usize) -> Findings {
         unsupported: with(Grade::Limited).next().is_some(),
         change: false,
         action_needed: broken.len() >= failure_threshold,
-        cannot_tell: with(Grade::CannotTell).next().is_some(),
     }
 }

@@ -209,25 +209,6 @@ fn security_groups_and_network_acls_are_asked_on_every_leg() {
         |it| it.acl("subnet-3").outbound.clear(),
         &[("acl", "network-acl-out", "acl-subnet-3")],
     );
-    // Out of a subnet the target's address counts, and into one the source's.
-    check(
-        INTERFACE,
-        |it| {
-            it.acl("subnet-1").outbound[0].block = block("10.0.2.0/24");
-            it.acl("subnet-2").inbound[0].block = block("10.0.1.0/24");
-        },
-        &[],
-    );
-    // Within one subnet no network ACL is asked.
-    check(
-        INTERFACE,
-        |it| {
-            it.interface("eni-2").subnet = "subnet-1".to_owned();
-            it.acl("subnet-1").inbound.clear();
-            it.acl("subnet-1").outbound.clear();
-        },
-        &[],
-    );
 }
 
 #[test]

@@ -149,7 +149,9 @@ impl<'a> Diagnosis<'a> {
     ) -> Self {
         let (account, region) = (decided.world.account.as_str(), decided.world.region.as_str());
         let mut counts = Counts::default();
-        checked.iter().for_each(|it| counts.add(it.grade()));
+        for checked in checked {
+            counts.add(checked.grade());
+        }
         let is_dead = |it: &&Checked| it.pair.session.is_some() && it.has(Grade::Broken);
         let finding = |finding: Finding<'a>| FindingRow::new((account, region), finding);
         let path = |checked: &'a Checked| PathRow::new((account, region), checked);

@@ -155,21 +155,21 @@ fn route(item: &ec2::Route) -> Option<Route> {
         (None, list) => Destination::PrefixList(list?.to_owned()),
     };
     let is_active = item.state() == Some(&ec2::RouteState::Active);
-    Some(Route { to, via: via(item)?, is_active })
+    Some(Route { to, via: via(item), is_active })
 }
 
-fn via(item: &ec2::Route) -> Option<Via> {
+fn via(item: &ec2::Route) -> Via {
     if let Some(id) = item.vpc_peering_connection_id() {
-        return Some(Via::Peering(id.to_owned()));
+        return Via::Peering(id.to_owned());
     }
     if let Some(id) = item.transit_gateway_id() {
-        return Some(Via::TransitGateway(id.to_owned()));
+        return Via::TransitGateway(id.to_owned());
     }
     match item.gateway_id() {
-        Some("local") => return Some(Via::Local),
+        Some("local") => return Via::Local,
         // With a block as its destination it is a Gateway Load Balancer endpoint.
         Some(id) if id.starts_with("vpce-") && item.destination_prefix_list_id().is_some() => {
-            return Some(Via::Service(id.to_owned()));
+            return Via::Service(id.to_owned());
         }
         _ => {}
     }
@@ -185,7 +185,7 @@ fn via(item: &ec2::Route) -> Option<Via> {
         item.odb_network_arn(),
     ];
     let other = others.into_iter().flatten().next().unwrap_or("something that EC2 does not name");
-    Some(Via::Other(other.to_owned()))
+    Via::Other(other.to_owned())
 }
 
 pub(super) fn endpoint(item: &ec2::VpcEndpoint) -> Option<(String, Endpoint)> {

@@ -109,7 +109,7 @@ fn listener(item: &elb::Listener) -> Option<Listener> {
     let weighted = actions
         .iter()
         .filter_map(|action| action.forward_config())
-        .flat_map(|forward| forward.target_groups())
+        .flat_map(elb::ForwardActionConfig::target_groups)
         // What has no weight gets nothing.
         .filter(|group| group.weight() != Some(0))
         .filter_map(|group| group.target_group_arn());

@@ -1,4 +1,4 @@
-//! Where routes lead, and what of a packet arrives by them.
+//! Between subnets: network ACLs, where routes lead, and what of a packet arrives by them.
 
 use super::super::network::{Destination, Route, Via};
 use super::check;
@@ -115,6 +115,29 @@ fn a_sensor_behind_a_load_balancer_in_another_vpc_is_not_followed() {
             let mut twin = it.interface("eni-2").clone();
             (twin.id, twin.vpc) = ("eni-0".to_owned(), "vpc-2".to_owned());
             it.network.interfaces.as_mut().unwrap().insert("eni-0".to_owned(), twin);
+        },
+        &[],
+    );
+}
+
+#[test]
+fn network_acls_are_asked_between_subnets() {
+    // Out of a subnet the target's address counts, and into one the source's.
+    check(
+        INTERFACE,
+        |it| {
+            it.acl("subnet-1").outbound[0].block = block("10.0.2.0/24");
+            it.acl("subnet-2").inbound[0].block = block("10.0.1.0/24");
+        },
+        &[],
+    );
+    // Within one subnet no network ACL is asked.
+    check(
+        INTERFACE,
+        |it| {
+            it.interface("eni-2").subnet = "subnet-1".to_owned();
+            it.acl("subnet-1").inbound.clear();
+            it.acl("subnet-1").outbound.clear();
         },
         &[],
     );

@@ -30,22 +30,22 @@ fn is_fine(answer: &Answer, what: &str) {
 
 #[tokio::test]
 async fn each_fault_of_sessions_and_targets_is_named_and_gone_when_its_advice_is_followed() {
-    check(cases::ends()).await;
+    check(cases::ENDS).await;
 }
 
 #[tokio::test]
 async fn each_fault_of_load_balancers_is_named_and_gone_when_its_advice_is_followed() {
-    check(cases::balancers()).await;
+    check(cases::BALANCERS).await;
 }
 
 #[tokio::test]
 async fn each_shut_door_is_named_and_gone_when_its_advice_is_followed() {
-    check(cases::doors()).await;
+    check(cases::DOORS).await;
 }
 
 #[tokio::test]
 async fn each_fault_of_routes_is_named_and_gone_when_its_advice_is_followed() {
-    check(cases::ways()).await;
+    check(cases::WAYS).await;
 }
 
 /// Those with a test of their own below, and those that only the tests of the decision can bring about: the local cloud
@@ -67,16 +67,16 @@ async fn every_fault_has_a_case() {
     let listed = listed["places"].as_array().unwrap().iter();
     let faults = listed.filter(|it| levels.iter().any(|level| it["level"] == *level));
     let faults: BTreeSet<_> = faults.map(|it| it["code"].as_str().unwrap().to_owned()).collect();
-    let all = [cases::ends(), cases::balancers(), cases::doors(), cases::ways()];
-    let cases = all.iter().flatten().map(|case| case.code).chain(OTHERS).map(str::to_owned);
+    let all = [cases::ENDS, cases::BALANCERS, cases::DOORS, cases::WAYS];
+    let cases = all.into_iter().flatten().map(|case| case.code).chain(OTHERS).map(str::to_owned);
     let cases: BTreeSet<_> = cases.collect();
     let missing: Vec<_> = faults.difference(&cases).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-async fn check(cases: Vec<Case>) {
+async fn check(cases: &[Case]) {
     for case in cases {
-        let Case { code, link, kind, advice, put, mend, arguments } = case;
+        let &Case { code, link, kind, advice, put, mend, arguments } = case;
         let mut way = Way::new(kind).await;
         let what = format!("{code} of {kind:?}");
         is_fine(&ask(&way, arguments), &what);

@@ -68,7 +68,7 @@ fn rule(rule: &GroupRule) -> RuleXml {
     let (mut groups, mut blocks, mut lists) = (None, None, None);
     match &rule.peer {
         Peer::Group(id) => {
-            groups = Some(PeerXml { group_id: Some(id.clone()), ..PeerXml::default() })
+            groups = Some(PeerXml { group_id: Some(id.clone()), ..PeerXml::default() });
         }
         Peer::Block(block) => {
             blocks = Some(PeerXml { cidr_ip: Some(block.clone()), ..PeerXml::default() });

@@ -5,7 +5,10 @@ use local_cloud::aws::ec2::{
     ZONE_A, ZONE_B,
 };
 
-use super::way::{Kind, SOURCES, Way, group};
+use super::way::{
+    Kind::{self, Balancer, Endpoint, Interface, Peered, Shared},
+    SOURCES, Way, group,
+};
 use crate::stage::user;
 
 /// A fault that is put in, and what becomes of it.
@@ -131,319 +134,315 @@ fn add_route(way: &mut Way) {
     world.main_route_table(DEFAULT_VPC).routes.push(route);
 }
 
+fn relisten(way: &mut Way) {
+    let sensor = way.sensor.clone();
+    way.balancer(|it| it.listen(&[&sensor]));
+}
+
+fn cross(way: &mut Way) {
+    way.balancer(|it| it.crosses_zones = true);
+}
+
+fn open_sensor(way: &mut Way) {
+    open_group(way, "sg-sensor");
+}
+
+fn lead_back(way: &mut Way) {
+    via(way, DEFAULT_VPC, "pcx-1", true);
+    via(way, OTHER_VPC, "pcx-1", true);
+}
+
 /// Sessions, filters and targets.
-pub(super) fn ends() -> Vec<Case> {
-    use Kind::{Balancer, Endpoint, Interface, Shared};
-    vec![
-        case(
-            ("not-mirrored", "session"),
-            Interface,
-            "at the next event or sweep",
-            delete_session,
-            |_| (),
-        ),
-        Case {
-            arguments: &["--set", "keep-stopped=true"],
-            ..case(
-                ("session-idle", "session"),
-                Interface,
-                "Start the instance",
-                |way| stop(way, &way.source.clone()),
-                |way| start(way, &way.source.clone()),
-            )
-        },
-        case(
-            ("filter-empty", "filter"),
-            Interface,
-            "Add rules",
-            |way| cut_filter(way, 0),
-            |way| fill_filter(way, &[Direction::Ingress, Direction::Egress]),
-        ),
-        case(
-            ("filter-partial", "filter"),
-            Interface,
-            "Add rules",
-            |way| cut_filter(way, 1),
-            |way| fill_filter(way, &[Direction::Egress]),
-        ),
-        case(
-            ("target-stopped", "target"),
+pub(super) const ENDS: &[Case] = &[
+    case(
+        ("not-mirrored", "session"),
+        Interface,
+        "at the next event or sweep",
+        delete_session,
+        |_| (),
+    ),
+    Case {
+        arguments: &["--set", "keep-stopped=true"],
+        ..case(
+            ("session-idle", "session"),
             Interface,
             "Start the instance",
-            |way| stop(way, &way.sensor.clone()),
-            |way| start(way, &way.sensor.clone()),
-        ),
-        case(
-            ("target-gone", "target"),
-            Interface,
-            "another sensor",
-            terminate_sensor,
-            Way::put_interface,
-        ),
-        case(
-            ("share-withdrawn", "target"),
-            Shared,
-            "share the target again",
-            |way| way.stage.world().unshare_target(&way.target),
-            |way| way.stage.world().share_target(&way.target, "111122223333"),
-        ),
-        case(
-            ("balancer-gone", "target"),
-            Balancer,
-            "name that target in MIRROR_TARGET_IDS",
-            |way| way.remove_what_is_at_the_target(),
-            |way| {
-                way.put_balancer();
-                way.name_target();
-            },
-        ),
-        case(
-            ("balancer-not-active", "target"),
-            Balancer,
-            "Wait if it is being provisioned",
-            |way| way.balancer(|it| "provisioning".clone_into(&mut it.state)),
-            |way| way.balancer(|it| "active".clone_into(&mut it.state)),
-        ),
-        case(
-            ("endpoint-gone", "target"),
-            Endpoint,
-            "name that target in MIRROR_TARGET_IDS",
-            |way| way.remove_what_is_at_the_target(),
-            |way| {
-                way.put_endpoint();
-                way.name_target();
-            },
-        ),
-        case(
-            ("endpoint-not-available", "target"),
-            Endpoint,
-            "accept the endpoint",
-            |way| way.set_endpoint("pendingAcceptance"),
-            |way| way.set_endpoint("available"),
-        ),
-    ]
-}
+            |way| stop(way, &way.source.clone()),
+            |way| start(way, &way.source.clone()),
+        )
+    },
+    case(
+        ("filter-empty", "filter"),
+        Interface,
+        "Add rules",
+        |way| cut_filter(way, 0),
+        |way| fill_filter(way, &[Direction::Ingress, Direction::Egress]),
+    ),
+    case(
+        ("filter-partial", "filter"),
+        Interface,
+        "Add rules",
+        |way| cut_filter(way, 1),
+        |way| fill_filter(way, &[Direction::Egress]),
+    ),
+    case(
+        ("target-stopped", "target"),
+        Interface,
+        "Start the instance",
+        |way| stop(way, &way.sensor.clone()),
+        |way| start(way, &way.sensor.clone()),
+    ),
+    case(
+        ("target-gone", "target"),
+        Interface,
+        "another sensor",
+        terminate_sensor,
+        Way::put_interface,
+    ),
+    case(
+        ("share-withdrawn", "target"),
+        Shared,
+        "share the target again",
+        |way| way.stage.world().unshare_target(&way.target),
+        |way| way.stage.world().share_target(&way.target, "111122223333"),
+    ),
+    case(
+        ("balancer-gone", "target"),
+        Balancer,
+        "name that target in MIRROR_TARGET_IDS",
+        |way| way.remove_what_is_at_the_target(),
+        |way| {
+            way.put_balancer();
+            way.name_target();
+        },
+    ),
+    case(
+        ("balancer-not-active", "target"),
+        Balancer,
+        "Wait if it is being provisioned",
+        |way| way.balancer(|it| "provisioning".clone_into(&mut it.state)),
+        |way| way.balancer(|it| "active".clone_into(&mut it.state)),
+    ),
+    case(
+        ("endpoint-gone", "target"),
+        Endpoint,
+        "name that target in MIRROR_TARGET_IDS",
+        |way| way.remove_what_is_at_the_target(),
+        |way| {
+            way.put_endpoint();
+            way.name_target();
+        },
+    ),
+    case(
+        ("endpoint-not-available", "target"),
+        Endpoint,
+        "accept the endpoint",
+        |way| way.set_endpoint("pendingAcceptance"),
+        |way| way.set_endpoint("available"),
+    ),
+];
 
 /// Load balancers.
-pub(super) fn balancers() -> Vec<Case> {
-    use Kind::Balancer;
-    let relisten: fn(&mut Way) = |way| {
-        let sensor = way.sensor.clone();
-        way.balancer(|it| it.listen(&[&sensor]));
-    };
-    let cross: fn(&mut Way) = |way| way.balancer(|it| it.crosses_zones = true);
-    vec![
-        case(
-            ("zone-without-node", "zone"),
-            Balancer,
-            "cross_zone",
-            |way| {
-                way.balancer(|it| {
-                    it.zones = vec![("us-east-1b".to_owned(), ZONE_B.to_owned())];
-                    it.crosses_zones = false;
-                });
-            },
-            cross,
-        ),
-        case(
-            ("no-listener", "listener"),
-            Balancer,
-            "--protocol UDP --port 4789",
-            |way| way.balancer(|it| it.listeners.clear()),
-            relisten,
-        ),
-        case(
-            ("no-listener", "listener"),
-            Balancer,
-            "--protocol UDP --port 4789",
-            |way| way.balancer(|it| "TCP".clone_into(&mut it.listeners[0].protocol)),
-            relisten,
-        ),
-        case(
-            ("no-healthy-sensor", "health"),
-            Balancer,
-            "Start the sensors",
-            |way| health(way, "unhealthy"),
-            |way| health(way, "healthy"),
-        ),
-        case(
-            ("no-healthy-sensor", "health"),
-            Balancer,
-            "register them",
-            |way| way.balancer(|it| it.target_group().targets.clear()),
-            relisten,
-        ),
-        case(
-            ("health-unknown", "health"),
-            Balancer,
-            "wait for the first one",
-            |way| health(way, "initial"),
-            |way| health(way, "healthy"),
-        ),
-        case(
-            ("no-healthy-sensor-in-zone", "health"),
-            Balancer,
-            "cross_zone",
-            |way| way.balancer(|it| it.crosses_zones = false),
-            cross,
-        ),
-        case(
-            ("no-healthy-sensor-in-zone", "health"),
-            Balancer,
-            "cross_zone",
-            |way| way.balancer(|it| it.target_group().crosses_zones = Some(false)),
-            |way| way.balancer(|it| it.target_group().crosses_zones = None),
-        ),
-    ]
-}
+pub(super) const BALANCERS: &[Case] = &[
+    case(
+        ("zone-without-node", "zone"),
+        Balancer,
+        "cross_zone",
+        |way| {
+            way.balancer(|it| {
+                it.zones = vec![("us-east-1b".to_owned(), ZONE_B.to_owned())];
+                it.crosses_zones = false;
+            });
+        },
+        cross,
+    ),
+    case(
+        ("no-listener", "listener"),
+        Balancer,
+        "--protocol UDP --port 4789",
+        |way| way.balancer(|it| it.listeners.clear()),
+        relisten,
+    ),
+    case(
+        ("no-listener", "listener"),
+        Balancer,
+        "--protocol UDP --port 4789",
+        |way| way.balancer(|it| "TCP".clone_into(&mut it.listeners[0].protocol)),
+        relisten,
+    ),
+    case(
+        ("no-healthy-sensor", "health"),
+        Balancer,
+        "Start the sensors",
+        |way| health(way, "unhealthy"),
+        |way| health(way, "healthy"),
+    ),
+    case(
+        ("no-healthy-sensor", "health"),
+        Balancer,
+        "register them",
+        |way| way.balancer(|it| it.target_group().targets.clear()),
+        relisten,
+    ),
+    case(
+        ("health-unknown", "health"),
+        Balancer,
+        "wait for the first one",
+        |way| health(way, "initial"),
+        |way| health(way, "healthy"),
+    ),
+    case(
+        ("no-healthy-sensor-in-zone", "health"),
+        Balancer,
+        "cross_zone",
+        |way| way.balancer(|it| it.crosses_zones = false),
+        cross,
+    ),
+    case(
+        ("no-healthy-sensor-in-zone", "health"),
+        Balancer,
+        "cross_zone",
+        |way| way.balancer(|it| it.target_group().crosses_zones = Some(false)),
+        |way| way.balancer(|it| it.target_group().crosses_zones = None),
+    ),
+];
 
 /// Security groups and network ACLs.
-pub(super) fn doors() -> Vec<Case> {
-    use Kind::{Balancer, Endpoint, Interface};
-    let open: fn(&mut Way) = |way| open_group(way, "sg-sensor");
-    vec![
-        case(
-            ("security-group-in", "security-group"),
-            Interface,
-            "inbound rule",
-            |way| shut_group(way, "sg-sensor"),
-            open,
-        ),
-        case(
-            ("security-group-in", "security-group"),
-            Interface,
-            "inbound rule",
-            |way| {
-                let wrong = GroupRule::udp(4790, Peer::Block(SOURCES.to_owned()));
-                way.stage.world().security_group("sg-sensor").inbound = vec![wrong];
-            },
-            open,
-        ),
-        case(
-            ("security-group-in", "security-group"),
-            Balancer,
-            "inbound rule",
-            |way| shut_group(way, "sg-node"),
-            |way| open_group(way, "sg-node"),
-        ),
-        case(
-            ("security-group-in", "security-group"),
-            Balancer,
-            "inbound rule",
-            |way| shut_group(way, "sg-sensor"),
-            open,
-        ),
-        case(
-            ("security-group-out", "security-group"),
-            Balancer,
-            "outbound rule",
-            |way| way.stage.world().security_group("sg-node").outbound.clear(),
-            |way| open_group(way, "sg-node"),
-        ),
-        case(
-            ("prefix-list", "security-group"),
-            Interface,
-            "get-managed-prefix-list-entries",
-            |way| {
-                let list = GroupRule::udp(4789, Peer::PrefixList("pl-1".to_owned()));
-                way.stage.world().security_group("sg-sensor").inbound = vec![list];
-            },
-            open,
-        ),
-        case(
-            ("not-shown", "security-group"),
-            Interface,
-            "as the account that owns it",
-            |way| {
-                let interface = way.stage.interface(&way.sensor);
-                way.set_groups(&interface, &["sg-of-another-account"]);
-            },
-            |way| way.stage.world().put_security_group(group("sg-of-another-account")),
-        ),
-        case(
-            ("network-acl-out", "acl"),
-            Interface,
-            "outbound rule that allows UDP",
-            |way| shut_acl(way, ZONE_A, true),
-            |way| open_acl(way, ZONE_A, true),
-        ),
-        case(
-            ("network-acl-in", "acl"),
-            Interface,
-            "inbound rule that allows UDP",
-            |way| shut_acl(way, ZONE_B, false),
-            |way| open_acl(way, ZONE_B, false),
-        ),
-        case(
-            ("network-acl-in", "acl"),
-            Balancer,
-            "inbound rule that allows UDP",
-            |way| shut_acl(way, ZONE_B, false),
-            |way| open_acl(way, ZONE_B, false),
-        ),
-        case(
-            ("network-acl-out", "acl"),
-            Balancer,
-            "outbound rule that allows UDP",
-            |way| shut_acl(way, ZONE_A, true),
-            |way| open_acl(way, ZONE_A, true),
-        ),
-        case(
-            ("network-acl-in", "acl"),
-            Endpoint,
-            "inbound rule that allows UDP",
-            |way| shut_acl(way, ZONE_B, false),
-            |way| open_acl(way, ZONE_B, false),
-        ),
-        case(
-            ("endpoint-not-available", "target"),
-            Endpoint,
-            "create another",
-            |way| way.set_endpoint("failed"),
-            |way| {
-                way.put_endpoint();
-                way.name_target();
-            },
-        ),
-    ]
-}
+pub(super) const DOORS: &[Case] = &[
+    case(
+        ("security-group-in", "security-group"),
+        Interface,
+        "inbound rule",
+        |way| shut_group(way, "sg-sensor"),
+        open_sensor,
+    ),
+    case(
+        ("security-group-in", "security-group"),
+        Interface,
+        "inbound rule",
+        |way| {
+            let wrong = GroupRule::udp(4790, Peer::Block(SOURCES.to_owned()));
+            way.stage.world().security_group("sg-sensor").inbound = vec![wrong];
+        },
+        open_sensor,
+    ),
+    case(
+        ("security-group-in", "security-group"),
+        Balancer,
+        "inbound rule",
+        |way| shut_group(way, "sg-node"),
+        |way| open_group(way, "sg-node"),
+    ),
+    case(
+        ("security-group-in", "security-group"),
+        Balancer,
+        "inbound rule",
+        |way| shut_group(way, "sg-sensor"),
+        open_sensor,
+    ),
+    case(
+        ("security-group-out", "security-group"),
+        Balancer,
+        "outbound rule",
+        |way| way.stage.world().security_group("sg-node").outbound.clear(),
+        |way| open_group(way, "sg-node"),
+    ),
+    case(
+        ("prefix-list", "security-group"),
+        Interface,
+        "get-managed-prefix-list-entries",
+        |way| {
+            let list = GroupRule::udp(4789, Peer::PrefixList("pl-1".to_owned()));
+            way.stage.world().security_group("sg-sensor").inbound = vec![list];
+        },
+        open_sensor,
+    ),
+    case(
+        ("not-shown", "security-group"),
+        Interface,
+        "as the account that owns it",
+        |way| {
+            let interface = way.stage.interface(&way.sensor);
+            way.set_groups(&interface, &["sg-of-another-account"]);
+        },
+        |way| way.stage.world().put_security_group(group("sg-of-another-account")),
+    ),
+    case(
+        ("network-acl-out", "acl"),
+        Interface,
+        "outbound rule that allows UDP",
+        |way| shut_acl(way, ZONE_A, true),
+        |way| open_acl(way, ZONE_A, true),
+    ),
+    case(
+        ("network-acl-in", "acl"),
+        Interface,
+        "inbound rule that allows UDP",
+        |way| shut_acl(way, ZONE_B, false),
+        |way| open_acl(way, ZONE_B, false),
+    ),
+    case(
+        ("network-acl-in", "acl"),
+        Balancer,
+        "inbound rule that allows UDP",
+        |way| shut_acl(way, ZONE_B, false),
+        |way| open_acl(way, ZONE_B, false),
+    ),
+    case(
+        ("network-acl-out", "acl"),
+        Balancer,
+        "outbound rule that allows UDP",
+        |way| shut_acl(way, ZONE_A, true),
+        |way| open_acl(way, ZONE_A, true),
+    ),
+    case(
+        ("network-acl-in", "acl"),
+        Endpoint,
+        "inbound rule that allows UDP",
+        |way| shut_acl(way, ZONE_B, false),
+        |way| open_acl(way, ZONE_B, false),
+    ),
+    case(
+        ("endpoint-not-available", "target"),
+        Endpoint,
+        "create another",
+        |way| way.set_endpoint("failed"),
+        |way| {
+            way.put_endpoint();
+            way.name_target();
+        },
+    ),
+];
 
 /// Routes to another VPC.
-pub(super) fn ways() -> Vec<Case> {
-    use Kind::Peered;
-    let back: fn(&mut Way) = |way| {
-        via(way, DEFAULT_VPC, "pcx-1", true);
-        via(way, OTHER_VPC, "pcx-1", true);
-    };
-    vec![
-        case(("no-route", "route"), Peered, "Add a route", lose_route, add_route),
-        case(
-            ("no-route", "route"),
-            Peered,
-            "Add a route",
-            |way| via(way, DEFAULT_VPC, "pcx-1", false),
-            back,
-        ),
-        case(
-            ("route-not-followed", "route"),
-            Peered,
-            "Check what the message assumes",
-            |way| via(way, OTHER_VPC, "pcx-2", true),
-            back,
-        ),
-        case(
-            ("route-not-followed", "route"),
-            Peered,
-            "Check what the message assumes",
-            |way| via(way, DEFAULT_VPC, "tgw-1", true),
-            back,
-        ),
-        case(
-            ("network-acl-in", "acl"),
-            Peered,
-            "inbound rule that allows UDP",
-            |way| shut_acl(way, SECOND_VPC, false),
-            |way| open_acl(way, SECOND_VPC, false),
-        ),
-    ]
-}
+pub(super) const WAYS: &[Case] = &[
+    case(("no-route", "route"), Peered, "Add a route", lose_route, add_route),
+    case(
+        ("no-route", "route"),
+        Peered,
+        "Add a route",
+        |way| via(way, DEFAULT_VPC, "pcx-1", false),
+        lead_back,
+    ),
+    case(
+        ("route-not-followed", "route"),
+        Peered,
+        "Check what the message assumes",
+        |way| via(way, OTHER_VPC, "pcx-2", true),
+        lead_back,
+    ),
+    case(
+        ("route-not-followed", "route"),
+        Peered,
+        "Check what the message assumes",
+        |way| via(way, DEFAULT_VPC, "tgw-1", true),
+        lead_back,
+    ),
+    case(
+        ("network-acl-in", "acl"),
+        Peered,
+        "inbound rule that allows UDP",
+        |way| shut_acl(way, SECOND_VPC, false),
+        |way| open_acl(way, SECOND_VPC, false),
+    ),
+];
