@@ -246,7 +246,7 @@ struct Whole {
 /// Reads how many rows a map has, and until when they count; none where it is no map, or has no row.
 pub(crate) fn found(content: &[u8]) -> Option<Found> {
     let text = std::str::from_utf8(content).ok()?;
-    let expiries: Vec<Expiry> = if text.starts_with("#fields\t") {
+    let of_rows: Vec<Expiry> = if text.starts_with("#fields\t") {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let last = lines.map(|line| line.rsplit('\t').next()?.parse().ok().map(Expiry::Seconds));
         last.collect::<Option<_>>()?
@@ -267,8 +267,8 @@ pub(crate) fn found(content: &[u8]) -> Option<Found> {
         };
         csv.records().map(cell).collect::<Option<_>>()?
     };
-    let rows = expiries.len();
-    let expires = expiries.into_iter().min()?;
+    let rows = of_rows.len();
+    let expires = of_rows.into_iter().min()?;
     Some(Found { rows, expires })
 }
 

@@ -91,6 +91,12 @@ impl<'a> Found<'a> {
         self.foreign.iter().any(|session| self.site.is_twin(session))
     }
 
+    /// Whether an owned session serves nothing, because nothing lets it be what it should.
+    pub(super) fn has_astray(&self) -> bool {
+        let serving = self.serving();
+        self.owned.iter().any(|session| serving.iter().all(|it| it.id != session.id))
+    }
+
     /// Whether the settings concern it, and it is not just on its way out or without anything to do.
     pub(super) fn is_looked_after(&self) -> bool {
         match &self.expected {

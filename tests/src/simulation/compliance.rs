@@ -57,7 +57,11 @@ pub(super) async fn agrees(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()
         let verdict = rule.verdict(&ResourceKey::instance(&instance.id));
         let said = verdict.map_or(Compliance::NotApplicable, |it| it.compliance);
         let right = judge(&world, site, instance);
-        ensure!(said == right, "{instance:?} should be {right:?} and is {verdict:?}");
+        ensure!(
+            said == right,
+            "{instance:?} should be {right:?} and is {verdict:?}; {}",
+            described(&world, site, instance)
+        );
         let is_blind = instance.interfaces.iter().any(|id| truth::is_blind(&world, site, id));
         ensure!(
             said != Compliance::Compliant || !is_blind,
@@ -163,6 +167,11 @@ pub(super) async fn evaluate_as(
     }
 }
 
+fn described(world: &World, site: &Site, instance: &Instance) -> String {
+    let found = instance.interfaces.iter().filter_map(|id| Found::on(world, site, instance, id));
+    found.map(|found| found.to_string()).collect::<Vec<_>>().join("; ")
+}
+
 /// What should be said of an instance.
 fn judge(world: &World, site: &Site, instance: &Instance) -> Compliance {
     let found = instance.interfaces.iter().filter_map(|id| Found::on(world, site, instance, id));
@@ -205,7 +214,9 @@ impl Judged {
             Expected::NothingNew(obstacle, Some(_)) => {
                 let is_left = !found.unserved().is_empty() || *obstacle == Obstacle::MadeATarget;
                 let obstacle = if is_left { Self::because_of(*obstacle) } else { Self::default() };
-                Self::with_sessions(world, site, found).and(&obstacle)
+                let mut judged = Self::with_sessions(world, site, found).and(&obstacle);
+                judged.is_wrong |= found.has_astray();
+                judged
             }
             Expected::Sessions(_) => {
                 let is_wrong = !found.unserved().is_empty();

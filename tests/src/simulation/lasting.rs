@@ -90,8 +90,9 @@ impl Why {
         let full = ["target-full", "targets-full"].map(|it| swept.numbers.of_reason(it));
         let said = swept.numbers.get(name) + full.iter().sum::<u64>();
         ensure!(said >= missing, "{name} of {missing}: {swept:?}");
+        let should_come_again = !self.is_permanent() && swept.numbers.get(name) > 0;
         ensure!(
-            self.is_disputed() || swept.comes_again != self.is_permanent(),
+            self.is_disputed() || swept.comes_again == should_come_again,
             "whether it comes again: {swept:?}"
         );
         Ok(())

@@ -42,5 +42,5 @@ pub fn pcap(copies: &[Copied], start: u32) -> Vec<u8> {
 /// Differs by flow, so that whatever is on the way can share out the flows (RFC 7348, section 5).
 fn source_port(copy: &Copied) -> u16 {
     let sum = copy.frame.iter().fold(0_u16, |sum, byte| sum.rotate_left(3) ^ u16::from(*byte));
-    49_152 | (sum & 0x3fff)
+    0xc000 | (sum & 0x3fff)
 }

@@ -8,7 +8,7 @@ use super::delivery::Share;
 use super::packets::{Example, Version};
 use super::{Direction, Endpoint, Interface, Session, World};
 
-/// The bytes that EC2 keeps of a packet where a session does not say how many ("PacketLength").
+/// The bytes that EC2 keeps of a packet where a session does not say how many (`PacketLength`).
 const WHOLE: usize = 8_500;
 /// Amazon's DNS server, from each instance.
 const AMAZON_DNS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
