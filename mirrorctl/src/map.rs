@@ -172,7 +172,7 @@ mod tests {
         let (first, second) = (row(1, 1, 5, 7), row(2, 2, 5, 7));
         let clear = row(3, 3, 5, 8);
         let map = SenderMap::new(vec![clear.clone(), second.clone(), first.clone()]);
-        assert_eq!(map.rows, [clear.clone()]);
+        assert_eq!(map.rows, std::slice::from_ref(&clear));
         assert_eq!(map.ambiguous, [[first.clone(), second]]);
         // By the inner address alone none of the three can be told.
         let inner = map.by_inner_address();

@@ -1,7 +1,7 @@
 //! Standard output, standard error and exit code together: of the documentation, and of every command and
 //! format. `TRYCMD=overwrite` writes them anew.
 
-use std::{fs, path::Path};
+use std::{fmt::Write, fs, path::Path};
 
 use local_cloud::{aws::ec2::vxlan::pcap, lambda::binary::binary};
 use regex_lite::Regex;
@@ -84,7 +84,7 @@ async fn the_history_of_an_instance_is_told_in_every_format_as_it_was_before() {
         let (out, err) = (times.replace_all(&answer.out, "[TIME]"), &answer.err);
         let command =
             format!("$ mirrorctl history {instance} --output {format}\n? {}", answer.code);
-        found += &format!("\n```console\n{command}\n{out}{err}\n```\n");
+        write!(found, "\n```console\n{command}\n{out}{err}\n```\n").unwrap();
     }
     is_as_written("tests/mirrorctl/history.md", &found);
 }
