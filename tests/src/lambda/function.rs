@@ -137,6 +137,11 @@ impl Function {
         Ok(function)
     }
 
+    /// Gives an invocation more time: a busy machine needs minutes for tens of thousands of instances.
+    pub const fn set_timeout(&mut self, timeout: Duration) {
+        self.options.timeout = timeout;
+    }
+
     /// Invokes the function once, after the invocations that came before. There is no retry.
     ///
     /// The payload is bytes, since not all that arrives is JSON.

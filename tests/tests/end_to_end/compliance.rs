@@ -1,6 +1,9 @@
 //! The real config-rule under AWS Config: its evaluations say what is true about mirroring.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use local_cloud::{
     aws::config::{Compliance, ResourceKey, Status},
@@ -370,6 +373,8 @@ async fn a_scheduled_run_of_a_thousand_instances_takes_sixteen_reads_and_ten_cal
 #[tokio::test]
 async fn a_scheduled_run_of_ten_thousand_instances_fits_into_64_megabytes() {
     let mut stage = ruled(&[]).await;
+    let rule = stage.deployment.rule.as_mut().unwrap();
+    rule.function.set_timeout(Duration::from_mins(5));
     let instances = stage.launch_many(&RunInstances { count: 10_000, ..tagged() });
     stage.let_run();
     stage.schedule().await;

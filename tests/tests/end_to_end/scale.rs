@@ -107,7 +107,8 @@ async fn a_sweep_reads_no_page_of_instances_that_are_not_tagged() {
 async fn a_sweep_of_twenty_thousand_selected_instances_fits_into_64_megabytes() {
     const KEYS: [&str; 8] =
         ["Name", "Owner", "Team", "Cost", "Backup", "Stage", "Service", "Repository"];
-    let stage = stage().await;
+    let mut stage = stage().await;
+    stage.deployment.workers[0].set_timeout(Duration::from_mins(5));
     stage.world().session_limit = 0;
     // Tags of other owners are longer than all that automirror reads of an instance.
     for instance in stage.launch_many(&RunInstances { count: 20_000, ..tagged() }) {
