@@ -55,7 +55,7 @@ impl<'a> Status<'a> {
             areas: areas(&judged),
             obstacles: obstacles(&judged),
             targets: decided.target_rows(),
-            room: decided.room(),
+            room: RoomNumbers::of(decided),
             quotas: quotas(&world.observed),
             foreign: decided.foreign_rows(),
             unseen: decided.unseen(),

@@ -26,12 +26,14 @@ pub(crate) struct RoomNumbers {
     pub(crate) room: Option<usize>,
 }
 
-impl Decided {
-    pub(crate) fn room(&self) -> RoomNumbers {
-        let room = room_on_targets(&self.parsed.policy, &self.world.observed);
-        RoomNumbers { targets: room.targets.len(), targets_full: room.full(), room: room.left() }
+impl RoomNumbers {
+    pub(crate) fn of(decided: &Decided) -> Self {
+        let room = room_on_targets(&decided.parsed.policy, &decided.world.observed);
+        Self { targets: room.targets.len(), targets_full: room.full(), room: room.left() }
     }
+}
 
+impl Decided {
     pub(crate) fn target_rows(&self) -> Vec<TargetRow> {
         let observed = &self.world.observed;
         let shown: BTreeMap<&TargetId, &Target> =
