@@ -44,6 +44,14 @@ pub(crate) struct SenderMap {
     pub(crate) ambiguous: Vec<Vec<MapRow>>,
 }
 
+/// When a map was made, and until when it counts: as a text, and in seconds since 1970.
+#[derive(Clone, Debug)]
+pub(crate) struct Period {
+    pub(crate) made: String,
+    pub(crate) expires: String,
+    pub(crate) expires_at: i64,
+}
+
 impl MapRow {
     /// Which interface it is: ids of two accounts need not differ.
     fn source(&self) -> (&str, &str, &str) {

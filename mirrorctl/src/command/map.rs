@@ -20,8 +20,8 @@ use crate::{
     arguments::{Map, MapFormat, Verify},
     log::millis,
     map::{
-        MapRow, SenderMap,
-        format::{COLUMNS, Expiry, Found, Period, found},
+        MapRow, Period, SenderMap,
+        format::{COLUMNS, Expiry, Found, found},
     },
     output::{Block, Document, Mark, Table},
     place::{Place, places},

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write, net::IpAddr};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, json};
 
-use super::{MapRow, SenderMap};
+use super::{MapRow, Period, SenderMap};
 use crate::arguments::MapFormat;
 
 /// The format of the JSON object. Another number is another format.
@@ -31,14 +31,6 @@ pub(crate) const COLUMNS: [&str; 13] = [
     "addresses",
     "expires",
 ];
-
-/// When a map was made, and until when it counts: as a text, and in seconds since 1970.
-#[derive(Clone, Debug)]
-pub(crate) struct Period {
-    pub(crate) made: String,
-    pub(crate) expires: String,
-    pub(crate) expires_at: i64,
-}
 
 impl SenderMap {
     /// The map as a file.
