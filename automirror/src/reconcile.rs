@@ -314,9 +314,6 @@ impl Reconciler {
             BatchResult { inventory, ledger, room, not_shown, ..BatchResult::default() };
         result.note_refused(execution.untried());
         result.report(job.selectors, &execution);
-        if !job.selectors.contains(&Selector::Sweep) {
-            result.seen = execution.steps().map(|step| step.source.clone()).collect();
-        }
         for executed in execution.executed {
             let Executed { step, outcome } = &executed;
             if let Some(policy) = outcome.retry_policy() {

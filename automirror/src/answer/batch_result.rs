@@ -57,8 +57,6 @@ pub(crate) struct BatchResult {
     pub(crate) unfinished: Vec<Unfinished>,
     /// How often this invocation has tried what only the next read can explain, by source.
     pub(crate) tries: BTreeMap<InterfaceId, u32>,
-    /// The sources that were read.
-    pub(crate) seen: BTreeSet<InterfaceId>,
     /// Pending instances with a step that EC2 refused permanently.
     pub(crate) refused_while_pending: BTreeSet<InstanceId>,
     pub(crate) inventory: Inventory,
@@ -156,7 +154,8 @@ impl BatchResult {
             return;
         }
         // What the later look was not shown stays unfinished.
-        self.unfinished.retain(|it| !later.seen.contains(&it.step.source));
+        let seen = later.ledger.sources();
+        self.unfinished.retain(|it| !seen.contains(&it.step.source));
         self.unfinished.extend(later.unfinished);
         for (source, tries) in later.tries {
             *self.tries.entry(source).or_default() += tries;
@@ -182,8 +181,7 @@ impl BatchResult {
     fn must_retry(&self, request: &Request, unfinished: &Unfinished) -> bool {
         let Request { receives, scope, .. } = request;
         let Unfinished { step, policy } = unfinished;
-        let makes_progress =
-            scope.selectors.contains(&Selector::Sweep) && self.ledger.has_changes();
+        let makes_progress = scope.selectors.contains(&Selector::Sweep) && !self.done.is_empty();
         let goes_on = match policy {
             RetryPolicy::FewTimes => {
                 let tries = self.tries.get(&step.source).copied().unwrap_or_default();

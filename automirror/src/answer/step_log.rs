@@ -18,7 +18,10 @@ use shared::{
 use shared_ec2::selector::Selector;
 use tracing::{debug, error, info, warn};
 
-use super::{inventory::Inventory, ledger::is_pending};
+use super::{
+    inventory::Inventory,
+    ledger::{Fate, fate},
+};
 use crate::act::{
     failure::Failure,
     outcome::{Executed, Execution, Outcome},
@@ -77,20 +80,20 @@ impl StepLog {
             }
         }
         for Executed { step, outcome } in &execution.executed {
-            match outcome {
-                Outcome::Done(_) => {}
-                Outcome::OutOfTime => debug!("out of time: {step}"),
-                Outcome::Failed(failure) if outcome.retry_policy().is_some() => {
+            match (outcome, fate(step, outcome, &inventory.pending)) {
+                (Outcome::Done(_), _) => {}
+                (Outcome::OutOfTime, _) => debug!("out of time: {step}"),
+                (Outcome::Failed(failure), Fate::Unfinished) => {
                     log_failed(
                         step,
                         failure,
                         "automirror retries it, at the latest in the next sweep",
                     );
                 }
-                Outcome::Failed(failure) if is_pending(&inventory.pending, step) => {
+                (Outcome::Failed(failure), Fate::Nothing) => {
                     log_failed(step, failure, "the instance is pending, so its next event follows");
                 }
-                Outcome::Failed(failure) => {
+                (Outcome::Failed(failure), _) => {
                     obstacles.push(Obstacle { step, failure: Some(failure) });
                 }
             }

@@ -9,10 +9,7 @@ use shared::{
     policy::{Policy, run::Mode},
 };
 use shared_ec2::{
-    ObserveError,
-    observe::{observe, read_all_sessions},
-    reader::Reader,
-    selector::Selector,
+    ObserveError, all_sessions, observe::observe, reader::Reader, selector::Selector,
 };
 
 use super::{Job, Reconciler};
@@ -29,7 +26,7 @@ impl Reconciler {
         let cache = Some((cache, now()));
         let reader = Reader { ec2, policy, account: job.account, cache, judges: false };
         if job.orders.remove {
-            let sessions = read_all_sessions(&reader).await?;
+            let sessions = all_sessions(ec2).await?;
             return Ok(only_sessions(job.account, sessions));
         }
         let mut observed = observe(&reader, selectors).await?;
@@ -61,9 +58,7 @@ impl Reconciler {
     }
 
     pub(super) async fn count_owned(&self, job: Job<'_>) {
-        let Self { ec2, policy, .. } = self;
-        let reader = Reader { ec2, policy, account: job.account, cache: None, judges: false };
-        if let Some(Ok(sessions)) = job.deadline.cut(read_all_sessions(&reader)).await {
+        if let Some(Ok(sessions)) = job.deadline.cut(all_sessions(&self.ec2)).await {
             self.memory.note_owned(self.owned(&sessions, job.account), (self.now)());
         }
     }
