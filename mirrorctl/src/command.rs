@@ -14,4 +14,5 @@ pub(crate) mod remove;
 pub(crate) mod report;
 pub(crate) mod seen;
 pub(crate) mod shell;
+mod signed_file;
 pub(crate) mod status;

@@ -56,8 +56,8 @@ async fn only_one(client: &Client) -> Result<Option<(Deployed, Settings)>, Probl
     let mut pages = client.list_functions().into_paginator().items().send();
     let mut found = Vec::new();
     while let Some(function) = pages.next().await {
-        let function = function
-            .map_err(|error| Problem::of_call("lambda:ListFunctions", error.code(), &error))?;
+        let function =
+            function.map_err(|error| Problem::refused("lambda:ListFunctions", &error))?;
         if is_automirror(&function) {
             found.extend(function.function_name().map(str::to_owned));
         }

@@ -8,7 +8,6 @@ use std::{
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::{
     Client,
-    error::ProvideErrorMetadata,
     primitives::{DateTime, DateTimeFormat},
     types::FilteredLogEvent,
 };
@@ -194,8 +193,7 @@ pub(crate) async fn lines(
     let mut pages = request.into_paginator().send();
     let (mut lines, mut read) = (Vec::new(), 0_usize);
     while let Some(page) = pages.next().await {
-        let page =
-            page.map_err(|error| Problem::of_call("logs:FilterLogEvents", error.code(), &error))?;
+        let page = page.map_err(|error| Problem::refused("logs:FilterLogEvents", &error))?;
         lines.extend(page.events().iter().filter_map(Line::read));
         read = read.saturating_add(1);
         if read >= MAX_PAGES && page.next_token().is_some() {

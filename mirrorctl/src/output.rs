@@ -1,7 +1,11 @@
 //! How an answer is printed: for people as text and markdown, for machines as JSON, lines of JSON and CSV.
 //! The rules of the machine formats are in docs/mirrorctl.md.
 
-use std::io::{self, Write};
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table as Grid, TableStyle, presets};
@@ -246,6 +250,17 @@ impl std::fmt::Display for At<'_> {
 pub(crate) fn hint(err: &mut dyn Write, text: &str) -> io::Result<()> {
     let cyan = AnsiColor::Cyan.on_default();
     writeln!(err, "{cyan}hint:{cyan:#} {text}")
+}
+
+/// Writes the whole file or none: a half one under this name would be taken for it. `write` is given the path to
+/// write to.
+pub(crate) fn whole_or_none(
+    path: &Path,
+    write: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let part = path.with_added_extension("part");
+    write(&part)?;
+    fs::rename(&part, path)
 }
 
 #[cfg(test)]

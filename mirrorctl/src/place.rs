@@ -4,7 +4,7 @@ use aws_config::{Region, SdkConfig, sts::AssumeRoleProvider};
 use aws_credential_types::provider::{
     ProvideCredentials, SharedCredentialsProvider, error::CredentialsError,
 };
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_sts::error::DisplayErrorContext;
 use futures_util::{StreamExt, stream};
 use shared::id::AccountId;
 use shared_ec2::client::{self, Ec2};
@@ -118,7 +118,7 @@ async fn in_regions(
 async fn account(config: &SdkConfig) -> Result<AccountId, Problem> {
     let action = "sts:GetCallerIdentity";
     let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
-    let answer = answer.map_err(|error| Problem::of_call(action, error.code(), &error))?;
+    let answer = answer.map_err(|error| Problem::refused(action, &error))?;
     let account = answer.account().and_then(|account| account.parse().ok());
     account.ok_or_else(|| Problem::new(&AWS_REFUSED, format!("{action} names no account")))
 }

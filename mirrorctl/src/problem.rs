@@ -1,9 +1,9 @@
 //! What keeps the command line from an answer. Each problem has one entry: a code for machines that never
 //! changes, what it means, why it matters and how to mend it. `explain CODE` prints it.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
-use aws_sdk_sts::error::DisplayErrorContext;
+use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata};
 use shared_ec2::ObserveError;
 
 /// What there is to know of a kind of problem.
@@ -33,13 +33,18 @@ impl Problem {
     }
 
     /// An error of a call, by what AWS answered.
-    pub(crate) fn of_call(action: &str, code: Option<&str>, error: &dyn std::error::Error) -> Self {
+    pub(crate) fn of_call(action: &str, code: Option<&str>, error: &dyn Error) -> Self {
         let kind = kind_of(code);
         let detail = match code {
             Some(code) => format!("{action}: {code}"),
             None => format!("{action}: {}", DisplayErrorContext(error)),
         };
         Self { kind, detail }
+    }
+
+    /// The same, of the SDK's error.
+    pub(crate) fn refused(action: &str, error: &(impl ProvideErrorMetadata + Error)) -> Self {
+        Self::of_call(action, error.code(), error)
     }
 }
 

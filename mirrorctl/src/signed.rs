@@ -16,7 +16,10 @@ use aws_lc_rs::{
 };
 use pem::{EncodeConfig, LineEnding, Pem};
 
-use crate::problem::{BAD_FILE, BAD_KEY, BAD_SIGNATURE, NOT_WRITTEN, Problem};
+use crate::{
+    output::whole_or_none,
+    problem::{BAD_FILE, BAD_KEY, BAD_SIGNATURE, NOT_WRITTEN, Problem},
+};
 
 const PRIVATE: &str = "PRIVATE KEY";
 const PUBLIC: &str = "PUBLIC KEY";
@@ -60,10 +63,8 @@ pub(crate) fn save(path: &Path, content: &[u8], key: Option<&Path>) -> Result<()
     replace(path, content)
 }
 
-/// Writes the whole file or none: a half one under this name would be taken for it.
 fn replace(path: &Path, content: &[u8]) -> Result<(), Problem> {
-    let part = path.with_added_extension("part");
-    let written = fs::write(&part, content).and_then(|()| fs::rename(&part, path));
+    let written = whole_or_none(path, |part| fs::write(part, content));
     written.map_err(|error| not_written(path, &error))
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use aws_config::SdkConfig;
 use aws_sdk_cloudtrail::{
     Client,
-    error::ProvideErrorMetadata,
     primitives::DateTime,
     types::{Event, LookupAttribute, LookupAttributeKey},
 };
@@ -47,7 +46,7 @@ pub(crate) async fn calls(
     let mut pages = request.start_time(DateTime::from_millis(from)).into_paginator().send();
     let (mut calls, mut read) = (Vec::new(), 0_usize);
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| Problem::of_call(ACTION, error.code(), &error))?;
+        let page = page.map_err(|error| Problem::refused(ACTION, &error))?;
         calls.extend(page.events().iter().filter_map(Call::read));
         read = read.saturating_add(1);
         if read >= MAX_PAGES && page.next_token().is_some() {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use aws_sdk_ec2::{Client, error::ProvideErrorMetadata, types::Tag};
+use aws_sdk_ec2::{Client, types::Tag};
 use serde::Serialize;
 use shared::{
     id::SessionId,
@@ -153,7 +153,7 @@ async fn tag(place: &Place, sessions: &[Session], owner: &str) -> Result<(), Pro
     for batch in sessions.chunks(BATCH) {
         let ids = batch.iter().map(|session| session.id.to_string()).collect();
         let answer = client.create_tags().set_resources(Some(ids)).tags(tag.clone()).send().await;
-        answer.map_err(|error| Problem::of_call("ec2:CreateTags", error.code(), &error))?;
+        answer.map_err(|error| Problem::refused("ec2:CreateTags", &error))?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use shared::{
 };
 use shared_ec2::{Addressed, addresses, all_sessions, client::Ec2, tags_by_key};
 
+use super::signed_file::{self, show_verified};
 use crate::{
     answer::Answer,
     arguments::{Map, MapFormat, Verify},
@@ -23,12 +24,12 @@ use crate::{
         MapRow, Period, SenderMap,
         format::{COLUMNS, Expiry, Found, found},
     },
-    output::{Block, Document, Mark, Table},
+    output::{Block, Document, Table},
     place::{Place, places},
     problem::{AMBIGUOUS, BAD_FILE, NOT_WRITTEN, Problem, UNSEEN_SOURCE},
     read::{Input, name},
     seen::{check_expiry, expiry},
-    signed::{save, verified},
+    signed::verified,
 };
 
 /// Rows that are shown to people. The other formats have all of them.
@@ -242,20 +243,8 @@ fn write(
         expires_at: millis(now).div_euclid(1_000).saturating_add(i64::from(hours) * 3_600),
     };
     let content = map.write(arguments.format, &period, &arguments.tag);
-    save(out, &content, arguments.file.key.as_deref())?;
-    if out.as_os_str() == "-" {
-        // Standard output is the file.
-        answer.document = Document::default();
-        return Ok(());
-    }
-    let head = format!("{} is written, for {hours} hours", out.display());
-    answer.document.blocks.push(Block::Item(Mark::Good, head, Vec::new()));
-    if arguments.file.key.is_none() {
-        answer.document.hint(
-            "the file is not signed: --key FILE signs it, and seen --new-key FILE makes a key",
-        );
-    }
-    Ok(())
+    let file = (&arguments.file, out);
+    signed_file::write(answer, file, &content, "is written", "seen --new-key")
 }
 
 /// A map that can be relied upon.
@@ -282,11 +271,8 @@ fn verify(
     };
     check_expiry(path, &expires, (input.now)())?;
     let verified = Verified { file: &name, rows, expires: &expires };
-    document.record("verified", &verified);
-    document.place(&verified);
-    document.table = Table::new(&["file", "rows", "expires"]);
-    document.table.rows.push(vec![name.clone(), rows.to_string(), expires.clone()]);
-    let head = format!("{name} is what was signed, and has not expired: {rows} rows");
-    document.blocks.push(Block::Item(Mark::Good, head, Vec::new()));
+    let mut table = Table::new(&["file", "rows", "expires"]);
+    table.rows.push(vec![name.clone(), rows.to_string(), expires.clone()]);
+    show_verified(document, &verified, table, (&name, &format!("{rows} rows")));
     Ok(())
 }

@@ -12,8 +12,7 @@ use shared_ec2::selector::Selector;
 use crate::{
     answer::Answer,
     arguments::Observe,
-    output::Block,
-    output::Mark,
+    output::{Block, Mark, whole_or_none},
     problem::{NOT_WRITTEN, Problem},
     read::Input,
     redact::redact,
@@ -64,10 +63,7 @@ fn write(path: &Path, file: &File) -> io::Result<()> {
     if path.as_os_str() == "-" {
         return write_to(io::stdout(), file);
     }
-    // Either the whole file or none: a half one under this name would be taken for it.
-    let part = path.with_added_extension("part");
-    write_to(Disk::create(&part)?, file)?;
-    std::fs::rename(&part, path)
+    whole_or_none(path, |part| write_to(Disk::create(part)?, file))
 }
 
 fn write_to(out: impl Write, file: &File) -> io::Result<()> {

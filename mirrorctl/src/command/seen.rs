@@ -6,6 +6,7 @@ use capture::{End, MAX_SENDERS, ReadError, read};
 use serde::Serialize;
 use serde_json::json;
 
+use super::signed_file::{self, show_verified};
 use crate::{
     answer::Answer,
     arguments::{Format, Seen, SignedFile, Verify},
@@ -13,7 +14,7 @@ use crate::{
     problem::{CUT_CAPTURE, NOT_A_CAPTURE, NOT_WRITTEN, Problem, TOO_MANY_SENDERS},
     read::Input,
     seen::{NotCounted, SeenFile, SenderRow},
-    signed::{new_key, save},
+    signed::new_key,
 };
 
 /// Senders that are shown to people: those with the most packets. The other formats have all of them.
@@ -61,18 +62,10 @@ fn verify(answer: &mut Answer, input: &Input<'_>, path: &Path, key: &Path) -> Re
     let name = path.display().to_string();
     let (made, expires, senders) = (&file.made, &file.expires, file.senders.len());
     let verified = Verified { file: &name, made, expires, senders };
-    let document = &mut answer.document;
-    document.record("verified", &verified);
-    document.place(&verified);
-    document.table = Table::new(&["file", "made", "expires", "senders"]);
-    document.table.rows.push(vec![
-        name.clone(),
-        made.clone(),
-        expires.clone(),
-        senders.to_string(),
-    ]);
-    let head = format!("{name} is what was signed, and has not expired: {senders} senders");
-    document.blocks.push(Block::Item(Mark::Good, head, Vec::new()));
+    let mut table = Table::new(&["file", "made", "expires", "senders"]);
+    table.rows.push(vec![name.clone(), made.clone(), expires.clone(), senders.to_string()]);
+    let holds = format!("{senders} senders");
+    show_verified(&mut answer.document, &verified, table, (&name, &holds));
     Ok(())
 }
 
@@ -130,20 +123,8 @@ fn write(
     let mut content = serde_json::to_vec(&content)
         .map_err(|error| Problem::new(&NOT_WRITTEN, format!("{place}: {error}")))?;
     content.push(b'\n');
-    save(out, &content, file.key.as_deref())?;
-    if out.as_os_str() == "-" {
-        // Standard output is the file.
-        answer.document = Document::default();
-        return Ok(());
-    }
-    let head = format!("{place} holds {count} senders, for {} hours", file.expires);
-    answer.document.blocks.push(Block::Item(Mark::Good, head, Vec::new()));
-    if file.key.is_none() {
-        answer
-            .document
-            .hint("the file is not signed: --key FILE signs it, and --new-key FILE makes a key");
-    }
-    Ok(())
+    let done = format!("holds {count} senders");
+    signed_file::write(answer, (file, out), &content, &done, "--new-key")
 }
 
 /// Builds what the format shows, and no other: there may be many senders.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
 use shared::observed::Endpoint;
+use shared_ec2::description;
 
 use super::{
     links::{Subject, pairs},
@@ -24,6 +25,8 @@ struct Asked {
     /// Load balancers: `net/NAME/ID`.
     balancers: BTreeSet<String>,
     endpoints: BTreeSet<String>,
+    /// What AWS writes on the interfaces that it creates for these.
+    descriptions: BTreeSet<String>,
 }
 
 impl Asked {
@@ -36,6 +39,7 @@ impl Asked {
         asked.sources.extend(pairs.iter().map(|pair| pair.source.to_string()));
         let own = observed.targets.iter().filter(|target| target.account == observed.account);
         for target in own.filter(|target| used.contains(&target.id)) {
+            asked.descriptions.extend(description(&target.endpoint));
             match &target.endpoint {
                 Endpoint::Interface(id) => asked.interfaces.insert(id.to_string()),
                 Endpoint::NetworkLoadBalancer(name) => asked.balancers.insert(name.to_string()),
@@ -44,13 +48,6 @@ impl Asked {
             };
         }
         asked
-    }
-
-    /// What AWS writes on the interfaces that it creates.
-    fn descriptions(&self) -> BTreeSet<String> {
-        let balancers = self.balancers.iter().map(|name| format!("ELB {name}"));
-        let endpoints = self.endpoints.iter().map(|id| format!("VPC Endpoint Interface {id}"));
-        balancers.chain(endpoints).collect()
     }
 }
 
@@ -61,7 +58,7 @@ pub(crate) async fn read(config: &SdkConfig, subject: Subject<'_>) -> Network {
     let by_id: BTreeSet<String> = asked.sources.union(&asked.interfaces).cloned().collect();
     let (by_id, described, balancers, endpoints) = tokio::join!(
         ec2::interfaces(&client, "network-interface-id", by_id),
-        ec2::interfaces(&client, "description", asked.descriptions()),
+        ec2::interfaces(&client, "description", asked.descriptions.clone()),
         elb::balancers(config, &asked.balancers),
         ec2::endpoints(&client, &asked.endpoints),
     );

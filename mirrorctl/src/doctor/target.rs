@@ -6,16 +6,16 @@ use shared::{
     id::TargetId,
     observed::{Endpoint, Observed, Target, TargetState},
 };
+use shared_ec2::description;
 
 use super::{
-    network::{Interface, Listener, Network, Pool, Sensor},
+    network::{Balancer, Interface, Listener, Network, Pool, Sensor},
     trouble::{
         BALANCER_GONE, BALANCER_NOT_ACTIVE, ENDPOINT_GONE, ENDPOINT_NOT_AVAILABLE, Grade,
         NO_LISTENER, NOT_SHOWN, OTHER_ACCOUNT, SHARE_WITHDRAWN, TARGET_KIND_UNKNOWN,
         TARGET_STATE_UNKNOWN, Trouble,
     },
 };
-use crate::doctor::network::Balancer;
 
 /// The port that copies go to ("Packet format").
 pub(super) const VXLAN: u16 = 4789;
@@ -27,7 +27,7 @@ pub(super) enum Gate<'a> {
     /// A Network Load Balancer.
     Balancer(Box<BalancerGate<'a>>),
     /// A Gateway Load Balancer endpoint, by its id, with its interfaces.
-    Endpoint(&'a str, Result<Vec<&'a Interface>, Trouble>),
+    Endpoint(&'a str, Nodes<'a>),
 }
 
 /// A load balancer and what is behind it.
@@ -35,7 +35,7 @@ pub(super) struct BalancerGate<'a> {
     pub(super) name: &'a str,
     pub(super) balancer: &'a Balancer,
     /// Its interfaces: one in each zone.
-    pub(super) nodes: Result<Vec<&'a Interface>, Trouble>,
+    pub(super) nodes: Nodes<'a>,
     /// The target groups behind its listener.
     pub(super) pools: Result<Vec<&'a Pool>, Trouble>,
     /// The sensors in them, with their interfaces.
@@ -74,8 +74,12 @@ pub(super) fn gate<'a>(
             let id = interface.as_str();
             Ok(Gate::Interface(shown(network).and_then(|all| one(all, id))))
         }
-        Endpoint::NetworkLoadBalancer(name) => balancer(name, network),
-        Endpoint::GatewayLoadBalancerEndpoint(id) => endpoint(id, network),
+        Endpoint::NetworkLoadBalancer(name) => {
+            balancer(name, nodes(target, network, name), network)
+        }
+        Endpoint::GatewayLoadBalancerEndpoint(id) => {
+            endpoint(id, nodes(target, network, id), network)
+        }
         Endpoint::Other(kind) => {
             let detail = format!("{id} is a {kind}");
             Err(Trouble::new(&TARGET_KIND_UNKNOWN, id.as_str(), detail))
@@ -117,14 +121,14 @@ pub(super) fn one<'a>(
     interfaces.get(id).ok_or_else(missing)
 }
 
-/// The interfaces that AWS has created for a load balancer or an endpoint.
-fn nodes<'a>(
-    network: &'a Network,
-    description: &str,
-    of: &str,
-) -> Result<Vec<&'a Interface>, Trouble> {
-    let found: Vec<_> =
-        shown(network)?.values().filter(|it| it.description == description).collect();
+/// The interfaces of a load balancer or an endpoint, which AWS has created.
+type Nodes<'a> = Result<Vec<&'a Interface>, Trouble>;
+
+/// Those of the load balancer or endpoint at a target.
+fn nodes<'a>(target: &Target, network: &'a Network, of: &str) -> Nodes<'a> {
+    let described = description(&target.endpoint);
+    let is_node = |it: &&Interface| described.as_ref() == Some(&it.description);
+    let found: Vec<_> = shown(network)?.values().filter(is_node).collect();
     if found.is_empty() {
         let detail = format!("EC2 shows no interface of {of}");
         return Err(Trouble::new(&NOT_SHOWN, of, detail));
@@ -132,7 +136,11 @@ fn nodes<'a>(
     Ok(found)
 }
 
-fn balancer<'a>(name: &'a str, network: &'a Network) -> Result<Gate<'a>, Trouble> {
+fn balancer<'a>(
+    name: &'a str,
+    nodes: Nodes<'a>,
+    network: &'a Network,
+) -> Result<Gate<'a>, Trouble> {
     let balancers = network.balancers.as_ref().map_err(Trouble::unread)?;
     let Some(balancer) = balancers.get(name) else {
         let detail = format!("there is no load balancer {name}");
@@ -144,7 +152,6 @@ fn balancer<'a>(name: &'a str, network: &'a Network) -> Result<Gate<'a>, Trouble
         return Err(Trouble::new(&BALANCER_NOT_ACTIVE, name, detail));
     }
     let pools = pools(name, balancer);
-    let nodes = nodes(network, &format!("ELB {name}"), name);
     let vpc = nodes.iter().flatten().next().map(|node| node.vpc.as_str());
     let sensors = pools.clone().and_then(|pools| sensors(&pools, network, vpc));
     Ok(Gate::Balancer(Box::new(BalancerGate { name, balancer, nodes, pools, sensors })))
@@ -203,7 +210,7 @@ fn interface_of<'a>(
     }
 }
 
-fn endpoint<'a>(id: &'a str, network: &'a Network) -> Result<Gate<'a>, Trouble> {
+fn endpoint<'a>(id: &'a str, nodes: Nodes<'a>, network: &'a Network) -> Result<Gate<'a>, Trouble> {
     let endpoints = network.endpoints.as_ref().map_err(Trouble::unread)?;
     let Some(endpoint) = endpoints.get(id) else {
         let detail = format!("there is no endpoint {id}");
@@ -214,6 +221,5 @@ fn endpoint<'a>(id: &'a str, network: &'a Network) -> Result<Gate<'a>, Trouble> 
         let detail = format!("endpoint {id} of {} is {}", endpoint.service, endpoint.state);
         return Err(Trouble::new(&ENDPOINT_NOT_AVAILABLE, id, detail));
     }
-    let nodes = nodes(network, &format!("VPC Endpoint Interface {id}"), id);
     Ok(Gate::Endpoint(id, nodes))
 }

@@ -24,23 +24,29 @@ pub struct Addressed {
     pub addresses: Vec<IpAddr>,
 }
 
-pub(crate) fn convert(item: &ec2::NetworkInterface) -> Option<Addressed> {
-    let primary: Option<IpAddr> = parsed(item.private_ip_address());
+/// All private IPv4 and all IPv6 addresses of an interface, each once and the primary one first.
+#[must_use]
+pub fn addresses_of(item: &ec2::NetworkInterface) -> Vec<IpAddr> {
+    let primary = parsed(item.private_ip_address());
     let four = item.private_ip_addresses().iter().map(|it| parsed(it.private_ip_address()));
     let six = item.ipv6_addresses().iter().map(|it| parsed(it.ipv6_address()));
-    let mut addresses: Vec<_> = primary.into_iter().collect();
-    for address in four.chain(six).flatten() {
+    let mut addresses = Vec::new();
+    for address in std::iter::once(primary).chain(four).chain(six).flatten() {
         if !addresses.contains(&address) {
             addresses.push(address);
         }
     }
+    addresses
+}
+
+pub(crate) fn convert(item: &ec2::NetworkInterface) -> Option<Addressed> {
     Some(Addressed {
         id: parsed(item.network_interface_id())?,
         vpc: parsed(item.vpc_id()),
         zone: item.availability_zone().map(str::to_owned),
         instance: parsed(item.attachment().and_then(ec2::NetworkInterfaceAttachment::instance_id)),
-        primary,
-        addresses,
+        primary: parsed(item.private_ip_address()),
+        addresses: addresses_of(item),
     })
 }
 

@@ -164,7 +164,7 @@ pub async fn regions(ec2: &Ec2) -> Result<Vec<String>, ObserveError> {
 /// Every session that the account can see: its own, and those of others on its targets.
 ///
 /// # Errors
-/// EC2 could not be asked.
+/// The call that failed after the client's retries.
 pub async fn all_sessions(ec2: &Ec2) -> Result<Vec<Session>, ObserveError> {
     sessions(&ec2.client, &Query::All).await
 }

@@ -38,7 +38,8 @@ mod unique;
 pub mod warm_up;
 mod witness;
 
-pub use addressed::Addressed;
+pub use addressed::{Addressed, addresses_of};
 pub use call::{all_sessions, regions, sessions_described_as, tags_by_key};
 pub use error::{ObserveError, is_denied};
 pub use interfaces::addresses;
+pub use targets::description;

@@ -29,7 +29,7 @@ use std::{
 
 use shared::{
     id::{InstanceId, InterfaceId},
-    observed::{Instance, Observed, Session, Shown, Source},
+    observed::{Instance, Observed, Shown, Source},
     plan::{
         desired::{has_key, lacks_tag, selected},
         plan,
@@ -43,7 +43,6 @@ use tokio::time::Instant;
 
 use crate::{
     ask::Query,
-    call,
     described::add_requesters,
     error::ObserveError,
     interfaces,
@@ -119,14 +118,6 @@ pub async fn observe_until(
         cache.note_proven(&observed);
     }
     Ok(Observation { observed, cut_short })
-}
-
-/// Every session of the account and region.
-///
-/// # Errors
-/// The call that failed after the client's retries.
-pub async fn read_all_sessions(reader: &Reader<'_>) -> Result<Vec<Session>, ObserveError> {
-    call::sessions(&reader.ec2.client, &Query::All).await
 }
 
 /// What was read, in one piece.

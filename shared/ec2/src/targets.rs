@@ -65,7 +65,8 @@ fn facts(endpoint: &Endpoint) -> (Capacity, TargetState, Vec<InterfaceId>) {
 }
 
 /// The description of the interfaces that AWS creates for a balancer or endpoint.
-pub(crate) fn description(endpoint: &Endpoint) -> Option<String> {
+#[must_use]
+pub fn description(endpoint: &Endpoint) -> Option<String> {
     match endpoint {
         Endpoint::NetworkLoadBalancer(name) => Some(format!("ELB {name}")),
         Endpoint::GatewayLoadBalancerEndpoint(id) => Some(format!("VPC Endpoint Interface {id}")),

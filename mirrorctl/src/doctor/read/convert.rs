@@ -1,9 +1,10 @@
 //! From the EC2 SDK's types to ours. What cannot be read whole is left out, and then counts as not shown: half of a
 //! network ACL could look open.
 
-use std::{net::IpAddr, ops::RangeInclusive};
+use std::ops::RangeInclusive;
 
 use aws_sdk_ec2::types as ec2;
+use shared_ec2::addresses_of;
 
 use super::super::{
     block::Block,
@@ -29,7 +30,7 @@ pub(super) fn interface(item: &ec2::NetworkInterface) -> Option<Interface> {
         vpc: text(item.vpc_id())?,
         subnet: text(item.subnet_id())?,
         zone: text(item.availability_zone())?,
-        addresses: addresses(item),
+        addresses: addresses_of(item),
         groups: item.groups().iter().filter_map(|group| text(group.group_id())).collect(),
         primary_of: text(primary_of),
         description: text(item.description().filter(|_| is_of_aws(item))).unwrap_or_default(),
@@ -41,19 +42,6 @@ fn is_of_aws(item: &ec2::NetworkInterface) -> bool {
     use ec2::NetworkInterfaceType::{GatewayLoadBalancerEndpoint, NetworkLoadBalancer};
     item.requester_managed() == Some(true)
         && matches!(item.interface_type(), Some(NetworkLoadBalancer | GatewayLoadBalancerEndpoint))
-}
-
-fn addresses(item: &ec2::NetworkInterface) -> Vec<IpAddr> {
-    let primary = item.private_ip_address().into_iter();
-    let private = item.private_ip_addresses().iter().filter_map(|it| it.private_ip_address());
-    let ipv6 = item.ipv6_addresses().iter().filter_map(|it| it.ipv6_address());
-    let mut found: Vec<IpAddr> = Vec::new();
-    for address in primary.chain(private).chain(ipv6).filter_map(|text| text.parse().ok()) {
-        if !found.contains(&address) {
-            found.push(address);
-        }
-    }
-    found
 }
 
 pub(super) fn group(item: &ec2::SecurityGroup) -> Option<(String, SecurityGroup)> {

@@ -37,7 +37,7 @@ pub(super) async fn interfaces(
             }
             answer => answer,
         }
-        .map_err(|error| refused("ec2:DescribeNetworkInterfaces", &error))
+        .map_err(|error| Problem::refused("ec2:DescribeNetworkInterfaces", &error))
     })
     .await
 }
@@ -64,7 +64,8 @@ pub(super) async fn groups(
     let found = in_chunks("group-id", ids, async |filter| {
         let request = client.describe_security_groups().filters(filter).max_results(PAGE);
         let items = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let items = items.map_err(|error| refused("ec2:DescribeSecurityGroups", &error))?;
+        let items =
+            items.map_err(|error| Problem::refused("ec2:DescribeSecurityGroups", &error))?;
         Ok(items.iter().filter_map(convert::group).collect())
     });
     Ok(found.await?.into_iter().collect())
@@ -78,7 +79,7 @@ pub(super) async fn acls(
     let found = in_chunks("association.subnet-id", subnets, async |filter| {
         let request = client.describe_network_acls().filters(filter).max_results(PAGE);
         let items = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let items = items.map_err(|error| refused("ec2:DescribeNetworkAcls", &error))?;
+        let items = items.map_err(|error| Problem::refused("ec2:DescribeNetworkAcls", &error))?;
         Ok(items.iter().flat_map(convert::acl).collect())
     });
     Ok(found.await?.into_iter().collect())
@@ -89,7 +90,7 @@ pub(super) async fn routes(client: &Client, vpcs: BTreeSet<String>) -> Fact<Rout
     let found = in_chunks("vpc-id", vpcs, async |filter| {
         let request = client.describe_route_tables().filters(filter).max_results(PAGE_OF_TABLES);
         let items = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        items.map_err(|error| refused("ec2:DescribeRouteTables", &error))
+        items.map_err(|error| Problem::refused("ec2:DescribeRouteTables", &error))
     });
     let mut routes = Routes::default();
     found.await?.iter().for_each(|table| convert::table(table, &mut routes));
@@ -105,7 +106,7 @@ pub(super) async fn endpoints(
     let found = in_chunks("vpc-endpoint-id", ids.clone(), async |filter| {
         let request = client.describe_vpc_endpoints().filters(filter).max_results(PAGE);
         let items = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let items = items.map_err(|error| refused(ACTION, &error))?;
+        let items = items.map_err(|error| Problem::refused(ACTION, &error))?;
         Ok(items.iter().filter_map(convert::endpoint).collect())
     });
     let mut found: BTreeMap<_, _> = found.await?.into_iter().collect();
@@ -116,7 +117,7 @@ pub(super) async fn endpoints(
         match client.describe_vpc_endpoints().vpc_endpoint_ids(id).send().await {
             Ok(answer) => found.extend(answer.vpc_endpoints().iter().filter_map(convert::endpoint)),
             Err(error) if error.code().is_some_and(|code| code.ends_with("NotFound")) => {}
-            Err(error) => return Err(refused(ACTION, &error)),
+            Err(error) => return Err(Problem::refused(ACTION, &error)),
         }
     }
     Ok(found)
@@ -136,11 +137,4 @@ async fn in_chunks<T>(
     });
     let parts: Vec<Vec<T>> = stream::iter(requests).buffered(CONCURRENT).try_collect().await?;
     Ok(parts.into_iter().flatten().collect())
-}
-
-fn refused<E>(action: &str, error: &SdkError<E>) -> Problem
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-{
-    Problem::of_call(action, error.code(), error)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_config::SdkConfig;
 use aws_sdk_elasticloadbalancingv2::{
     Client,
-    error::{ProvideErrorMetadata, SdkError},
+    error::ProvideErrorMetadata,
     types::{self as elb, ProtocolEnum, TargetHealthDescription, TargetHealthStateEnum},
 };
 use futures_util::{StreamExt, stream};
@@ -33,7 +33,7 @@ pub(super) async fn balancers(
     let client = Client::new(config);
     let request = client.describe_load_balancers().page_size(PAGE);
     let listed = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let listed = listed.map_err(|error| refused(ACTION, &error))?;
+    let listed = listed.map_err(|error| Problem::refused(ACTION, &error))?;
     let mut found: BTreeMap<String, elb::LoadBalancer> = listed
         .into_iter()
         .filter_map(|item| Some((end_of_arn(item.load_balancer_arn()?)?.to_owned(), item)))
@@ -54,7 +54,7 @@ pub(super) async fn balancers(
                 found.extend(item.map(|item| (name.clone(), item)));
             }
             Err(error) if error.code() == Some("LoadBalancerNotFound") => {}
-            Err(error) => return Err(refused(ACTION, &error)),
+            Err(error) => return Err(Problem::refused(ACTION, &error)),
         }
     }
     let client = &client;
@@ -88,8 +88,9 @@ async fn balancer(client: &Client, item: &elb::LoadBalancer) -> Balancer {
 
 async fn crosses_zones(client: &Client, arn: &str) -> Fact<bool> {
     let answer = client.describe_load_balancer_attributes().load_balancer_arn(arn).send().await;
-    let answer = answer
-        .map_err(|error| refused("elasticloadbalancing:DescribeLoadBalancerAttributes", &error))?;
+    let answer = answer.map_err(|error| {
+        Problem::refused("elasticloadbalancing:DescribeLoadBalancerAttributes", &error)
+    })?;
     let of_zones = answer.attributes().iter().find(|it| it.key() == Some(CROSS_ZONE));
     // Off is the default ("Cross-zone load balancing").
     Ok(of_zones.and_then(|it| it.value()) == Some("true"))
@@ -98,7 +99,8 @@ async fn crosses_zones(client: &Client, arn: &str) -> Fact<bool> {
 async fn listeners(client: &Client, arn: &str) -> Fact<Vec<Listener>> {
     let request = client.describe_listeners().load_balancer_arn(arn).page_size(PAGE);
     let items = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let items = items.map_err(|error| refused("elasticloadbalancing:DescribeListeners", &error))?;
+    let items = items
+        .map_err(|error| Problem::refused("elasticloadbalancing:DescribeListeners", &error))?;
     Ok(items.iter().filter_map(listener).collect())
 }
 
@@ -121,8 +123,8 @@ fn listener(item: &elb::Listener) -> Option<Listener> {
 async fn pools(client: &Client, arn: &str) -> Fact<BTreeMap<String, Pool>> {
     let request = client.describe_target_groups().load_balancer_arn(arn).page_size(PAGE);
     let items = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let items =
-        items.map_err(|error| refused("elasticloadbalancing:DescribeTargetGroups", &error))?;
+    let items = items
+        .map_err(|error| Problem::refused("elasticloadbalancing:DescribeTargetGroups", &error))?;
     let read = items.iter().filter_map(|item| Some((item.target_group_arn()?, item))).map(
         |(arn, item)| async move {
             let (crosses_zones, sensors) =
@@ -135,8 +137,9 @@ async fn pools(client: &Client, arn: &str) -> Fact<BTreeMap<String, Pool>> {
 
 async fn pool_crosses_zones(client: &Client, arn: &str) -> Fact<Option<bool>> {
     let answer = client.describe_target_group_attributes().target_group_arn(arn).send().await;
-    let answer = answer
-        .map_err(|error| refused("elasticloadbalancing:DescribeTargetGroupAttributes", &error))?;
+    let answer = answer.map_err(|error| {
+        Problem::refused("elasticloadbalancing:DescribeTargetGroupAttributes", &error)
+    })?;
     let of_zones = answer.attributes().iter().find(|it| it.key() == Some(CROSS_ZONE));
     // Otherwise it is `use_load_balancer_configuration`.
     Ok(of_zones.and_then(|it| it.value()).and_then(|value| value.parse().ok()))
@@ -144,8 +147,8 @@ async fn pool_crosses_zones(client: &Client, arn: &str) -> Fact<Option<bool>> {
 
 async fn sensors(client: &Client, arn: &str, group: &elb::TargetGroup) -> Fact<Vec<Sensor>> {
     let answer = client.describe_target_health().target_group_arn(arn).send().await;
-    let answer =
-        answer.map_err(|error| refused("elasticloadbalancing:DescribeTargetHealth", &error))?;
+    let answer = answer
+        .map_err(|error| Problem::refused("elasticloadbalancing:DescribeTargetHealth", &error))?;
     let read = |item| sensor(item, group.port());
     Ok(answer.target_health_descriptions().iter().filter_map(read).collect())
 }
@@ -162,11 +165,4 @@ fn sensor(item: &TargetHealthDescription, usual_port: Option<i32>) -> Option<Sen
     };
     let port = target.port().or(usual_port)?.try_into().ok()?;
     Some(Sensor { id: target.id()?.to_owned(), port, health })
-}
-
-fn refused<E>(action: &str, error: &SdkError<E>) -> Problem
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-{
-    Problem::of_call(action, error.code(), error)
 }

@@ -72,6 +72,8 @@ macro_rules! fields {
     };
 }
 
+pub(super) use fields;
+
 impl Resource for Instance {
     const TYPE: &'static str = "instance";
     const MISSING: (&'static str, &'static str) = ("InvalidInstanceID.NotFound", "instance");

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::describe::fields;
 use super::subnet::{self, Subnet};
 use super::{Caller, Column, Resource, Tags, World};
 
@@ -294,19 +295,5 @@ impl Resource for VpcEndpoint {
         &world.endpoints
     }
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn owner(&self) -> &str {
-        &self.owner
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn tags_mut(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
+    fields!();
 }
