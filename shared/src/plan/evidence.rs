@@ -128,6 +128,26 @@ fn of_two_sessions_none_goes_while_the_target_of_one_is_unknown() {
 }
 
 #[test]
+fn of_three_sessions_one_goes_that_another_makes_superfluous_whatever_the_third_is() {
+    let seen = |id: &str, number| Session {
+        target: "tmt-2".parse().unwrap(),
+        ..owned(id, "eni-1", number)
+    };
+    for [unseen, first, second] in [[1, 2, 3], [2, 1, 3], [3, 1, 2]] {
+        Cloud::new()
+            .with(|o| o.targets = vec![load_balancer("tmt-2", US)])
+            .session(owned("tms-1", "eni-1", unseen))
+            .session(seen("tms-2", first))
+            .session(seen("tms-3", second))
+            .plans(&[
+                "i-1 eni-1: delete tms-3: an owned session with a lower number does the same",
+                "i-1 eni-1: block: target tmt-1 does not exist or is not shared with this account",
+                "i-1 eni-1: keep tms-2: mirrored as it should be",
+            ]);
+    }
+}
+
+#[test]
 fn a_foreign_session_to_a_target_that_a_list_leaves_out_covers_nothing_and_is_asked_about() {
     let cloud = Cloud::new()
         .with(|o| o.targets = vec![load_balancer("tmt-2", US)])

@@ -46,16 +46,18 @@ impl<'a> Draft<'a> {
         let is_unknown = |named: Option<&TargetId>, session: &Session| {
             self.stay(named, &session.target) == Stay::Unknown
         };
-        let is_uncertain = (any_target_will_do
-            && surplus.iter().any(|session| is_unknown(None, session)))
-            || matches.iter().any(|it| {
-                let named = it.desired.target.as_ref();
-                it.session.existing().is_some_and(|session| is_unknown(named, session))
-            });
-        for session in surplus {
-            if !is_uncertain {
-                self.delete(source, session, Reason::Duplicate);
-            } else if !self.delete_if_forbidden(source, session) {
+        let is_served_unseen = matches.iter().any(|it| {
+            let named = it.desired.target.as_ref();
+            it.session.existing().is_some_and(|session| is_unknown(named, session))
+        });
+        let (uncertain, duplicates): (Vec<_>, Vec<_>) = surplus.into_iter().partition(|session| {
+            is_served_unseen || any_target_will_do && is_unknown(None, session)
+        });
+        for session in duplicates {
+            self.delete(source, session, Reason::Duplicate);
+        }
+        for session in uncertain {
+            if !self.delete_if_forbidden(source, session) {
                 self.check_target(source, &session.target);
             }
         }
