@@ -195,6 +195,12 @@ pub(crate) struct Doctor {
     /// The longest packet that the sources send; EC2 does not show it, so the default is the longest there is
     #[arg(long, value_name = "BYTES", default_value_t = 9001)]
     pub(crate) source_mtu: u16,
+    /// What a sensor has captured, as `seen --out --key` wrote it; once for each sensor
+    #[arg(long, value_name = "FILE", requires = "seen_key")]
+    pub(crate) seen: Vec<PathBuf>,
+    /// A public key that a file of --seen is signed for; once for each sensor that has its own
+    #[arg(long, value_name = "FILE", requires = "seen")]
+    pub(crate) seen_key: Vec<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -109,7 +109,7 @@ impl Input<'_> {
         selectors: &BTreeSet<Selector>,
     ) -> Result<Decided, Problem> {
         let parsed = settings.parse()?;
-        let ec2 = Ec2::new(&place.config);
+        let ec2 = Ec2::with_largest_pages(&place.config);
         let reader = Reader {
             ec2: &ec2,
             policy: &parsed.policy,

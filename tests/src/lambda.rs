@@ -12,7 +12,8 @@ mod runtime_api;
 mod sandbox;
 #[cfg(test)]
 pub(crate) mod tests;
-mod usage;
+/// What processes take of the machine.
+pub mod usage;
 
 pub use answer::{Answer, FunctionError};
 pub use credentials::Credentials;

@@ -1,5 +1,6 @@
 //! `doctor`: do the packets arrive? Each link between a source and its sensor.
 
+mod seen;
 mod view;
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use crate::{
     answer::{Answer, Findings},
     arguments::Doctor,
     doctor::{
+        arrival::{Arrivals, sending},
         finding::{Accepted, leave_out},
         links::{Checked, Subject, links},
         read::read,
@@ -28,19 +30,30 @@ pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Pr
         doctor.ignore.iter().map(|text| accepted(text)).collect::<Result<_, _>>()?;
     let mut answer = Answer::default();
     answer.document.table = Table::new(&COLUMNS);
+    // Without it the other links are judged all the same.
+    let seen = seen::by_sensors(doctor, (input.now)()).unwrap_or_else(|problem| {
+        answer.fail(None, problem);
+        None
+    });
     let selectors: BTreeSet<_> = [Selector::Sweep].into();
     let outcomes = input.in_places(async |place| {
         let decided = input.read(place, &selectors).await?;
         let subject = subject(&decided, doctor.source_mtu);
         let network = read(&place.config, subject).await;
         let checked = links(subject, &network);
-        Ok((decided, checked))
+        let sending = sending(&decided.world.observed, &network);
+        Ok((decided, checked, sending))
     });
     let outcomes = outcomes.await.unwrap_or_else(|problem| vec![Err((None, problem))]);
+    let all = outcomes.iter().flatten().map(|(_, _, sending)| sending);
+    let arrivals = seen.map(|seen| Arrivals::new(seen, all));
     for outcome in outcomes {
         match outcome {
             Err((place, problem)) => answer.fail(place, problem),
-            Ok((decided, mut checked)) => {
+            Ok((decided, mut checked, sending)) => {
+                if let Some(arrivals) = &arrivals {
+                    arrivals.judge(&mut checked, &sending);
+                }
                 let ignored = leave_out(&mut checked, &accepted);
                 answer.cannot_tell |= checked.iter().any(|it| it.has(Grade::CannotTell));
                 answer.findings.add(found(&checked, doctor.failure_threshold));
@@ -49,6 +62,9 @@ pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Pr
                 diagnosis.for_machines(&mut answer.document);
             }
         }
+    }
+    if let Some(arrivals) = &arrivals {
+        seen::name_strangers(&mut answer.document, &arrivals.strangers());
     }
     Ok(answer)
 }

@@ -98,7 +98,7 @@ async fn draw(answer: &mut Answer, input: &Input<'_>, arguments: &Map) -> Result
 }
 
 async fn read(place: &Place, arguments: &Map) -> Result<Part, Problem> {
-    let ec2 = Ec2::new(&place.config);
+    let ec2 = Ec2::with_largest_pages(&place.config);
     let mut sessions = all_sessions(&ec2).await?;
     let is_meant =
         |it: &Session| arguments.target.is_empty() || arguments.target.contains(&it.target);

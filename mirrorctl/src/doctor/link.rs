@@ -30,10 +30,12 @@ pub(crate) enum Link {
     Route,
     /// Long packets arrive whole.
     Mtu,
+    /// Copies are among what a sensor has captured: asked where there is a capture.
+    Arrival,
 }
 
 /// Every link, in their order.
-pub(crate) const LINKS: [Link; 10] = [
+pub(crate) const LINKS: [Link; 11] = [
     Link::Session,
     Link::Filter,
     Link::Target,
@@ -44,6 +46,7 @@ pub(crate) const LINKS: [Link; 10] = [
     Link::Acl,
     Link::Route,
     Link::Mtu,
+    Link::Arrival,
 ];
 
 impl Link {
@@ -60,6 +63,7 @@ impl Link {
             Self::Acl => "acl",
             Self::Route => "route",
             Self::Mtu => "mtu",
+            Self::Arrival => "arrival",
         }
     }
 }

@@ -8,11 +8,11 @@ mod elb;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
-use shared::observed::Endpoint;
+use shared::observed::{Endpoint, Observed, Session};
 use shared_ec2::description;
 
 use super::{
-    links::{Subject, pairs},
+    links::{Pair, Subject, pairs},
     network::{Balancer, Fact, Interface, Network},
 };
 
@@ -37,6 +37,7 @@ impl Asked {
         let pairs = pairs(subject);
         let used: BTreeSet<_> = pairs.iter().filter_map(|pair| pair.target.as_ref()).collect();
         asked.sources.extend(pairs.iter().map(|pair| pair.source.to_string()));
+        asked.sources.extend(with_a_vni_of_ours(observed, &pairs));
         let own = observed.targets.iter().filter(|target| target.account == observed.account);
         for target in own.filter(|target| used.contains(&target.id)) {
             asked.descriptions.extend(description(&target.endpoint));
@@ -49,6 +50,16 @@ impl Asked {
         }
         asked
     }
+}
+
+/// The sources of others' sessions that have a VNI which a session of ours has: their copies may look the same.
+fn with_a_vni_of_ours(observed: &Observed, pairs: &BTreeSet<Pair>) -> Vec<String> {
+    let ids: BTreeSet<_> = pairs.iter().filter_map(|pair| pair.session.as_ref()).collect();
+    let (ours, others): (Vec<_>, Vec<_>) =
+        observed.sessions.iter().partition(|session| ids.contains(&session.id));
+    let vnis: BTreeSet<_> = ours.iter().filter_map(|session| session.vni).collect();
+    let is_same = |it: &&Session| it.vni.is_some_and(|vni| vnis.contains(&vni));
+    others.into_iter().filter(is_same).map(|session| session.interface.to_string()).collect()
 }
 
 /// Reads all that lies between the sources of the plan and their sensors.

@@ -1,5 +1,6 @@
 //! Each link with each of its faults, one at a time.
 
+mod arrival;
 mod properties;
 mod routes;
 mod stage;

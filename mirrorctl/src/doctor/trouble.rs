@@ -201,6 +201,15 @@ faults! {
     TARGET_KIND_UNKNOWN: "target-kind-unknown", CannotTell,
         "this version does not know the kind of the target", ANYTHING,
         "Use a newer mirrorctl, or accept it with --ignore target-kind-unknown=TARGET.", TARGETS;
+    NOT_SEEN: "not-seen", CannotTell,
+        "no sensor has captured a copy from the source", "The source may have sent nothing, or what it sends is \
+         lost where AWS shows nothing: under load, or in the sensor.",
+        "Capture on every sensor behind the target while the source sends something. If the source is still not \
+         among it, look at the sensor's socket (UDP port 4789) and, in CloudWatch, at NetworkMirrorOut and \
+         NetworkSkipMirrorOut of the instance.", SESSIONS;
+    SAME_SENDER: "same-sender", CannotTell,
+        "copies were captured that several sessions may have sent: they have one address and one VNI", ANYTHING,
+        "Let EC2 give each session its own VNI: leave MIRROR_VNI empty, and capture again.", SESSIONS;
     BEHIND_ENDPOINT: "behind-endpoint", CannotTell,
         "nobody looks behind the service of a Gateway Load Balancer endpoint", ANYTHING,
         "Look at the target groups of the Gateway Load Balancer, and accept it with --ignore \

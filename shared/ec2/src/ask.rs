@@ -5,11 +5,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::error::ObserveError;
 
-/// The largest page of the mirroring calls and of `DescribeTags` (EC2 API, `MaxResults`).
-const PAGE_SIZE: i32 = 1000;
-/// A page of instances or interfaces. One with 50 of the longest tags in letters of four bytes takes 77 KB, and
-/// three times as much while it is read; EC2 would give a thousand at once.
-const WIDE_PAGE_SIZE: i32 = 200;
+/// The largest page that EC2 gives (EC2 API, `MaxResults`).
+pub(crate) const PAGE_SIZE: i32 = 1000;
 /// The most values one request may carry in its filters (EC2 API, "Filtering").
 const MAX_FILTER_VALUES: usize = 200;
 /// Concurrent requests of one kind: enough to hide the latency, far below the burst of 100.
@@ -55,11 +52,6 @@ impl Ask {
             Self::Ids(_) => None,
             Self::All | Self::Matching(_) => Some(PAGE_SIZE),
         }
-    }
-
-    /// The same for instances and interfaces.
-    pub(crate) fn wide_page_size(&self) -> Option<i32> {
-        self.page_size().map(|_| WIDE_PAGE_SIZE)
     }
 }
 

@@ -85,7 +85,7 @@ async fn ask_instances(
             .set_include_managed_resources(managed.then_some(true))
             .set_filters(ask.filters())
             .set_instance_ids(ask.ids())
-            .set_max_results(ask.wide_page_size());
+            .set_max_results(ec2.wide_page_size(ask));
         let pages = request.into_paginator().stop_on_duplicate_token(false).send();
         let mut interner = Interner::default();
         let mut convert = |item: &ec2::Instance| {

@@ -27,7 +27,10 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-use crate::error::ObserveError;
+use crate::{
+    ask::{Ask, PAGE_SIZE},
+    error::ObserveError,
+};
 
 /// Within a region a connection takes milliseconds; two seconds allow for one lost packet.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,6 +39,12 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A call with all its attempts, of which three may stay without an answer. Half of the shortest time-out that
 /// the templates offer, 30 seconds, is left to others.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+/// The same for a page of 1,000 instances, where nobody ends the process.
+const PATIENT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+const PATIENT_OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+/// A page of instances or interfaces. One with 50 of the longest tags in letters of four bytes takes 77 KB, and
+/// three times as much while it is read; EC2 would give a thousand at once.
+const NARROW_PAGE_SIZE: i32 = 200;
 /// The first attempt and three more, at most 0.5, 1 and 2 seconds apart: together about what EC2's
 /// token buckets need to refill for a batch (5 changes or 20 reads a second).
 const MAX_ATTEMPTS: u32 = 4;
@@ -51,17 +60,39 @@ pub struct Ec2 {
     pub(crate) client: aws_sdk_ec2::Client,
     /// EC2 there does not know the parameter `IncludeManagedResources`, which is new in 2026.
     hides_managed: Arc<AtomicBool>,
+    /// How many instances or interfaces a page has.
+    wide_page_size: i32,
 }
 
 impl Ec2 {
-    /// The account and region of this configuration.
+    /// The account and region of this configuration, within a function's memory and time.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        let config = aws_sdk_ec2::config::Builder::from(config)
-            .retry_partition(own_retries("ec2-reads"))
+        Self::read(aws_sdk_ec2::config::Builder::from(config), NARROW_PAGE_SIZE)
+    }
+
+    /// The same for a command line: as many instances and interfaces at once as EC2 gives, which are fewer calls
+    /// and more memory, and more time for each.
+    #[must_use]
+    pub fn with_largest_pages(config: &SdkConfig) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(PATIENT_ATTEMPT_TIMEOUT)
+            .operation_timeout(PATIENT_OPERATION_TIMEOUT)
             .build();
+        let config = aws_sdk_ec2::config::Builder::from(config).timeout_config(timeouts);
+        Self::read(config, PAGE_SIZE)
+    }
+
+    fn read(config: aws_sdk_ec2::config::Builder, wide_page_size: i32) -> Self {
+        let config = config.retry_partition(own_retries("ec2-reads")).build();
         let client = aws_sdk_ec2::Client::from_conf(config);
-        Self { client, hides_managed: Arc::default() }
+        Self { client, hides_managed: Arc::default(), wide_page_size }
+    }
+
+    /// The size of a page of instances or interfaces. EC2 takes none with ids.
+    pub(crate) fn wide_page_size(&self, ask: &Ask) -> Option<i32> {
+        ask.page_size().map(|_| self.wide_page_size)
     }
 
     /// Asks with `IncludeManagedResources`, without which EC2 may hide what a service manages for the account;

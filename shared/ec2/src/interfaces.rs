@@ -94,7 +94,7 @@ pub(crate) async fn balancer_interfaces(
         .read_in_turn(async |ask: Ask| {
             let ask = &ask;
             ec2.ask_for_managed(async |managed| {
-                let pages = interface_pages(&ec2.client, ask, managed);
+                let pages = interface_pages(ec2, ask, managed);
                 // What is no balancer's interface is left out on purpose, so without a word.
                 collect(pages, targets::balancer_interface).await
             })
@@ -139,7 +139,7 @@ async fn network_interfaces<U>(
 ) -> Result<Vec<U>, ObserveError> {
     let (ask, convert) = (&ask, &convert);
     ec2.ask_for_managed(async |managed| {
-        collect(interface_pages(&ec2.client, ask, managed), |item| {
+        collect(interface_pages(ec2, ask, managed), |item| {
             convert_or_skip("network interface", item.network_interface_id(), item, convert)
         })
         .await
@@ -148,17 +148,18 @@ async fn network_interfaces<U>(
 }
 
 fn interface_pages(
-    client: &Client,
+    ec2: &Ec2,
     ask: &Ask,
     managed: bool,
 ) -> PaginationStream<
     Result<DescribeNetworkInterfacesOutput, SdkError<DescribeNetworkInterfacesError>>,
 > {
-    let request = client
+    let request = ec2
+        .client
         .describe_network_interfaces()
         .set_include_managed_resources(managed.then_some(true))
         .set_filters(ask.filters())
         .set_network_interface_ids(ask.ids())
-        .set_max_results(ask.wide_page_size());
+        .set_max_results(ec2.wide_page_size(ask));
     request.into_paginator().stop_on_duplicate_token(false).send()
 }

@@ -61,7 +61,7 @@ pub const MAX_DRAINED: usize = 50;
 
 /// Takes out of the plan what the limits do not allow.
 pub fn restrict(plan: Plan, limits: Limits<'_>) -> Restricted {
-    let Plan { steps, questions } = plan;
+    let Plan { mut steps, questions } = plan;
     let (mut drained, mut deleted) = (0_usize, 0_usize);
     let mut withheld_by = |step: &Step| {
         if !step.action.is_change() {
@@ -85,15 +85,16 @@ pub fn restrict(plan: Plan, limits: Limits<'_>) -> Restricted {
         }
         None
     };
-    let mut restricted = Restricted::default();
-    restricted.plan.questions = questions;
-    for step in steps {
-        match withheld_by(&step) {
-            Some(by) => restricted.withheld.push(Withheld { step, by }),
-            None => restricted.plan.steps.push(step),
-        }
-    }
-    restricted
+    // What stays is not copied: there may be a hundred thousand steps.
+    let mut by = Vec::new();
+    let held = steps.extract_if(.., |step| {
+        let held_by = withheld_by(step);
+        by.extend(held_by);
+        held_by.is_some()
+    });
+    let held: Vec<_> = held.collect();
+    let withheld = held.into_iter().zip(by).map(|(step, by)| Withheld { step, by }).collect();
+    Restricted { plan: Plan { steps, questions }, withheld }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The most memory it has had so far, in bytes (`VmHWM`).
-pub(super) fn peak_memory(process: u32) -> Option<u64> {
+pub fn peak_memory(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
@@ -14,7 +14,7 @@ pub(super) fn peak_memory(process: u32) -> Option<u64> {
 
 /// The CPU time of its threads, user's and system's. That of a thread that runs at the moment is not
 /// up to date.
-pub(super) fn cpu_time(process: u32) -> Option<Duration> {
+pub fn cpu_time(process: u32) -> Option<Duration> {
     threads(process)?.iter().map(PathBuf::as_path).map(cpu_time_of).sum()
 }
 

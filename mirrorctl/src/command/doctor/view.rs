@@ -160,7 +160,7 @@ impl<'a> Diagnosis<'a> {
             region,
             settings: &decided.world.settings,
             counts,
-            links: LINKS.iter().map(|link| LinkRow::new(*link, checked)).collect(),
+            links: LINKS.iter().filter_map(|link| LinkRow::new(*link, checked)).collect(),
             ignored,
             findings: findings(checked).into_iter().map(finding).collect(),
             paths: checked.iter().map(path).collect(),
@@ -233,7 +233,8 @@ impl<'a> Diagnosis<'a> {
 }
 
 impl LinkRow {
-    fn new(link: Link, checked: &[Checked]) -> Self {
+    /// Without a capture nobody asks for arrivals.
+    fn new(link: Link, checked: &[Checked]) -> Option<Self> {
         let (mut counts, mut not_asked) = (Counts::default(), 0_usize);
         for Checked { links, .. } in checked {
             match links.get(&link) {
@@ -241,7 +242,8 @@ impl LinkRow {
                 None => not_asked = not_asked.saturating_add(1),
             }
         }
-        Self { link, counts, not_asked }
+        let is_meant = link != Link::Arrival || counts.all() > 0;
+        is_meant.then_some(Self { link, counts, not_asked })
     }
 }
 

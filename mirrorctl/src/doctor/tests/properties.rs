@@ -99,7 +99,7 @@ fn tables(stage: &mut Stage, change: impl FnMut(&mut Vec<super::super::network::
 }
 
 /// A way to a target of any kind with any faults.
-fn any_stage() -> impl Strategy<Value = Stage> {
+pub(super) fn any_stage() -> impl Strategy<Value = Stage> {
     let faults = subsequence(FAULTS.to_vec(), 0..=FAULTS.len()).prop_shuffle();
     (0..KINDS.len(), faults).prop_map(|(kind, faults)| {
         let mut stage = Stage::new(KINDS[kind]);

@@ -10,6 +10,7 @@
 mod cold;
 mod events;
 mod machine;
+mod mirrorctl;
 mod packages;
 mod plan;
 mod rounds;
@@ -82,6 +83,10 @@ async fn run(size: Size, packages: &Packages, output: &Path) -> anyhow::Result<(
     show(events::measure(size, packages).await?)?;
     show(sweeps::measure(size, packages).await?)?;
     show(seen::measure(size)?)?;
+    match packages.mirrorctl()? {
+        Some(program) => show(mirrorctl::measure(size, &program)?)?,
+        None => writeln!(io::stderr(), "mirrorctl is not measured: `make mirrorctl` builds it")?,
+    }
     let all = json!({"machine": machine, "tables": Value::Object(tables)});
     std::fs::write(output, format!("{all:#}\n"))?;
     Ok(())

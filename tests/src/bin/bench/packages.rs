@@ -21,6 +21,13 @@ impl Packages {
         self.folder.join(name).join("bootstrap")
     }
 
+    /// mirrorctl, as `mirrorctl.py` leaves it; none where nobody has built it.
+    pub(crate) fn mirrorctl(&self) -> anyhow::Result<Option<PathBuf>> {
+        let architecture = self.architecture()?;
+        let path = self.folder.with_file_name(format!("mirrorctl-{architecture}"));
+        Ok(path.exists().then_some(path))
+    }
+
     pub(crate) fn sizes(&self) -> anyhow::Result<Table> {
         let mut table = Table::new("Packages", &["binary, MB", "zip, MB"]);
         for function in ["automirror", "config-rule"] {
@@ -32,9 +39,13 @@ impl Packages {
     }
 
     fn zip(&self, function: &str) -> anyhow::Result<PathBuf> {
-        let architecture = self.folder.file_name().context("the packages' folder has no name")?;
-        let name = format!("{function}-{}.zip", architecture.to_string_lossy());
+        let name = format!("{function}-{}.zip", self.architecture()?);
         Ok(self.folder.with_file_name(name))
+    }
+
+    fn architecture(&self) -> anyhow::Result<std::borrow::Cow<'_, str>> {
+        let name = self.folder.file_name().context("the packages' folder has no name")?;
+        Ok(name.to_string_lossy())
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use local_cloud::aws::ec2::{
-    Caller, CreateRule, CreateSession, Direction, RunInstances, Tags, ZONE_A,
+    Caller, CreateRule, CreateSession, DEFAULT_VPC, Direction, Endpoint, GroupRule, Peer,
+    RunInstances, SecurityGroup, Tags, ZONE_A,
 };
 use local_cloud::aws::sqs::Queue;
 use local_cloud::cloud::call::Call;
@@ -95,14 +96,47 @@ impl Stage {
         }
     }
 
+    /// Creates targets, each a load balancer in front of a sensor whose door is open.
+    pub(crate) fn sensors(&self, count: usize) -> anyhow::Result<Vec<String>> {
+        let sensors = self.launch(count, None)?;
+        let mut world = self.cloud.world();
+        let everybody = GroupRule::udp(4789, Peer::Block("0.0.0.0/0".to_owned()));
+        let door = SecurityGroup {
+            id: "sg-door".to_owned(),
+            vpc: DEFAULT_VPC.to_owned(),
+            inbound: vec![everybody],
+            outbound: Vec::new(),
+            tags: Tags::new(),
+        };
+        world.put_security_group(door);
+        let mut targets = Vec::new();
+        for sensor in &sensors {
+            let interfaces = world.instance(sensor).context("it was launched")?.interfaces.clone();
+            for interface in interfaces {
+                let interface = world.interface_mut(&interface).context("it has an interface")?;
+                interface.groups = vec!["sg-door".to_owned()];
+            }
+            let balancer = world.create_network_load_balancer(&self.user, sensor, &[ZONE_A])?;
+            world.load_balancer_mut(&balancer).listen(&[sensor]);
+            let endpoint = Endpoint::NetworkLoadBalancer(balancer);
+            targets.push(world.create_target(&self.user, endpoint, None, Tags::new())?);
+        }
+        Ok(targets)
+    }
+
     /// Creates the sessions that automirror would create.
     pub(crate) fn mirror(&self, instances: &[String]) -> anyhow::Result<()> {
+        self.mirror_to(instances, std::slice::from_ref(&self.target))
+    }
+
+    /// The same to each of these targets in turn.
+    pub(crate) fn mirror_to(&self, instances: &[String], targets: &[String]) -> anyhow::Result<()> {
         let mut world = self.cloud.world();
-        for instance in instances {
+        for (instance, target) in instances.iter().zip(targets.iter().cycle()) {
             let found = world.instance(instance).context("it was launched")?;
             let request = CreateSession {
                 interface: found.interfaces.first().context("it has an interface")?.clone(),
-                target: self.target.clone(),
+                target: target.clone(),
                 filter: self.filter.clone(),
                 number: Some(1),
                 tags: [("ManagedBy".to_owned(), "automirror".to_owned())].into(),

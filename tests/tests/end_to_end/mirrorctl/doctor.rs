@@ -1,6 +1,7 @@
 //! `mirrorctl doctor`: each fault is put in, named with its link, and gone when somebody does what the advice says.
 
 mod cases;
+mod seen;
 mod way;
 
 use std::collections::BTreeSet;
@@ -50,10 +51,12 @@ async fn each_fault_of_routes_is_named_and_gone_when_its_advice_is_followed() {
 
 /// Those with a test of their own below, and those that only the tests of the decision can bring about: the local cloud
 /// has no target of another kind, and always shows what is behind an interface.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 7] = [
     "behind-endpoint",
+    "not-seen",
     "other-account",
     "packets-cut",
+    "same-sender",
     "target-kind-unknown",
     "target-state-unknown",
 ];
@@ -256,9 +259,9 @@ async fn ten_thousand_sessions_cost_pages_and_not_a_call_each() {
     let answer = ask(&way, &["--no-function"]);
     assert_eq!(answer.code, 0, "{}", answer.err);
     assert_eq!(answer.json()["places"][0]["counts"]["fine"], 10_000);
-    // Reading the world as `plan` does (63), 51 requests for 200 interfaces each, and a dozen for the rest.
+    // Reading the world as `plan` does (23), 51 requests for 200 interfaces each, and a dozen for the rest.
     let calls = cloud.count_calls();
-    assert!(calls <= 63 + 51 + 12, "{calls} calls");
+    assert!(calls <= 23 + 51 + 12, "{calls} calls");
     // A door that is shut is one finding, and one screen.
     way.stage.world().security_group("sg-sensor").inbound.clear();
     let answer = way.doctor(&["--no-function", "--source-mtu", "1500"]);

@@ -20,14 +20,14 @@ use super::{Answer, command, folder, problems::is_problem, root, story};
 use crate::stage::{Stage, machine, other_account, stage, tagged, two_interfaces, user};
 
 /// 2026-01-01T00:00:00Z
-const START: u32 = 1_767_225_600;
+pub(super) const START: u32 = 1_767_225_600;
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// Writes what all targets receive.
-fn capture(stage: &Stage, folder: &Path) -> (Vec<Copied>, PathBuf) {
+pub(super) fn capture(stage: &Stage, folder: &Path) -> (Vec<Copied>, PathBuf) {
     let copies = stage.world().copies();
     let path = folder.join("capture.pcap");
     fs::write(&path, pcap(&copies, START)).unwrap();
@@ -35,7 +35,7 @@ fn capture(stage: &Stage, folder: &Path) -> (Vec<Copied>, PathBuf) {
 }
 
 /// mirrorctl where it needs no cloud.
-fn alone(arguments: &[&str]) -> Answer {
+pub(super) fn alone(arguments: &[&str]) -> Answer {
     command("http://127.0.0.1:9", arguments).output().unwrap().into()
 }
 
@@ -133,7 +133,7 @@ fn openssl(arguments: &[&str]) -> Output {
 }
 
 /// A folder with a capture and a pair of keys.
-fn signing(name: &str) -> (PathBuf, [String; 4]) {
+pub(super) fn signing(name: &str) -> (PathBuf, [String; 4]) {
     let folder = folder(name);
     let path = |name: &str| text(&folder.join(name)).to_owned();
     let [capture, key, public, out] =
