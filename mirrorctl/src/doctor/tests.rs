@@ -5,7 +5,7 @@ mod properties;
 mod routes;
 mod stage;
 
-use shared::observed::TargetState;
+use shared::observed::{Endpoint, TargetState};
 
 use super::{
     link::Link,
@@ -104,6 +104,11 @@ fn a_target_that_is_gone_hides_what_is_behind_it() {
     check(INTERFACE, Stage::withdraw, &[("target", "share-withdrawn", "tmt-1")]);
     check(BALANCER, |it| it.observed.targets.clear(), &[("target", "target-unknown", "tmt-1")]);
     check(BALANCER, Stage::give_away, &[("target", "other-account", "tmt-1")]);
+    check(
+        BALANCER,
+        |it| it.observed.targets[0].endpoint = Endpoint::Other("satellite".into()),
+        &[("target", "target-kind-unknown", "tmt-1")],
+    );
     check(BALANCER, |it| it.balancers().clear(), &[("target", "balancer-gone", "net/s/1")]);
     check(
         BALANCER,

@@ -3,10 +3,11 @@
 use aws_sdk_ec2::types as ec2;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::error::ObserveError;
+use crate::{
+    client::{Ec2, LARGEST_PAGE},
+    error::ObserveError,
+};
 
-/// The largest page that EC2 gives (EC2 API, `MaxResults`).
-pub(crate) const PAGE_SIZE: i32 = 1000;
 /// The most values one request may carry in its filters (EC2 API, "Filtering").
 const MAX_FILTER_VALUES: usize = 200;
 /// Concurrent requests of one kind: enough to hide the latency, far below the burst of 100.
@@ -22,16 +23,6 @@ pub(crate) enum Ask {
 }
 
 impl Ask {
-    /// Of what it asks for, only what matches this filter as well.
-    pub(crate) fn and(self, more: ec2::Filter) -> Self {
-        match self {
-            Self::All => Self::Matching(vec![more]),
-            Self::Matching(filters) => Self::Matching(filters.into_iter().chain([more]).collect()),
-            // Whoever asks by ids wants to hear about each.
-            Self::Ids(ids) => Self::Ids(ids),
-        }
-    }
-
     pub(crate) fn filters(&self) -> Option<Vec<ec2::Filter>> {
         match self {
             Self::Matching(filters) => Some(filters.clone()),
@@ -50,8 +41,13 @@ impl Ask {
     pub(crate) fn page_size(&self) -> Option<i32> {
         match self {
             Self::Ids(_) => None,
-            Self::All | Self::Matching(_) => Some(PAGE_SIZE),
+            Self::All | Self::Matching(_) => Some(LARGEST_PAGE),
         }
+    }
+
+    /// The same for instances and interfaces.
+    pub(crate) fn wide_page_size(&self, ec2: &Ec2) -> Option<i32> {
+        self.page_size().map(|_| ec2.wide_page_size)
     }
 }
 
@@ -74,7 +70,19 @@ impl Query {
     where
         F: Future<Output = Result<C, ObserveError>>,
     {
-        self.read_by(MAX_CONCURRENT, read).await
+        self.read_by(MAX_CONCURRENT, None, read).await
+    }
+
+    /// The same of what matches this filter as well. Its values count, too.
+    pub(crate) async fn read_matching<C, F>(
+        &self,
+        filter: &ec2::Filter,
+        read: impl Fn(Ask) -> F,
+    ) -> Result<Vec<C>, ObserveError>
+    where
+        F: Future<Output = Result<C, ObserveError>>,
+    {
+        self.read_by(MAX_CONCURRENT, Some(filter), read).await
     }
 
     /// The same one after the other: of instances and interfaces one page at a time fits into the memory.
@@ -85,22 +93,27 @@ impl Query {
     where
         F: Future<Output = Result<C, ObserveError>>,
     {
-        self.read_by(1, read).await
+        self.read_by(1, None, read).await
     }
 
     async fn read_by<C, F>(
         &self,
         concurrent: usize,
+        more: Option<&ec2::Filter>,
         read: impl Fn(Ask) -> F,
     ) -> Result<Vec<C>, ObserveError>
     where
         F: Future<Output = Result<C, ObserveError>>,
     {
-        match self {
-            Self::All => Ok(vec![read(Ask::All).await?]),
-            Self::Filtered(name, values) => {
-                let requests = values.chunks(MAX_FILTER_VALUES).map(|values| {
-                    read(Ask::Matching(vec![filter(name, values.iter().map(String::as_str))]))
+        match (self, more) {
+            (Self::All, None) => Ok(vec![read(Ask::All).await?]),
+            (Self::All, Some(more)) => Ok(vec![read(Ask::Matching(vec![more.clone()])).await?]),
+            (Self::Filtered(name, values), more) => {
+                let taken = more.map_or(0, |more| more.values().len());
+                let room = MAX_FILTER_VALUES.saturating_sub(taken).max(1);
+                let requests = values.chunks(room).map(|values| {
+                    let these = filter(name, values.iter().map(String::as_str));
+                    read(Ask::Matching([these].into_iter().chain(more.cloned()).collect()))
                 });
                 stream::iter(requests).buffered(concurrent).try_collect().await
             }

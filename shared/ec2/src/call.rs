@@ -85,7 +85,7 @@ async fn ask_instances(
             .set_include_managed_resources(managed.then_some(true))
             .set_filters(ask.filters())
             .set_instance_ids(ask.ids())
-            .set_max_results(ec2.wide_page_size(ask));
+            .set_max_results(ask.wide_page_size(ec2));
         let pages = request.into_paginator().stop_on_duplicate_token(false).send();
         let mut interner = Interner::default();
         let mut convert = |item: &ec2::Instance| {
@@ -130,8 +130,8 @@ pub async fn tags_by_key(
     let is_read = |key: &str| keys.iter().any(|it| it == key);
     let by_key = filter("key", keys.iter().map(String::as_str));
     // A key in a filter may match others, as it may have a `*` in it.
-    let read = |ask: Ask| ask_tags(&ec2.client, ask.and(by_key.clone()), is_read);
-    let parts: Vec<Vec<_>> = query.read(read).await?;
+    let read = |ask: Ask| ask_tags(&ec2.client, ask, is_read);
+    let parts: Vec<Vec<_>> = query.read_matching(&by_key, read).await?;
     Ok(parts.into_iter().flatten().collect())
 }
 

@@ -27,10 +27,7 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-use crate::{
-    ask::{Ask, PAGE_SIZE},
-    error::ObserveError,
-};
+use crate::error::ObserveError;
 
 /// Within a region a connection takes milliseconds; two seconds allow for one lost packet.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -42,6 +39,8 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 /// The same for a page of 1,000 instances, where nobody ends the process.
 const PATIENT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const PATIENT_OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest page that EC2 gives (EC2 API, `MaxResults`).
+pub(crate) const LARGEST_PAGE: i32 = 1000;
 /// A page of instances or interfaces. One with 50 of the longest tags in letters of four bytes takes 77 KB, and
 /// three times as much while it is read; EC2 would give a thousand at once.
 const NARROW_PAGE_SIZE: i32 = 200;
@@ -61,7 +60,7 @@ pub struct Ec2 {
     /// EC2 there does not know the parameter `IncludeManagedResources`, which is new in 2026.
     hides_managed: Arc<AtomicBool>,
     /// How many instances or interfaces a page has.
-    wide_page_size: i32,
+    pub(crate) wide_page_size: i32,
 }
 
 impl Ec2 {
@@ -81,18 +80,13 @@ impl Ec2 {
             .operation_timeout(PATIENT_OPERATION_TIMEOUT)
             .build();
         let config = aws_sdk_ec2::config::Builder::from(config).timeout_config(timeouts);
-        Self::read(config, PAGE_SIZE)
+        Self::read(config, LARGEST_PAGE)
     }
 
     fn read(config: aws_sdk_ec2::config::Builder, wide_page_size: i32) -> Self {
         let config = config.retry_partition(own_retries("ec2-reads")).build();
         let client = aws_sdk_ec2::Client::from_conf(config);
         Self { client, hides_managed: Arc::default(), wide_page_size }
-    }
-
-    /// The size of a page of instances or interfaces. EC2 takes none with ids.
-    pub(crate) fn wide_page_size(&self, ask: &Ask) -> Option<i32> {
-        ask.page_size().map(|_| self.wide_page_size)
     }
 
     /// Asks with `IncludeManagedResources`, without which EC2 may hide what a service manages for the account;

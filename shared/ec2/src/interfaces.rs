@@ -160,6 +160,6 @@ fn interface_pages(
         .set_include_managed_resources(managed.then_some(true))
         .set_filters(ask.filters())
         .set_network_interface_ids(ask.ids())
-        .set_max_results(ec2.wide_page_size(ask));
+        .set_max_results(ask.wide_page_size(ec2));
     request.into_paginator().stop_on_duplicate_token(false).send()
 }

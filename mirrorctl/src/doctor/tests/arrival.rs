@@ -40,7 +40,7 @@ fn judged(stage: &Stage, seen: &[Sender], others: &[Sending]) -> Vec<Checked> {
 /// What is said of the last link of the only session.
 fn arrival(checked: &[Checked]) -> Option<Result<(), &'static str>> {
     let judgement = checked[0].links.get(&Link::Arrival)?;
-    Some(judgement.as_ref().map(|()| ()).map_err(|trouble| trouble.code))
+    Some(judgement.as_ref().copied().map_err(|trouble| trouble.code))
 }
 
 #[test]

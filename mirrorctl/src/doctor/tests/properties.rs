@@ -1,8 +1,8 @@
 //! What must hold of any network: a fault more never mends anything, and what was not read is never fine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use proptest::{prelude::*, sample::subsequence};
+use proptest::{prelude::*, sample::subsequence, strategy::ValueTree, test_runner::TestRunner};
 use shared::observed::TargetState;
 
 use super::super::{
@@ -131,7 +131,7 @@ fn grade(stage: &Stage) -> Option<Grade> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(5_000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(10_000) })]
 
     #[test]
     fn a_fault_more_mends_nothing(stage in any_stage(), next in 0..FAULTS.len()) {
@@ -166,4 +166,41 @@ fn is_untouched(kind: &str, link: Link, fact: usize) -> bool {
         6 => kind != super::stage::ENDPOINT,
         _ => kind != super::stage::BALANCER,
     }
+}
+
+/// The verdict on a way with these faults; none where there is no session to judge.
+fn with_faults(kind: &'static str, faults: &[usize]) -> Option<Option<Grade>> {
+    let mut stage = Stage::new(kind);
+    faults.iter().for_each(|fault| FAULTS[*fault](&mut stage));
+    (!stage.check().is_empty()).then(|| grade(&stage))
+}
+
+/// A fault matters to a kind of target if it alone makes a difference. docs/reliability.md has the numbers.
+#[test]
+fn of_ten_thousand_ways_one_is_fine_exactly_if_no_fault_matters() {
+    let matters: BTreeMap<_, BTreeSet<usize>> = KINDS
+        .iter()
+        .map(|kind| {
+            let alone = |fault: &usize| with_faults(kind, &[*fault]) != with_faults(kind, &[]);
+            (*kind, (0..FAULTS.len()).filter(alone).collect())
+        })
+        .collect();
+    let ways = (0..KINDS.len(), subsequence((0..FAULTS.len()).collect::<Vec<_>>(), 0..=4));
+    let mut runner = TestRunner::deterministic();
+    let mut counts: BTreeMap<_, u32> = BTreeMap::new();
+    for _ in 0..10_000 {
+        let (kind, faults) = ways.new_tree(&mut runner).unwrap().current();
+        let kind = KINDS[kind];
+        let grade = with_faults(kind, &faults);
+        let is_faulty = faults.iter().any(|fault| matters[kind].contains(fault));
+        if is_faulty {
+            assert_ne!(grade, Some(None), "a false green: {kind} {faults:?}");
+        } else {
+            assert_eq!(grade, with_faults(kind, &[]), "a false red: {kind} {faults:?}");
+        }
+        *counts.entry(grade).or_default() += 1;
+    }
+    // Some(None) is fine, None has no session.
+    assert_eq!(counts.len(), 5, "{counts:?}");
+    println!("{counts:?}");
 }
