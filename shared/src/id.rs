@@ -168,4 +168,14 @@ mod tests {
             assert!(text.parse::<AccountId>().is_err(), "{text:?}");
         }
     }
+
+    /// Files come from outside.
+    #[cfg(feature = "serde")]
+    #[test]
+    fn an_id_in_a_file_is_checked_as_well() {
+        assert!(serde_json::from_str::<TargetId>("\"tmt-1\"").is_ok());
+        assert!(serde_json::from_str::<TargetId>("\"tmf-1\"").is_err());
+        assert!(serde_json::from_str::<AccountId>("\"012345678901\"").is_ok());
+        assert!(serde_json::from_str::<AccountId>("\"1234\"").is_err());
+    }
 }

@@ -82,5 +82,9 @@ mod tests {
         assert!(minutes(&[8, 5, 2, 0]) && minutes(&[17, 14, 11, 9]));
         assert!(!minutes(&[18, 15, 12, 10]), "it was calm");
         assert!(!minutes(&[24, 16, 8, 0]), "they are far apart");
+        assert!(
+            !minutes(&[10, 6, 3, 0]) && minutes(&[9, 6, 3, 0]),
+            "within ten minutes is less than ten"
+        );
     }
 }

@@ -647,6 +647,30 @@ fn a_foreign_session_is_never_touched() {
     cloud.with(|o| o.sessions[0].account = THEM.parse().unwrap()).plans(&[NOT_SELECTED]);
 }
 
+/// Of two stacks with one owner each leaves the other's sessions alone, and says so.
+#[test]
+fn another_installation_with_the_same_owner_is_named_and_its_sessions_are_left_alone() {
+    let cloud = |installation: Option<&str>| {
+        let session =
+            Session { installation: installation.map(Into::into), ..owned("tms-1", "eni-1", 1) };
+        untagged().session(session).set("MIRROR_INSTALLATION", "east")
+    };
+    let named = "i-1 eni-1: block: session tms-1 has the owner of this installation and is of installation \
+                 `west`: it is left alone (give each installation a MIRROR_OWNER of its own)";
+    cloud(Some("west")).plans(&[named, NOT_SELECTED]);
+    let outside = cloud(Some("west")).set("MIRROR_VPC_IDS", "vpc-2");
+    outside.plans(&["i-1 eni-1: ignore: its VPC is not among MIRROR_VPC_IDS"]);
+    for own in [Some("east"), None] {
+        let text = crate::plan::plan(&cloud(own).policy(), &cloud(own).observed);
+        assert_eq!(text.changes().count(), 1, "{own:?}: {text}");
+    }
+    // Another owner's, or another account's, is foreign like any other.
+    let stranger = cloud(Some("west")).set("MIRROR_OWNER", "another");
+    stranger.plans(&[NOT_SELECTED]);
+    let theirs = cloud(Some("west")).with(|o| o.sessions[0].account = THEM.parse().unwrap());
+    theirs.plans(&[NOT_SELECTED]);
+}
+
 #[test]
 fn a_foreign_session_that_does_what_is_wanted_counts() {
     Cloud::new()
