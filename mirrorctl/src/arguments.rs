@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use shared::id::{InstanceId, InterfaceId, SessionId, VpcId};
+use shared::id::{InstanceId, InterfaceId, SessionId, TargetId, VpcId};
 
 pub(crate) use sensor::{Map, MapFormat, Seen, SignedFile, Verify};
 
@@ -195,12 +195,19 @@ pub(crate) struct Doctor {
     /// The longest packet that the sources send; EC2 does not show it, so the default is the longest there is
     #[arg(long, value_name = "BYTES", default_value_t = 9001)]
     pub(crate) source_mtu: u16,
-    /// What a sensor has captured, as `seen --out --key` wrote it; once for each sensor
-    #[arg(long, value_name = "FILE", requires = "seen_key")]
-    pub(crate) seen: Vec<PathBuf>,
+    /// What a sensor behind a target has captured, as `seen --out --key` wrote it; once for each sensor and target
+    #[arg(long, value_name = "TARGET=FILE", requires = "seen_key", value_parser = captured)]
+    pub(crate) seen: Vec<Captured>,
     /// A public key that a file of --seen is signed for; once for each sensor that has its own
     #[arg(long, value_name = "FILE", requires = "seen")]
     pub(crate) seen_key: Vec<PathBuf>,
+}
+
+/// A capture, and the target that its sensor is behind.
+#[derive(Clone, Debug)]
+pub(crate) struct Captured {
+    pub(crate) target: TargetId,
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Args, Debug)]
@@ -276,6 +283,14 @@ fn source_id(text: &str) -> Result<String, String> {
         || text.parse::<InterfaceId>().is_ok()
         || text.parse::<SessionId>().is_ok();
     is_id.then(|| text.to_owned()).ok_or_else(|| "an id such as i-…, eni-… or tms-…".to_owned())
+}
+
+fn captured(text: &str) -> Result<Captured, String> {
+    let (target, file) = text.split_once('=').unwrap_or(("", text));
+    match target.parse() {
+        Ok(target) if !file.is_empty() => Ok(Captured { target, file: file.into() }),
+        _ => Err("a target, `=` and a file, such as tmt-0123456789abcdef0=seen.json".to_owned()),
+    }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

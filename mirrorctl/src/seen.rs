@@ -106,6 +106,23 @@ impl SeenFile {
         check_expiry(path, &file.expires, now)?;
         Ok(file)
     }
+
+    /// Who was captured no longer ago than the file counts for, and how many others there are: an old capture says
+    /// nothing of today, however new the file is.
+    pub(crate) fn recent(&self, now: SystemTime) -> (Vec<(IpAddr, u32)>, usize) {
+        let seconds =
+            |text: &str| Some(DateTime::from_str(text, DateTimeFormat::DateTime).ok()?.secs());
+        let period = seconds(&self.expires).zip(seconds(&self.made));
+        let period = period.map_or(0, |(expires, made)| expires.saturating_sub(made));
+        let since = millis(now).div_euclid(1_000).saturating_sub(period);
+        let is_recent = |row: &&SenderRow| {
+            row.last.as_deref().and_then(seconds).is_some_and(|last| last >= since)
+        };
+        let recent: Vec<_> =
+            self.senders.iter().filter(is_recent).map(|row| (row.address, row.vni)).collect();
+        let others = self.senders.len().saturating_sub(recent.len());
+        (recent, others)
+    }
 }
 
 /// The moment so many hours from now.
@@ -142,6 +159,32 @@ mod tests {
         assert!(check(7_199).is_ok());
         assert_eq!(check(7_200).unwrap_err().kind, &EXPIRED);
         assert_eq!(check_expiry(Path::new("x"), "soon", now).unwrap_err().kind, &BAD_FILE);
+    }
+
+    #[test]
+    fn who_was_captured_longer_ago_than_the_file_counts_for_counts_no_more() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(490_896);
+        let left_out = NotCounted::from(LeftOut::default());
+        let row = |last: Option<String>| SenderRow {
+            address: [10, 0, 0, 5].into(),
+            vni: 7,
+            packets: 1,
+            bytes: 1,
+            first: None,
+            last,
+        };
+        let hours_ago = |hours| Some(expiry(now - Duration::from_hours(hours), 0));
+        for (last, counts) in [
+            (hours_ago(0), true),
+            (hours_ago(2), true),
+            (hours_ago(3), false),
+            (None, false),
+            (Some("soon".to_owned()), false),
+        ] {
+            let file = SeenFile::new(vec![row(last.clone())], left_out, now, 2);
+            let (recent, others) = file.recent(now);
+            assert_eq!((recent.len() == 1, others == 0), (counts, counts), "{last:?}");
+        }
     }
 
     #[test]

@@ -31,30 +31,27 @@ pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Pr
     let mut answer = Answer::default();
     answer.document.table = Table::new(&COLUMNS);
     // Without it the other links are judged all the same.
-    let seen = seen::by_sensors(doctor, (input.now)()).unwrap_or_else(|problem| {
-        answer.fail(None, problem);
-        None
-    });
+    let captures = seen::captures(&mut answer, doctor, (input.now)());
     let selectors: BTreeSet<_> = [Selector::Sweep].into();
     let outcomes = input.in_places(async |place| {
         let decided = input.read(place, &selectors).await?;
         let subject = subject(&decided, doctor.source_mtu);
-        let network = read(&place.config, subject).await;
+        let network = read(&place.config, subject, !doctor.seen.is_empty()).await;
         let checked = links(subject, &network);
         let sending = sending(&decided.world.observed, &network);
         Ok((decided, checked, sending))
     });
     let outcomes = outcomes.await.unwrap_or_else(|problem| vec![Err((None, problem))]);
     let all = outcomes.iter().flatten().map(|(_, _, sending)| sending);
-    let arrivals = seen.map(|seen| Arrivals::new(seen, all));
+    let arrivals = Arrivals::new(captures, all);
     for outcome in outcomes {
         match outcome {
             Err((place, problem)) => answer.fail(place, problem),
             Ok((decided, mut checked, sending)) => {
-                if let Some(arrivals) = &arrivals {
-                    arrivals.judge(&mut checked, &sending);
-                }
-                let ignored = leave_out(&mut checked, &accepted);
+                // Who accepts that a link is broken has the more need of what was captured.
+                let mut ignored = leave_out(&mut checked, &accepted);
+                arrivals.judge(&mut checked, &sending);
+                ignored = ignored.saturating_add(leave_out(&mut checked, &accepted));
                 answer.cannot_tell |= checked.iter().any(|it| it.has(Grade::CannotTell));
                 answer.findings.add(found(&checked, doctor.failure_threshold));
                 let diagnosis = Diagnosis::new(&decided, &checked, ignored, input.global.price);
@@ -63,9 +60,7 @@ pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Pr
             }
         }
     }
-    if let Some(arrivals) = &arrivals {
-        seen::name_strangers(&mut answer.document, &arrivals.strangers());
-    }
+    seen::name_strangers(&mut answer.document, &arrivals.strangers());
     Ok(answer)
 }
 

@@ -1,24 +1,30 @@
-//! The last link: whether the copies of a session are among what sensors have captured.
+//! The last link: whether the copies of a session are among what a sensor behind its target has captured.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
 
-use shared::{id::SessionId, observed::Observed};
-
-use super::{
-    link::Link,
-    links::Checked,
-    network::Network,
-    trouble::{Grade, NOT_SEEN, NOT_SHOWN, SAME_SENDER, Trouble},
+use shared::{
+    id::{SessionId, TargetId},
+    observed::{Observed, Session},
 };
 
-/// What tells copies apart: the address that they come from, and the VNI of their session.
+use super::{
+    link::{Link, Links},
+    links::Checked,
+    network::Network,
+    trouble::{Grade, Judgement, NOT_SEEN, NOT_SHOWN, SAME_SENDER, Trouble},
+};
+
+/// What tells the copies apart that come to a target: the address that they come from, and the VNI of their session.
 pub(crate) type Sender = (IpAddr, u32);
 
-/// The sessions of a place, whosever they are, each with its sender as far as EC2 shows it.
-pub(crate) type Sending = BTreeMap<SessionId, Sender>;
+/// What was captured behind each target.
+pub(crate) type Captures = BTreeMap<TargetId, BTreeSet<Sender>>;
+
+/// The sessions of a place, whosever they are: where each leads, and its sender as far as EC2 shows it.
+pub(crate) type Sending = BTreeMap<SessionId, (TargetId, Sender)>;
 
 /// What a capture answers where AWS shows nothing: the copies have come this way.
 const WAY: [Link; 7] = [
@@ -33,78 +39,101 @@ const WAY: [Link; 7] = [
 
 /// Who sends in a place.
 pub(crate) fn sending(observed: &Observed, network: &Network) -> Sending {
-    let sender = |session: &shared::observed::Session| {
+    let sender = |session: &Session| {
         let interface = network.interfaces.as_ref().ok()?.get(session.interface.as_str())?;
         let vni = u32::try_from(session.vni?.to_i32()).ok()?;
-        Some((session.id.clone(), (*interface.addresses.first()?, vni)))
+        let sender = (*interface.addresses.first()?, vni);
+        Some((session.id.clone(), (session.target.clone(), sender)))
     };
     observed.sessions.iter().filter_map(sender).collect()
 }
 
-/// What sensors have captured, and how many of all the sessions that were looked at each sender may be.
+/// What sensors have captured, and the sessions of all places that may have sent it.
 #[derive(Debug)]
 pub(crate) struct Arrivals {
-    seen: BTreeSet<Sender>,
-    sessions: BTreeMap<Sender, usize>,
+    captures: Captures,
+    sessions: BTreeMap<(TargetId, Sender), BTreeSet<SessionId>>,
 }
 
 impl Arrivals {
-    /// `places` are all the places that were read: a sensor gets copies from many.
+    /// `places` are all the places that were read: a sensor gets copies from many. One may be among them twice.
     pub(crate) fn new<'a>(
-        seen: BTreeSet<Sender>,
+        captures: Captures,
         places: impl IntoIterator<Item = &'a Sending>,
     ) -> Self {
-        let mut sessions = BTreeMap::new();
-        for sender in places.into_iter().flat_map(BTreeMap::values) {
-            let count: &mut usize = sessions.entry(*sender).or_default();
-            *count = count.saturating_add(1);
+        let mut sessions: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for (session, copies) in places.into_iter().flatten() {
+            sessions.entry(copies.clone()).or_default().insert(session.clone());
         }
-        Self { seen, sessions }
+        Self { captures, sessions }
     }
 
-    /// Who was captured, and sends for no session that was looked at.
-    pub(crate) fn strangers(&self) -> Vec<Sender> {
-        let is_stranger = |sender: &&Sender| !self.sessions.contains_key(*sender);
-        self.seen.iter().filter(is_stranger).copied().collect()
+    /// Who was captured behind a target, and is no session to it whose address is known.
+    pub(crate) fn strangers(&self) -> Vec<(&TargetId, Sender)> {
+        let all = self.captures.iter();
+        let all = all.flat_map(|(target, seen)| seen.iter().map(move |sender| (target, *sender)));
+        all.filter(|(target, sender)| !self.sessions.contains_key(&((*target).clone(), *sender)))
+            .collect()
     }
 
-    /// Judges the last link of each session. Where one before it is broken and nothing arrives, it is not asked.
+    /// Judges the last link of each session to a target with a capture. Where a link before it is broken and nothing
+    /// arrives, it is not asked.
     pub(crate) fn judge(&self, checked: &mut [Checked], sending: &Sending) {
         for Checked { pair, links } in checked {
-            let Some(session) = &pair.session else { continue };
-            let sender = sending.get(session);
-            let is_seen = sender.is_some_and(|it| self.seen.contains(it));
-            let mut known = links.values().filter_map(|it| it.as_ref().err());
-            if !is_seen && known.any(|trouble| trouble.grade == Grade::Broken) {
+            let (Some(session), Some(target)) = (&pair.session, &pair.target) else { continue };
+            let Some(seen) = self.captures.get(target) else { continue };
+            let copies = sending.get(session);
+            let is_seen = copies.is_some_and(|(_, sender)| seen.contains(sender));
+            if !is_seen && links.values().any(|it| is_of_grade(it, Grade::Broken)) {
                 continue;
             }
-            let judgement = match sender {
+            let judgement = match copies {
                 None => {
                     let detail = format!("EC2 shows no address of {}, or no VNI", pair.source);
                     Err(Trouble::new(&NOT_SHOWN, pair.source.as_str(), detail))
                 }
                 Some(_) if !is_seen => {
-                    let at = pair.target.as_ref().map(ToString::to_string).unwrap_or_default();
-                    Err(Trouble::new(&NOT_SEEN, at, "no copy from these sources was captured"))
+                    let detail = "no copy from these sources was captured";
+                    Err(Trouble::new(&NOT_SEEN, target.as_str(), detail))
                 }
-                Some(sender @ (address, vni)) => {
-                    let count = self.sessions.get(sender).copied().unwrap_or_default();
-                    let detail = format!("copies from {address} with VNI {vni} were captured");
-                    let detail = format!("{detail}, and {count} sessions send so");
-                    let trouble = || Trouble::new(&SAME_SENDER, address.to_string(), detail);
-                    if count == 1 { Ok(()) } else { Err(trouble()) }
-                }
+                Some(copies) => self.of_one_session(copies),
             };
             if judgement.is_ok() {
-                for link in WAY {
-                    links.entry(link).and_modify(|it| {
-                        if it.as_ref().is_err_and(|it| it.grade == Grade::CannotTell) {
-                            *it = Ok(());
-                        }
-                    });
-                }
+                prove(links);
             }
             links.insert(Link::Arrival, judgement);
         }
     }
+
+    /// Whether copies that were captured can be of one session only.
+    fn of_one_session(&self, copies: &(TargetId, Sender)) -> Judgement {
+        let count = self.sessions.get(copies).map_or(0, BTreeSet::len);
+        if count == 1 {
+            return Ok(());
+        }
+        let (_, (address, vni)) = copies;
+        let detail = format!(
+            "copies from {address} with VNI {vni} were captured, and {count} sessions send so"
+        );
+        Err(Trouble::new(&SAME_SENDER, address.to_string(), detail))
+    }
+}
+
+/// Copies have come the whole way. Whether long ones come whole, no capture says: where that was not asked, because
+/// what is at the target is not shown, it is still open.
+fn prove(links: &mut Links) {
+    let hidden = links.get(&Link::Target).and_then(|it| it.as_ref().err()).cloned();
+    let hidden = hidden.filter(|trouble| trouble.grade == Grade::CannotTell);
+    for (_, it) in links.iter_mut().filter(|(link, _)| WAY.contains(link)) {
+        if is_of_grade(it, Grade::CannotTell) {
+            *it = Ok(());
+        }
+    }
+    if let Some(trouble) = hidden {
+        links.entry(Link::Mtu).or_insert(Err(trouble));
+    }
+}
+
+fn is_of_grade(judgement: &Judgement, grade: Grade) -> bool {
+    judgement.as_ref().is_err_and(|trouble| trouble.grade == grade)
 }

@@ -8,11 +8,11 @@ mod elb;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
-use shared::observed::{Endpoint, Observed, Session};
+use shared::observed::Endpoint;
 use shared_ec2::description;
 
 use super::{
-    links::{Pair, Subject, pairs},
+    links::{Subject, pairs},
     network::{Balancer, Fact, Interface, Network},
 };
 
@@ -37,7 +37,6 @@ impl Asked {
         let pairs = pairs(subject);
         let used: BTreeSet<_> = pairs.iter().filter_map(|pair| pair.target.as_ref()).collect();
         asked.sources.extend(pairs.iter().map(|pair| pair.source.to_string()));
-        asked.sources.extend(with_a_vni_of_ours(observed, &pairs));
         let own = observed.targets.iter().filter(|target| target.account == observed.account);
         for target in own.filter(|target| used.contains(&target.id)) {
             asked.descriptions.extend(description(&target.endpoint));
@@ -52,19 +51,14 @@ impl Asked {
     }
 }
 
-/// The sources of others' sessions that have a VNI which a session of ours has: their copies may look the same.
-fn with_a_vni_of_ours(observed: &Observed, pairs: &BTreeSet<Pair>) -> Vec<String> {
-    let ids: BTreeSet<_> = pairs.iter().filter_map(|pair| pair.session.as_ref()).collect();
-    let (ours, others): (Vec<_>, Vec<_>) =
-        observed.sessions.iter().partition(|session| ids.contains(&session.id));
-    let vnis: BTreeSet<_> = ours.iter().filter_map(|session| session.vni).collect();
-    let is_same = |it: &&Session| it.vni.is_some_and(|vni| vnis.contains(&vni));
-    others.into_iter().filter(is_same).map(|session| session.interface.to_string()).collect()
-}
-
 /// Reads all that lies between the sources of the plan and their sensors.
-pub(crate) async fn read(config: &SdkConfig, subject: Subject<'_>) -> Network {
-    let asked = Asked::of(subject);
+/// `of_others` asks for the sources of all sessions, whose copies may look like those of ours.
+pub(crate) async fn read(config: &SdkConfig, subject: Subject<'_>, of_others: bool) -> Network {
+    let mut asked = Asked::of(subject);
+    if of_others {
+        let sessions = subject.observed.sessions.iter();
+        asked.sources.extend(sessions.map(|session| session.interface.to_string()));
+    }
     let client = aws_sdk_ec2::Client::new(config);
     let by_id: BTreeSet<String> = asked.sources.union(&asked.interfaces).cloned().collect();
     let (by_id, described, balancers, endpoints) = tokio::join!(

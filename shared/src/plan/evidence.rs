@@ -9,7 +9,7 @@ use crate::{
     observed::{
         Attachment, AttachmentStatus, Direction, InstanceState, Session, Shown, Target, TargetState,
     },
-    plan::question::Question,
+    plan::{question::Question, step::Action},
 };
 
 const CREATE: &str =
@@ -144,6 +144,46 @@ fn of_three_sessions_one_goes_that_another_makes_superfluous_whatever_the_third_
                 "i-1 eni-1: block: target tmt-1 does not exist or is not shared with this account",
                 "i-1 eni-1: keep tms-2: mirrored as it should be",
             ]);
+    }
+}
+
+/// Nobody deletes the session that mirrors for one that may not.
+#[test]
+fn of_two_sessions_the_one_goes_of_which_the_other_is_seen_to_do_the_work() {
+    use TargetState::{Full, Gone, Ready, Stopped, Unknown};
+    let cloud = |states: [TargetState; 2]| {
+        let target = |(id, state)| Target { state, ..load_balancer(id, US) };
+        let session = |id: &str, number, target: &str| Session {
+            target: target.parse().unwrap(),
+            ..owned(id, "eni-1", number)
+        };
+        Cloud::new()
+            .with(|o| o.targets = ["tmt-1", "tmt-2"].into_iter().zip(states).map(target).collect())
+            .session(session("tms-1", 1, "tmt-1"))
+            .session(session("tms-2", 2, "tmt-2"))
+    };
+    let deleted = |cloud: &Cloud| {
+        let plan = crate::plan::plan(&cloud.policy(), &cloud.observed);
+        let deleted = plan.changes().map(|step| match &step.action {
+            Action::Delete(session) => session.to_string(),
+            _ => panic!("{plan}"),
+        });
+        deleted.collect::<Vec<_>>()
+    };
+    for dead in [Stopped, Unknown] {
+        assert_eq!(deleted(&cloud([dead, Ready])), ["tms-1"], "{dead:?}");
+        assert_eq!(deleted(&cloud([Ready, dead])), ["tms-2"], "{dead:?}");
+        assert_eq!(deleted(&cloud([dead, Full])), ["tms-1"], "{dead:?}");
+        assert_eq!(deleted(&cloud([dead, Gone])), ["tms-2"], "{dead:?}");
+        for other in [Stopped, Unknown] {
+            assert_eq!(deleted(&cloud([dead, other])), [""; 0], "{dead:?} {other:?}");
+        }
+        // Both lead to one target: one of them is enough.
+        let twice = cloud([dead, Ready]).with(|o| o.sessions[1].target = "tmt-1".parse().unwrap());
+        assert_eq!(deleted(&twice), ["tms-2"], "{dead:?}");
+        // The instance says which target it is to be.
+        let named = cloud([dead, Ready]).tag("Mirror-Target", "tmt-1");
+        assert_eq!(deleted(&named), ["tms-2"], "{dead:?}");
     }
 }
 

@@ -37,26 +37,16 @@ impl<'a> Draft<'a> {
             Stay::No => Fit::Wrong,
             _ if !desired.filter.accepts(&session.filter) => Fit::OtherFilter,
             Stay::Unknown => Fit::Unsure,
+            Stay::Yes if self.may_be_dead(&session.target) => Fit::Unsure,
             Stay::Yes => Fit::Right,
         };
         let (matches, surplus) = match_sessions(&desired, &owned, &free, fits);
-        // One whose target is unknown may be the right one or the wrong one, unless the instance names all
-        // of its targets.
-        let any_target_will_do = matches.iter().any(|it| it.desired.target.is_none());
-        let is_unknown = |named: Option<&TargetId>, session: &Session| {
-            self.stay(named, &session.target) == Stay::Unknown
-        };
-        let is_served_unseen = matches.iter().any(|it| {
-            let named = it.desired.target.as_ref();
-            it.session.existing().is_some_and(|session| is_unknown(named, session))
-        });
-        let (uncertain, duplicates): (Vec<_>, Vec<_>) = surplus.into_iter().partition(|session| {
-            is_served_unseen || any_target_will_do && is_unknown(None, session)
-        });
+        let (doubted, duplicates): (Vec<_>, Vec<_>) =
+            surplus.into_iter().partition(|session| self.may_be_needed(session, &matches));
         for session in duplicates {
             self.delete(source, session, Reason::Duplicate);
         }
-        for session in uncertain {
+        for session in doubted {
             if !self.delete_if_forbidden(source, session) {
                 self.check_target(source, &session.target);
             }
@@ -65,6 +55,31 @@ impl<'a> Draft<'a> {
             self.serve(source, it, created_for, &foreign);
         }
         self.check_filters(source);
+    }
+
+    /// Whether a session that serves nothing may be needed. One to a target that no list shows may be the right one or
+    /// the wrong one, unless the instance names all of its targets. And where it is not seen that the session that
+    /// serves leads to a target that receives, one to another target goes on.
+    fn may_be_needed(&self, surplus: &Session, matches: &[Match<'a>]) -> bool {
+        let stay = |session: &Session| self.stay(None, &session.target);
+        matches.iter().filter(|it| it.desired.target.is_none()).any(|it| {
+            let Some(serving) = it.session.existing() else { return false };
+            let is_unknown = stay(serving) == Stay::Unknown;
+            match stay(surplus) {
+                Stay::Unknown => true,
+                Stay::Yes => {
+                    let is_elsewhere = serving.target != surplus.target;
+                    is_unknown || is_elsewhere && self.may_be_dead(&serving.target)
+                }
+                Stay::No => is_unknown,
+            }
+        })
+    }
+
+    /// Whether it is not seen that a target receives, though it exists.
+    fn may_be_dead(&self, target: &TargetId) -> bool {
+        let state = self.index.target(target).yes().map(|target| target.state);
+        matches!(state, Some(TargetState::Stopped | TargetState::Unknown))
     }
 
     /// Takes out the desired sessions that a foreign session covers and no owned session is left for.
@@ -201,9 +216,8 @@ impl<'a> Draft<'a> {
     /// can be seen.
     fn may_be_in_front(&self, session: &Session) -> bool {
         let state = self.index.target(&session.target).yes().map(|target| target.state);
-        let may_be_dead =
-            matches!(state, Some(TargetState::Gone | TargetState::Stopped | TargetState::Unknown));
-        self.index.trusts(self.policy, &session.target) && !may_be_dead
+        let is_dead = state == Some(TargetState::Gone) || self.may_be_dead(&session.target);
+        self.index.trusts(self.policy, &session.target) && !is_dead
     }
 
     /// What the filters in use accept. Several sessions may share the packets among them on purpose, so

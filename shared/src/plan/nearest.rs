@@ -59,6 +59,8 @@ mod tests {
             ("m8g.large", Some("m7g.large")),
             ("m8gd.2xlarge", Some("m7gd.2xlarge")),
             ("r8i.large", Some("r7i.large")),
+            // No family has these attributes.
+            ("m8gb.large", Some("m7g.large")),
             ("c7gn.large", Some("c6gn.large")),
             ("m3.large", Some("m4.large")),
             ("zz9.large", None),

@@ -144,7 +144,12 @@ prop_compose! {
         hosts in vec(host(), 1..6),
         sessions in vec(session(), 0..24),
         kinds in vec(0..7_u8, 4),
-        full in vec(prop::bool::weighted(0.05), 4),
+        states in vec(prop_oneof![
+            17 => Just(TargetState::Ready),
+            1 => Just(TargetState::Full),
+            1 => Just(TargetState::Stopped),
+            1 => Just(TargetState::Unknown),
+        ], 4),
         filters in vec(prop_oneof![1 => 0..5_u8, 2 => Just(3)], 3),
         filled in vec(0..12_usize, 4),
     ) -> Observed {
@@ -189,7 +194,7 @@ prop_compose! {
             Shown::Yes(Interface { attachment: Some(in_use), ..interface("vpc-1", Owner::NotVisible(None)) }),
         ];
         observed.sources.extend(free.zip(others).map(|(id, shown)| unattached(id, shown)));
-        observed.targets = TARGETS.iter().zip(kinds).zip(full).filter_map(|((id, kind), full)| {
+        observed.targets = TARGETS.iter().zip(kinds).zip(states).filter_map(|((id, kind), state)| {
             let target = match kind {
                 0 => return None,
                 1 => load_balancer(id, US),
@@ -198,7 +203,6 @@ prop_compose! {
                 5 => sensor(id, "eni-1", "b"),
                 _ => sensor(id, "eni-8", "b"),
             };
-            let state = if full { TargetState::Full } else { TargetState::Ready };
             Some(Target { state, ..target })
         }).collect();
         let filters = FILTERS.iter().zip(filters).filter(|(_, kind)| *kind != 0);

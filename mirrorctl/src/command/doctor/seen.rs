@@ -1,12 +1,14 @@
 //! What sensors have captured, as files of `seen`.
 
-use std::{collections::BTreeSet, path::Path, time::SystemTime};
+use std::{path::Path, time::SystemTime};
 
-use serde_json::json;
+use serde_json::{Value, json};
+use shared::id::TargetId;
 
 use crate::{
-    arguments::Doctor,
-    doctor::arrival::Sender,
+    answer::Answer,
+    arguments::{Captured, Doctor},
+    doctor::arrival::{Captures, Sender},
     output::Document,
     problem::{BAD_KEY, BAD_SIGNATURE, Problem},
     seen::SeenFile,
@@ -15,18 +17,29 @@ use crate::{
 /// Senders of nobody that are named to people.
 const NAMED: usize = 3;
 
-/// The senders of all captures; none where no capture is given. One file that cannot be relied upon is enough to know
-/// nothing of what is missing.
-pub(super) fn by_sensors(
-    doctor: &Doctor,
-    now: SystemTime,
-) -> Result<Option<BTreeSet<Sender>>, Problem> {
-    let mut senders = BTreeSet::new();
-    for path in &doctor.seen {
-        let file = read(path, doctor, now)?;
-        senders.extend(file.senders.iter().map(|row| (row.address, row.vni)));
+/// What was captured behind each target. One file that cannot be relied upon is enough to know nothing of what is
+/// missing: then no capture counts.
+pub(super) fn captures(answer: &mut Answer, doctor: &Doctor, now: SystemTime) -> Captures {
+    let mut captures = Captures::new();
+    for Captured { target, file } in &doctor.seen {
+        let seen = match read(file, doctor, now) {
+            Ok(seen) => seen,
+            Err(problem) => {
+                answer.fail(None, problem);
+                return Captures::new();
+            }
+        };
+        let (recent, others) = seen.recent(now);
+        captures.entry(target.clone()).or_default().extend(recent);
+        if others > 0 {
+            answer.document.line(format!(
+                "{}: {others} senders do not count: the file counts for less time than has passed since they were \
+                 captured, or the capture has no times",
+                file.display()
+            ));
+        }
     }
-    Ok((!doctor.seen.is_empty()).then_some(senders))
+    captures
 }
 
 /// Reads a file by whichever of the keys it is signed with.
@@ -41,20 +54,25 @@ fn read(path: &Path, doctor: &Doctor, now: SystemTime) -> Result<SeenFile, Probl
     outcome
 }
 
-/// Says who was captured and sends for no session that was looked at.
-pub(super) fn name_strangers(document: &mut Document, strangers: &[Sender]) {
-    for (address, vni) in strangers {
-        document.record("stranger", json!({"address": address, "vni": vni}));
+/// Says who was captured and is none of the sessions whose address is known.
+pub(super) fn name_strangers(document: &mut Document, strangers: &[(&TargetId, Sender)]) {
+    if strangers.is_empty() {
+        return;
     }
-    let first: Vec<_> = strangers.iter().take(NAMED).collect();
+    let fields = |(target, (address, vni)): &(&TargetId, Sender)| -> Value {
+        json!({"target": target.as_str(), "address": address, "vni": vni})
+    };
+    for stranger in strangers {
+        document.record("stranger", fields(stranger));
+    }
+    document.place(json!({"strangers": strangers.iter().map(fields).collect::<Vec<_>>()}));
+    let first = strangers.iter().take(NAMED);
     let first: Vec<_> =
-        first.into_iter().map(|(address, vni)| format!("{address} VNI {vni}")).collect();
+        first.map(|(target, (address, vni))| format!("{address} VNI {vni} at {target}")).collect();
     let more = strangers.len().saturating_sub(first.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    if !strangers.is_empty() {
-        document.line(format!(
-            "captured, and of no session that was looked at: {}{more}",
-            first.join(", ")
-        ));
-    }
+    document.line(format!(
+        "captured, and of no session whose address was read: {}{more}",
+        first.join(", ")
+    ));
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     super::{
-        arrival::{Arrivals, Sender, Sending, sending},
+        arrival::{Arrivals, Captures, Sender, Sending, sending},
         link::Link,
         links::Checked,
         trouble::Grade,
@@ -15,7 +15,7 @@ use super::{
     stage::{BALANCER, Stage},
 };
 
-/// The outer address and VNI of the only session.
+/// The outer address and VNI of the only session, which leads to `tmt-1`.
 fn sender() -> Sender {
     ([10, 0, 1, 1].into(), 7)
 }
@@ -28,12 +28,22 @@ fn with_vni(mut stage: Stage) -> Stage {
     stage
 }
 
-/// The verdict with a capture of these, where there are these other places.
-fn judged(stage: &Stage, seen: &[Sender], others: &[Sending]) -> Vec<Checked> {
+/// What was captured behind one target.
+fn behind(target: &str, seen: &[Sender]) -> Captures {
+    [(target.parse().unwrap(), seen.iter().copied().collect())].into()
+}
+
+/// Another place with this session.
+fn place(session: &str, target: &str, sender: Sender) -> Sending {
+    [(session.parse().unwrap(), (target.parse().unwrap(), sender))].into()
+}
+
+/// The verdict with a capture behind the target, where there are these other places.
+fn judged(stage: &Stage, captures: Captures, others: &[Sending]) -> Vec<Checked> {
     let sending = sending(&stage.observed, &stage.network);
     let mut checked = stage.check();
     let places = others.iter().chain([&sending]);
-    Arrivals::new(seen.iter().copied().collect(), places).judge(&mut checked, &sending);
+    Arrivals::new(captures, places).judge(&mut checked, &sending);
     checked
 }
 
@@ -44,37 +54,56 @@ fn arrival(checked: &[Checked]) -> Option<Result<(), &'static str>> {
 }
 
 #[test]
-fn a_sender_is_an_address_and_a_vni() {
+fn a_sender_is_an_address_and_a_vni_at_a_target() {
     let stage = with_vni(Stage::new(BALANCER));
     let (address, vni) = sender();
     let expected = [
-        (vec![sender()], Some(Ok(()))),
-        (vec![], Some(Err("not-seen"))),
-        (vec![(address, vni + 1)], Some(Err("not-seen"))),
-        (vec![([10, 0, 1, 2].into(), vni)], Some(Err("not-seen"))),
+        ("tmt-1", vec![sender()], Some(Ok(()))),
+        ("tmt-1", vec![], Some(Err("not-seen"))),
+        ("tmt-1", vec![(address, vni + 1)], Some(Err("not-seen"))),
+        ("tmt-1", vec![([10, 0, 1, 2].into(), vni)], Some(Err("not-seen"))),
+        // A session that has moved since has arrived elsewhere.
+        ("tmt-2", vec![sender()], None),
     ];
-    for (seen, verdict) in expected {
-        assert_eq!(arrival(&judged(&stage, &seen, &[])), verdict, "{seen:?}");
+    for (target, seen, verdict) in expected {
+        assert_eq!(arrival(&judged(&stage, behind(target, &seen), &[])), verdict, "{seen:?}");
     }
 }
 
 #[test]
-fn what_an_interface_of_another_account_may_have_sent_too_proves_nothing() {
+fn what_a_session_of_another_account_may_have_sent_too_proves_nothing() {
     let stage = with_vni(Stage::new(BALANCER));
-    let place = |sender| Sending::from([("tms-9".parse().unwrap(), sender)]);
-    let same = judged(&stage, &[sender()], &[place(sender())]);
-    assert_eq!(arrival(&same), Some(Err("same-sender")));
-    let other = judged(&stage, &[sender()], &[place(([10, 0, 1, 2].into(), 7))]);
-    assert_eq!(arrival(&other), Some(Ok(())));
+    let with = |other| arrival(&judged(&stage, behind("tmt-1", &[sender()]), &[other]));
+    assert_eq!(with(place("tms-9", "tmt-1", sender())), Some(Err("same-sender")));
+    for other in [
+        place("tms-9", "tmt-1", ([10, 0, 1, 2].into(), 7)),
+        place("tms-9", "tmt-2", sender()),
+        // The same place, named twice.
+        place("tms-1", "tmt-1", sender()),
+    ] {
+        assert_eq!(with(other), Some(Ok(())));
+    }
 }
 
 #[test]
 fn a_session_of_which_the_sender_is_not_shown_is_not_fine() {
+    let seen = || behind("tmt-1", &[sender()]);
     let stage = Stage::new(BALANCER);
-    assert_eq!(arrival(&judged(&stage, &[sender()], &[])), Some(Err("not-shown")));
+    assert_eq!(arrival(&judged(&stage, seen(), &[])), Some(Err("not-shown")));
     let mut stage = with_vni(Stage::new(BALANCER));
     stage.hide("eni-1");
-    assert_eq!(arrival(&judged(&stage, &[sender()], &[])), Some(Err("not-shown")));
+    assert_eq!(arrival(&judged(&stage, seen(), &[])), Some(Err("not-shown")));
+}
+
+/// What is at another account's target is not shown: copies arrive, whole or not.
+#[test]
+fn a_capture_does_not_say_whether_long_packets_come_whole() {
+    let mut stage = with_vni(Stage::new(BALANCER));
+    stage.give_away();
+    let checked = judged(&stage, behind("tmt-1", &[sender()]), &[]);
+    let unknown = of_grade(&checked, Grade::CannotTell);
+    assert_eq!(unknown, [Link::Mtu].into(), "{checked:?}");
+    assert_eq!(arrival(&checked), Some(Ok(())));
 }
 
 #[test]
@@ -82,8 +111,10 @@ fn whoever_sends_for_no_session_is_a_stranger() {
     let stage = with_vni(Stage::new(BALANCER));
     let stranger = ([10, 9, 9, 9].into(), 7);
     let places = [sending(&stage.observed, &stage.network)];
-    let arrivals = Arrivals::new([sender(), stranger].into(), &places);
-    assert_eq!(arrivals.strangers(), [stranger]);
+    let arrivals = Arrivals::new(behind("tmt-1", &[sender(), stranger]), &places);
+    assert_eq!(arrivals.strangers(), [(&"tmt-1".parse().unwrap(), stranger)]);
+    let elsewhere = Arrivals::new(behind("tmt-2", &[sender()]), &places);
+    assert_eq!(elsewhere.strangers(), [(&"tmt-2".parse().unwrap(), sender())]);
 }
 
 /// The links that are as bad as this.
@@ -104,7 +135,7 @@ proptest! {
         let stage = with_vni(stage);
         let before = stage.check();
         let seen: &[Sender] = if is_seen { &[sender()] } else { &[] };
-        let after = judged(&stage, seen, &[]);
+        let after = judged(&stage, behind("tmt-1", seen), &[]);
         for grade in [Grade::Broken, Grade::Limited] {
             prop_assert_eq!(of_grade(&before, grade), of_grade(&after, grade));
         }
