@@ -198,7 +198,7 @@ pub(crate) struct Doctor {
     /// What a sensor behind a target has captured, as `seen --out --key` wrote it; once for each sensor and target
     #[arg(long, value_name = "TARGET=FILE", requires = "seen_key", value_parser = captured)]
     pub(crate) seen: Vec<Captured>,
-    /// A public key that a file of --seen is signed for; once for each sensor that has its own
+    /// The public key of a sensor that signed a file of --seen; once for each sensor that has its own
     #[arg(long, value_name = "FILE", requires = "seen")]
     pub(crate) seen_key: Vec<PathBuf>,
 }

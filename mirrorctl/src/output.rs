@@ -57,6 +57,13 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<String>>,
 }
 
+/// The first of so many, in a sentence.
+pub(crate) fn listed(first: &[String], all: usize) -> String {
+    let more = all.saturating_sub(first.len());
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{rest}", first.join(", "))
+}
+
 impl Document {
     pub(crate) fn title(&mut self, text: impl Into<String>) {
         self.blocks.push(Block::Title(text.into()));

@@ -110,8 +110,6 @@ impl SeenFile {
     /// Who was captured no longer ago than the file counts for, and how many others there are: an old capture says
     /// nothing of today, however new the file is.
     pub(crate) fn recent(&self, now: SystemTime) -> (Vec<(IpAddr, u32)>, usize) {
-        let seconds =
-            |text: &str| Some(DateTime::from_str(text, DateTimeFormat::DateTime).ok()?.secs());
         let period = seconds(&self.expires).zip(seconds(&self.made));
         let period = period.map_or(0, |(expires, made)| expires.saturating_sub(made));
         let since = millis(now).div_euclid(1_000).saturating_sub(period);
@@ -130,14 +128,19 @@ pub(crate) fn expiry(now: SystemTime, hours: u16) -> String {
     written(millis(now).saturating_add(i64::from(hours).saturating_mul(3_600_000)))
 }
 
+/// The seconds since 1970 of a time as the file has it.
+fn seconds(text: &str) -> Option<i64> {
+    Some(DateTime::from_str(text, DateTimeFormat::DateTime).ok()?.secs())
+}
+
 /// Refuses a file that has expired.
 pub(crate) fn check_expiry(path: &Path, expires: &str, now: SystemTime) -> Result<(), Problem> {
     let path = path.display();
-    let until = DateTime::from_str(expires, DateTimeFormat::DateTime).map_err(|_| {
+    let until = seconds(expires).ok_or_else(|| {
         let expires = shared::text::quote(expires);
         Problem::new(&BAD_FILE, format!("{path}: {expires} is no time"))
     })?;
-    if until.secs().saturating_mul(1_000) <= millis(now) {
+    if until.saturating_mul(1_000) <= millis(now) {
         return Err(Problem::new(&EXPIRED, format!("{path}: it counted until {expires}")));
     }
     Ok(())

@@ -30,7 +30,7 @@ pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Pr
         doctor.ignore.iter().map(|text| accepted(text)).collect::<Result<_, _>>()?;
     let mut answer = Answer::default();
     answer.document.table = Table::new(&COLUMNS);
-    // Without it the other links are judged all the same.
+    // Where a file cannot be relied on, the other links are judged all the same.
     let captures = seen::captures(&mut answer, doctor, (input.now)());
     let selectors: BTreeSet<_> = [Selector::Sweep].into();
     let outcomes = input.in_places(async |place| {

@@ -24,7 +24,7 @@ use crate::{
         MapRow, Period, SenderMap,
         format::{COLUMNS, Expiry, Found, found},
     },
-    output::{Block, Document, Table},
+    output::{Block, Document, Table, listed},
     place::{Place, places},
     problem::{AMBIGUOUS, BAD_FILE, NOT_WRITTEN, Problem, UNSEEN_SOURCE},
     read::{Input, name},
@@ -181,12 +181,6 @@ fn complain(answer: &mut Answer, map: &SenderMap, unseen: &[Session], arguments:
         let why = format!("account {account}: {}", listed(&first, ids.len()));
         answer.fail(None, Problem::new(&UNSEEN_SOURCE, why));
     }
-}
-
-fn listed(first: &[String], all: usize) -> String {
-    let more = all.saturating_sub(first.len());
-    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{rest}", first.join(", "))
 }
 
 fn show(document: &mut Document, map: &SenderMap, tags: &[String]) {

@@ -26,17 +26,6 @@ pub(crate) type Captures = BTreeMap<TargetId, BTreeSet<Sender>>;
 /// The sessions of a place, whosever they are: where each leads, and its sender as far as EC2 shows it.
 pub(crate) type Sending = BTreeMap<SessionId, (TargetId, Sender)>;
 
-/// What a capture answers where AWS shows nothing: the copies have come this way.
-const WAY: [Link; 7] = [
-    Link::Target,
-    Link::Zone,
-    Link::Listener,
-    Link::Health,
-    Link::SecurityGroup,
-    Link::Acl,
-    Link::Route,
-];
-
 /// Who sends in a place.
 pub(crate) fn sending(observed: &Observed, network: &Network) -> Sending {
     let sender = |session: &Session| {
@@ -68,7 +57,7 @@ impl Arrivals {
         Self { captures, sessions }
     }
 
-    /// Who was captured behind a target, and is no session to it whose address is known.
+    /// The senders that were captured behind a target and are of no session to it whose address was read.
     pub(crate) fn strangers(&self) -> Vec<(&TargetId, Sender)> {
         let all = self.captures.iter();
         let all = all.flat_map(|(target, seen)| seen.iter().map(move |sender| (target, *sender)));
@@ -79,12 +68,14 @@ impl Arrivals {
     /// Judges the last link of each session to a target with a capture. Where a link before it is broken and nothing
     /// arrives, it is not asked.
     pub(crate) fn judge(&self, checked: &mut [Checked], sending: &Sending) {
-        for Checked { pair, links } in checked {
+        for one in checked {
+            let is_broken = one.has(Grade::Broken);
+            let Checked { pair, links } = one;
             let (Some(session), Some(target)) = (&pair.session, &pair.target) else { continue };
             let Some(seen) = self.captures.get(target) else { continue };
             let copies = sending.get(session);
             let is_seen = copies.is_some_and(|(_, sender)| seen.contains(sender));
-            if !is_seen && links.values().any(|it| is_of_grade(it, Grade::Broken)) {
+            if !is_seen && is_broken {
                 continue;
             }
             let judgement = match copies {
@@ -119,21 +110,18 @@ impl Arrivals {
     }
 }
 
-/// Copies have come the whole way. Whether long ones come whole, no capture says: where that was not asked, because
-/// what is at the target is not shown, it is still open.
+/// What a capture answers where AWS shows nothing: the copies have come the whole way. Whether long ones come whole, no
+/// capture says: where that was not asked, because what is at the target is not shown, it is still open.
 fn prove(links: &mut Links) {
-    let hidden = links.get(&Link::Target).and_then(|it| it.as_ref().err()).cloned();
-    let hidden = hidden.filter(|trouble| trouble.grade == Grade::CannotTell);
-    for (_, it) in links.iter_mut().filter(|(link, _)| WAY.contains(link)) {
-        if is_of_grade(it, Grade::CannotTell) {
-            *it = Ok(());
+    let is_unknown =
+        |it: &Judgement| it.as_ref().is_err_and(|trouble| trouble.grade == Grade::CannotTell);
+    let hidden = links.get(&Link::Target).filter(|it| is_unknown(it)).cloned();
+    for (_, judgement) in links.range_mut(Link::Target..=Link::Route) {
+        if is_unknown(judgement) {
+            *judgement = Ok(());
         }
     }
-    if let Some(trouble) = hidden {
-        links.entry(Link::Mtu).or_insert(Err(trouble));
+    if let Some(hidden) = hidden {
+        links.entry(Link::Mtu).or_insert(hidden);
     }
-}
-
-fn is_of_grade(judgement: &Judgement, grade: Grade) -> bool {
-    judgement.as_ref().is_err_and(|trouble| trouble.grade == grade)
 }

@@ -208,7 +208,8 @@ faults! {
          among it, look at the sensor's socket (UDP port 4789) and, in CloudWatch, at NetworkMirrorOut and \
          NetworkSkipMirrorOut of the instance.", SESSIONS;
     SAME_SENDER: "same-sender", CannotTell,
-        "copies were captured that several sessions may have sent: they have one address and one VNI", ANYTHING,
+        "copies were captured that several sessions may have sent: they have one address and one VNI",
+        "Nobody knows whether the copies that arrive are those of this session.",
         "Let EC2 give each session its own VNI: leave MIRROR_VNI empty, and capture again.", SESSIONS;
     BEHIND_ENDPOINT: "behind-endpoint", CannotTell,
         "nobody looks behind the service of a Gateway Load Balancer endpoint", ANYTHING,

@@ -105,10 +105,12 @@ impl Query {
     where
         F: Future<Output = Result<C, ObserveError>>,
     {
-        match (self, more) {
-            (Self::All, None) => Ok(vec![read(Ask::All).await?]),
-            (Self::All, Some(more)) => Ok(vec![read(Ask::Matching(vec![more.clone()])).await?]),
-            (Self::Filtered(name, values), more) => {
+        match self {
+            Self::All => {
+                let ask = more.map_or(Ask::All, |more| Ask::Matching(vec![more.clone()]));
+                Ok(vec![read(ask).await?])
+            }
+            Self::Filtered(name, values) => {
                 let taken = more.map_or(0, |more| more.values().len());
                 let room = MAX_FILTER_VALUES.saturating_sub(taken).max(1);
                 let requests = values.chunks(room).map(|values| {

@@ -67,23 +67,19 @@ impl Ec2 {
     /// The account and region of this configuration, within a function's memory and time.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        Self::read(aws_sdk_ec2::config::Builder::from(config), NARROW_PAGE_SIZE)
+        Self::with_pages_of(aws_sdk_ec2::config::Builder::from(config), NARROW_PAGE_SIZE)
     }
 
     /// The same for a command line: as many instances and interfaces at once as EC2 gives, which are fewer calls
     /// and more memory, and more time for each.
     #[must_use]
     pub fn with_largest_pages(config: &SdkConfig) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(PATIENT_ATTEMPT_TIMEOUT)
-            .operation_timeout(PATIENT_OPERATION_TIMEOUT)
-            .build();
+        let timeouts = within(PATIENT_ATTEMPT_TIMEOUT, PATIENT_OPERATION_TIMEOUT);
         let config = aws_sdk_ec2::config::Builder::from(config).timeout_config(timeouts);
-        Self::read(config, LARGEST_PAGE)
+        Self::with_pages_of(config, LARGEST_PAGE)
     }
 
-    fn read(config: aws_sdk_ec2::config::Builder, wide_page_size: i32) -> Self {
+    fn with_pages_of(config: aws_sdk_ec2::config::Builder, wide_page_size: i32) -> Self {
         let config = config.retry_partition(own_retries("ec2-reads")).build();
         let client = aws_sdk_ec2::Client::from_conf(config);
         Self { client, hides_managed: Arc::default(), wide_page_size }
@@ -191,9 +187,13 @@ pub fn retries() -> RetryConfig {
 /// How long a call may take.
 #[must_use]
 pub fn timeouts() -> TimeoutConfig {
+    within(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT)
+}
+
+fn within(attempt: Duration, operation: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
         .build()
 }

@@ -144,12 +144,15 @@ impl<'a> Draft<'a> {
 
     /// Whether a foreign session does what is desired, as far as can be seen.
     pub(super) fn covers(&self, desired: &DesiredSession, session: &Session) -> bool {
-        let target = self.index.target(&session.target).yes();
         desired.filter.for_new() == Some(&session.filter)
             && self.stay(desired.target.as_ref(), &session.target) == Stay::Yes
-            && target.is_some_and(|target| {
-                !matches!(target.state, TargetState::Stopped | TargetState::Unknown)
-            })
+            && !self.may_be_dead(&session.target)
+    }
+
+    /// Whether it is not seen that a target receives, though it exists.
+    pub(super) fn may_be_dead(&self, target: &TargetId) -> bool {
+        let state = self.index.target(target).yes().map(|target| target.state);
+        matches!(state, Some(TargetState::Stopped | TargetState::Unknown))
     }
 
     /// What the filter accepts.

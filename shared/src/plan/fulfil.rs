@@ -76,12 +76,6 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Whether it is not seen that a target receives, though it exists.
-    fn may_be_dead(&self, target: &TargetId) -> bool {
-        let state = self.index.target(target).yes().map(|target| target.state);
-        matches!(state, Some(TargetState::Stopped | TargetState::Unknown))
-    }
-
     /// Takes out the desired sessions that a foreign session covers and no owned session is left for.
     fn accept_covered(
         &mut self,

@@ -9,7 +9,7 @@ use crate::{
     answer::Answer,
     arguments::{Captured, Doctor},
     doctor::arrival::{Captures, Sender},
-    output::Document,
+    output::{Document, listed},
     problem::{BAD_KEY, BAD_SIGNATURE, Problem},
     seen::SeenFile,
 };
@@ -54,7 +54,7 @@ fn read(path: &Path, doctor: &Doctor, now: SystemTime) -> Result<SeenFile, Probl
     outcome
 }
 
-/// Says who was captured and is none of the sessions whose address is known.
+/// Names the senders that were captured and are of no session whose address was read.
 pub(super) fn name_strangers(document: &mut Document, strangers: &[(&TargetId, Sender)]) {
     if strangers.is_empty() {
         return;
@@ -69,10 +69,8 @@ pub(super) fn name_strangers(document: &mut Document, strangers: &[(&TargetId, S
     let first = strangers.iter().take(NAMED);
     let first: Vec<_> =
         first.map(|(target, (address, vni))| format!("{address} VNI {vni} at {target}")).collect();
-    let more = strangers.len().saturating_sub(first.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     document.line(format!(
-        "captured, and of no session whose address was read: {}{more}",
-        first.join(", ")
+        "captured, and of no session whose address was read: {}",
+        listed(&first, strangers.len())
     ));
 }

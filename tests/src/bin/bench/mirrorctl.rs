@@ -10,14 +10,12 @@ use local_cloud::cloud::call::count;
 use local_cloud::lambda::usage;
 
 use crate::Size;
-use crate::stage::Stage;
+use crate::stage::{PAGE, Stage};
 use crate::statistics::{megabytes, milliseconds, number};
 use crate::table::Table;
 
 const INSTANCES: usize = 10_000;
 const TARGETS: usize = 20;
-/// The largest page of EC2.
-const PAGE: usize = 1000;
 /// How often memory and CPU time are looked at.
 const LOOK: Duration = Duration::from_millis(1);
 const COLUMNS: [&str; 6] =
@@ -33,17 +31,16 @@ pub(crate) fn measure(size: Size, program: &Path) -> anyhow::Result<Table> {
     stage.mirror_to(&instances, &targets)?;
     // Who calls, targets, filters and the interfaces of services are a call each.
     let world = 2 * count.div_ceil(PAGE) + 4;
-    // One about each 200 interfaces, and one or two about each kind of thing on the way.
-    let least = [
-        ("status", &["status"][..], world),
-        ("plan, nothing to do", &["plan"], world),
-        ("report", &["report", "--html", "/dev/null"], world),
-        ("doctor", &["doctor", "--source-mtu", "1500"], 0),
-        ("map", &["map"], 0),
+    let commands = [
+        ("status", &["status"][..], Some(world)),
+        ("plan, nothing to do", &["plan"], Some(world)),
+        ("report", &["report", "--html", "/dev/null"], Some(world)),
+        ("doctor", &["doctor", "--source-mtu", "1500"], None),
+        ("map", &["map"], None),
     ];
     // Of sessions there is a page, and the interfaces that have none are looked at once more, in two calls.
-    table.row("plan, all to create", to_create.figures(count.div_ceil(PAGE) + 7));
-    for (name, arguments, least) in least {
+    table.row("plan, all to create", to_create.figures(Some(count.div_ceil(PAGE) + 7)));
+    for (name, arguments, least) in commands {
         table.row(name, run(&stage, program, arguments, 0)?.figures(least));
     }
     Ok(table)
@@ -60,11 +57,11 @@ struct Taken {
 }
 
 impl Taken {
-    /// Nobody has reckoned the least of calls where it is 0.
-    fn figures(self, least: usize) -> [Option<f64>; 6] {
+    /// `least` are the calls without which there is no answer, where somebody has reckoned them.
+    fn figures(self, least: Option<usize>) -> [Option<f64>; 6] {
         [
             Some(number(self.calls)),
-            (least > 0).then(|| number(least)),
+            least.map(number),
             Some(number(self.pages)),
             Some(milliseconds(self.wall)),
             Some(milliseconds(self.cpu)),

@@ -15,6 +15,8 @@ use local_cloud::cloud::{Cloud, Options};
 use local_cloud::lambda::{Answer, Function, FunctionOptions, Invocation};
 use serde_json::Value;
 
+/// The largest page of EC2.
+pub(crate) const PAGE: usize = 1000;
 /// The longest that Lambda lets a function work.
 const TIMEOUT: Duration = Duration::from_mins(15);
 

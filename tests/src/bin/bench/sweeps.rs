@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::Size;
 use crate::packages::Packages;
-use crate::stage::{Stage, invoke};
+use crate::stage::{PAGE, Stage, invoke};
 use crate::statistics::{megabytes, milliseconds, number};
 use crate::table::Table;
 
@@ -20,8 +20,7 @@ const COLUMNS: [&str; 8] = [
     "CPU, ms",
     "peak memory, MB",
 ];
-/// The largest page of EC2, and the most evaluations in a call of AWS Config.
-const PAGE: usize = 1000;
+/// The most evaluations in a call of AWS Config.
 const EVALUATIONS: usize = 100;
 const RULE: &str = "mirroring";
 

@@ -22,12 +22,12 @@ use crate::stage::{Stage, machine, other_account, stage, tagged, two_interfaces,
 /// 2026-01-01T00:00:00Z
 pub(super) const START: u32 = 1_767_225_600;
 
-pub(super) fn text(path: &Path) -> &str {
+fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// Writes what all targets receive.
-pub(super) fn capture(stage: &Stage, folder: &Path) -> (Vec<Copied>, PathBuf) {
+fn capture(stage: &Stage, folder: &Path) -> (Vec<Copied>, PathBuf) {
     let copies = stage.world().copies();
     let path = folder.join("capture.pcap");
     fs::write(&path, pcap(&copies, START)).unwrap();
