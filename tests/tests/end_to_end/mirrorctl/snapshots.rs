@@ -56,6 +56,7 @@ fn capture(stage: &Stage) -> Vec<u8> {
     pcap(&copies, 1_767_225_600)
 }
 
+/// `apply` makes several sessions at once, in whatever order EC2 answers, so nothing after it may show their ids.
 #[tokio::test]
 async fn what_the_documentation_shows_is_what_is_printed() {
     let stage = story().await;
