@@ -201,6 +201,12 @@ pub(crate) struct Doctor {
     /// The public key of a sensor that signed a file of --seen; once for each sensor that has its own
     #[arg(long, value_name = "FILE", requires = "seen")]
     pub(crate) seen_key: Vec<PathBuf>,
+    /// Ask CloudWatch, too, whether the sources send copies and lose some: that costs a little, so it asks first
+    #[arg(long)]
+    pub(crate) flow: bool,
+    /// Says yes to --flow in a script: what it may cost at most, in USD
+    #[arg(long, value_name = "USD", requires = "flow", value_parser = price)]
+    pub(crate) flow_cost: Option<f64>,
 }
 
 /// A capture, and the target that its sensor is behind.

@@ -160,6 +160,9 @@ kinds! {
     NOT_CONFIRMED: "not-confirmed", "nobody confirmed it, so nothing was changed",
         "What changes an account must not happen by accident.",
         "Type the number of the account when asked, or give it with --confirm ACCOUNT.";
+    NOT_PAID_FOR: "not-paid-for", "nobody agreed to what it costs, so CloudWatch was not asked",
+        "Whether copies leave the sources is not known without it. The rest was judged.",
+        "Answer with y when asked, or say with --flow-cost USD what it may cost at most.";
     SEVERAL_PLACES: "several-places", "this is done in one account and region at a time",
         "What changes an account must not happen by accident.",
         "Name one region with --region and one role with --role-arn.";

@@ -4,6 +4,8 @@
 pub mod cloudformation;
 /// CloudTrail: who called what.
 pub(crate) mod cloudtrail;
+/// CloudWatch: what EC2 and Elastic Load Balancing count.
+pub(crate) mod cloudwatch;
 /// AWS Config: the recorder, the rules, and their verdicts.
 pub mod config;
 /// EC2: instances, network interfaces and traffic mirroring.

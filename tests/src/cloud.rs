@@ -2,6 +2,7 @@
 
 /// The record of calls, and how the cloud answered.
 pub mod call;
+mod cbor;
 mod connection;
 /// Faults on demand.
 pub mod fault;

@@ -1,17 +1,19 @@
 //! `doctor`: do the packets arrive? Each link between a source and its sensor.
 
+mod flow;
 mod seen;
 mod view;
 
 use std::collections::BTreeSet;
 
+use aws_config::SdkConfig;
 use shared_ec2::selector::Selector;
 
 use crate::{
     answer::{Answer, Findings},
     arguments::Doctor,
     doctor::{
-        arrival::{Arrivals, sending},
+        arrival::{Arrivals, Sending, sending},
         finding::{Accepted, leave_out},
         links::{Checked, Subject, links},
         read::read,
@@ -39,29 +41,47 @@ pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Pr
         let network = read(&place.config, subject, !doctor.seen.is_empty()).await;
         let checked = links(subject, &network);
         let sending = sending(&decided.world.observed, &network);
-        Ok((decided, checked, sending))
+        Ok(Looked { config: place.config.clone(), decided, checked, sending })
     });
-    let outcomes = outcomes.await.unwrap_or_else(|problem| vec![Err((None, problem))]);
-    let all = outcomes.iter().flatten().map(|(_, _, sending)| sending);
+    let mut outcomes = outcomes.await.unwrap_or_else(|problem| vec![Err((None, problem))]);
+    if doctor.flow {
+        flow::judge(&mut answer, &mut outcomes, doctor.flow_cost, (input.now)()).await;
+    }
+    let all = outcomes.iter().flatten().map(|looked| &looked.sending);
     let arrivals = Arrivals::new(captures, all);
     for outcome in outcomes {
         match outcome {
             Err((place, problem)) => answer.fail(place, problem),
-            Ok((decided, mut checked, sending)) => {
+            Ok(mut looked) => {
                 // Who accepts that a link is broken has the more need of what was captured.
-                let mut ignored = leave_out(&mut checked, &accepted);
-                arrivals.judge(&mut checked, &sending);
-                ignored = ignored.saturating_add(leave_out(&mut checked, &accepted));
-                answer.cannot_tell |= checked.iter().any(|it| it.has(Grade::CannotTell));
-                answer.findings.add(found(&checked, doctor.failure_threshold));
-                let diagnosis = Diagnosis::new(&decided, &checked, ignored, input.global.price);
-                diagnosis.show(&mut answer.document, &decided);
-                diagnosis.for_machines(&mut answer.document);
+                let mut ignored = leave_out(&mut looked.checked, &accepted);
+                arrivals.judge(&mut looked.checked, &looked.sending);
+                ignored = ignored.saturating_add(leave_out(&mut looked.checked, &accepted));
+                looked.tell(&mut answer, doctor.failure_threshold, ignored, input.global.price);
             }
         }
     }
     seen::name_strangers(&mut answer.document, &arrivals.strangers());
     Ok(answer)
+}
+
+/// What was found in a place.
+struct Looked {
+    config: SdkConfig,
+    decided: Decided,
+    checked: Vec<Checked>,
+    sending: Sending,
+}
+
+impl Looked {
+    fn tell(&self, answer: &mut Answer, failure_threshold: usize, ignored: usize, price: f64) {
+        let Self { decided, checked, .. } = self;
+        answer.cannot_tell |= checked.iter().any(|it| it.has(Grade::CannotTell));
+        answer.findings.add(found(checked, failure_threshold));
+        let diagnosis = Diagnosis::new(decided, checked, ignored, price);
+        diagnosis.show(&mut answer.document, decided);
+        diagnosis.for_machines(&mut answer.document);
+    }
 }
 
 fn accepted(text: &str) -> Result<Accepted, Problem> {

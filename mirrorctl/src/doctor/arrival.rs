@@ -14,7 +14,7 @@ use super::{
     link::{Link, Links},
     links::Checked,
     network::Network,
-    trouble::{Grade, Judgement, NOT_SEEN, NOT_SHOWN, SAME_SENDER, Trouble},
+    trouble::{Grade, Judgement, LOST_ON_THE_WAY, NOT_SEEN, NOT_SHOWN, SAME_SENDER, Trouble},
 };
 
 /// What tells the copies apart that come to a target: the address that they come from, and the VNI of their session.
@@ -83,6 +83,10 @@ impl Arrivals {
                     let detail = format!("EC2 shows no address of {}, or no VNI", pair.source);
                     Err(Trouble::new(&NOT_SHOWN, pair.source.as_str(), detail))
                 }
+                Some(_) if !is_seen && links.get(&Link::Copies) == Some(&Ok(())) => {
+                    let detail = "copies leave these sources, and none of them was captured";
+                    Err(Trouble::new(&LOST_ON_THE_WAY, target.as_str(), detail))
+                }
                 Some(_) if !is_seen => {
                     let detail = "no copy from these sources was captured";
                     Err(Trouble::new(&NOT_SEEN, target.as_str(), detail))
@@ -116,7 +120,9 @@ fn prove(links: &mut Links) {
     let is_unknown =
         |it: &Judgement| it.as_ref().is_err_and(|trouble| trouble.grade == Grade::CannotTell);
     let hidden = links.get(&Link::Target).filter(|it| is_unknown(it)).cloned();
-    for (_, judgement) in links.range_mut(Link::Target..=Link::Route) {
+    let is_passed =
+        |link: Link| link == Link::Copies || (Link::Target..=Link::Route).contains(&link);
+    for (_, judgement) in links.iter_mut().filter(|(link, _)| is_passed(**link)) {
         if is_unknown(judgement) {
             *judgement = Ok(());
         }

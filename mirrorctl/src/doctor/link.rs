@@ -14,6 +14,10 @@ pub(crate) enum Link {
     Session,
     /// Its filter takes packets.
     Filter,
+    /// The source sends copies: asked with `--flow`.
+    Copies,
+    /// The source loses no copies under load: asked with `--flow`.
+    Load,
     /// Its target is there, and what stands at it runs.
     Target,
     /// The load balancer can be reached from the source's zone.
@@ -30,14 +34,18 @@ pub(crate) enum Link {
     Route,
     /// Long packets arrive whole.
     Mtu,
+    /// Packets come to the load balancer: asked with `--flow`.
+    Bytes,
     /// Copies are among what a sensor has captured: asked where there is a capture.
     Arrival,
 }
 
 /// Every link, in their order.
-pub(crate) const LINKS: [Link; 11] = [
+pub(crate) const LINKS: [Link; 14] = [
     Link::Session,
     Link::Filter,
+    Link::Copies,
+    Link::Load,
     Link::Target,
     Link::Zone,
     Link::Listener,
@@ -46,6 +54,7 @@ pub(crate) const LINKS: [Link; 11] = [
     Link::Acl,
     Link::Route,
     Link::Mtu,
+    Link::Bytes,
     Link::Arrival,
 ];
 
@@ -55,6 +64,8 @@ impl Link {
         match self {
             Self::Session => "session",
             Self::Filter => "filter",
+            Self::Copies => "copies",
+            Self::Load => "load",
             Self::Target => "target",
             Self::Zone => "zone",
             Self::Listener => "listener",
@@ -63,8 +74,14 @@ impl Link {
             Self::Acl => "acl",
             Self::Route => "route",
             Self::Mtu => "mtu",
+            Self::Bytes => "bytes",
             Self::Arrival => "arrival",
         }
+    }
+
+    /// Whether it is asked only where somebody asks for it, with a capture or `--flow`.
+    pub(crate) const fn is_extra(self) -> bool {
+        matches!(self, Self::Copies | Self::Load | Self::Bytes | Self::Arrival)
     }
 }
 

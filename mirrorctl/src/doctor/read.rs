@@ -1,6 +1,7 @@
 //! Reads a network, with the caller's permissions: each list by page and by distinct id, never one call for each
 //! source. What cannot be read is a fact that says so; the rest is read all the same.
 
+pub(crate) mod cloudwatch;
 mod convert;
 mod ec2;
 mod elb;

@@ -109,6 +109,7 @@ const GROUP_RULES: &str = "VPC guide, Security group rules";
 const ACLS: &str = "VPC guide, Network ACL rules";
 const BALANCERS: &str = "Network Load Balancers guide, Cross-zone load balancing for target groups";
 const HEALTH: &str = "Network Load Balancers guide, Health checks for target groups";
+const METRICS: &str = "Traffic Mirroring guide, CloudWatch metrics";
 const NOTHING: &str = "Packets are copied and billed, and reach no sensor.";
 const LOST: &str = "Packets are copied and billed, and are dropped on the way.";
 const ANYTHING: &str =
@@ -201,12 +202,40 @@ faults! {
     TARGET_KIND_UNKNOWN: "target-kind-unknown", CannotTell,
         "this version does not know the kind of the target", ANYTHING,
         "Use a newer mirrorctl, or accept it with --ignore target-kind-unknown=TARGET.", TARGETS;
+    NO_COPIES: "no-copies", Broken,
+        "the source sends and receives packets, and no copy of any", "The session is there and mirrors nothing.",
+        "See whether the filter takes what the source sends and receives (`mirrorctl explain INTERFACE`), and whether \
+         EC2 mirrors it at all: it never does DHCP, ARP, NTP and instance metadata.", METRICS;
+    IDLE: "idle", CannotTell,
+        "the source sends and receives nothing", "Without packets there are no copies, so nobody knows whether it \
+         would send any.",
+        "Have the source send something and ask again, or accept it with --ignore idle=INSTANCE.", METRICS;
+    COUNTED_TOGETHER: "counted-together", CannotTell,
+        "CloudWatch counts the copies of all sessions of an instance together",
+        "Some of the sessions may send no copies.",
+        "Look at a capture (--seen), or accept it with --ignore counted-together=INSTANCE.", METRICS;
+    NOT_RANKED: "not-ranked", CannotTell,
+        "the source is not among those that CloudWatch shows", ANYTHING,
+        "CloudWatch shows 500 instances, those with the fewest copies and the most losses: mend these first, and ask \
+         again.", "CloudWatch guide, Metrics Insights quotas";
+    COPIES_DROPPED: "copies-dropped", Limited,
+        "copies are lost under load, before they leave the source",
+        "The source's own packets go first: what is lost, no sensor can see.",
+        "Use an instance type with more bandwidth, or have the filter take less.", METRICS;
+    BALANCER_GETS_NOTHING: "balancer-gets-nothing", Broken,
+        "copies leave the sources, and the load balancer has processed none", LOST,
+        "Look at the links before this one. Where all are fine, capture on a sensor and use --seen.",
+        "Network Load Balancers guide, CloudWatch metrics";
+    LOST_ON_THE_WAY: "lost-on-the-way", Broken,
+        "copies leave the source, and no sensor has captured one", LOST,
+        "Capture on every sensor behind the target for longer. If the source is still not among it, see whether the \
+         sensor's interface gets UDP on port 4789, and look at what AWS shows nothing of: the target's other account, \
+         an appliance, a firewall on the sensor.", TARGETS;
     NOT_SEEN: "not-seen", CannotTell,
         "no sensor has captured a copy from the source", "The source may have sent nothing, or what it sends is \
          lost where AWS shows nothing: under load, or in the sensor.",
         "Capture on every sensor behind the target while the source sends something. If the source is still not \
-         among it, look at the sensor's socket (UDP port 4789) and, in CloudWatch, at NetworkMirrorOut and \
-         NetworkSkipMirrorOut of the instance.", SESSIONS;
+         among it, look at the sensor's socket (UDP port 4789), and ask with --flow whether copies leave the source.", SESSIONS;
     SAME_SENDER: "same-sender", CannotTell,
         "copies were captured that several sessions may have sent: they have one address and one VNI",
         "Nobody knows whether the copies that arrive are those of this session.",

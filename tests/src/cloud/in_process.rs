@@ -84,7 +84,7 @@ impl Line {
         match reply {
             Reply::Answer { status, service, body } => {
                 let status = StatusCode::try_from(status.as_u16()).map_err(user_error)?;
-                let mut response = HttpResponse::new(status, SdkBody::from(body));
+                let mut response = HttpResponse::new(status, SdkBody::from(service.encode(body)));
                 let [(name, value)] = service.content_type();
                 response.headers_mut().insert(name.as_str().to_owned(), value);
                 Ok(response)

@@ -32,7 +32,7 @@ async fn handle(
 ) -> Response {
     match reply(&shared, &uri, &headers, body).await {
         Reply::Answer { status, service, body } => {
-            (status, service.content_type(), body).into_response()
+            (status, service.content_type(), service.encode(body)).into_response()
         }
         Reply::Never => future::pending().await,
         Reply::Reset => {

@@ -6,11 +6,11 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Uri, header};
 use serde_json::{Map, Value};
 
-use super::Shared;
+use super::{Shared, cbor};
 use crate::aws::ec2::wire::flaw::Flaw;
 use crate::aws::ec2::{self, Caller, Refusal, World};
 use crate::aws::iam::{self, Asked, Authorization, Decision};
-use crate::aws::{cloudtrail, config, elb, lambda, sts};
+use crate::aws::{cloudtrail, cloudwatch, config, elb, lambda, sts};
 use crate::cloud::fault::Kind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub(crate) enum Service {
     Lambda,
     Logs,
     CloudTrail,
+    CloudWatch,
     Sts,
 }
 
@@ -55,6 +56,12 @@ impl Request {
             let members: Map<_, _> = serde_json::from_slice(&body).unwrap_or_default();
             let parameters = members.into_iter().map(|(name, value)| (name, text(value))).collect();
             return Self { service, action, parameters, body, path };
+        }
+        if let Some(action) = path.strip_prefix(cloudwatch::PATH) {
+            let action = action.to_owned();
+            let members = cbor::read(&body).unwrap_or_default();
+            let parameters = members.into_iter().map(|(name, value)| (name, text(value))).collect();
+            return Self { service: Service::CloudWatch, action, parameters, body, path };
         }
         let query = uri.query().unwrap_or_default().as_bytes();
         let pairs = [query, &body].map(form_urlencoded::parse).into_iter().flatten();
@@ -100,6 +107,9 @@ impl Request {
             Service::CloudTrail => {
                 cloudtrail::answer(&world, caller, &self.action, &self.parameters)
             }
+            Service::CloudWatch => {
+                cloudwatch::answer(&world, caller, &self.action, &self.parameters)
+            }
             Service::Sts => sts::answer(caller, &self.action, &self.parameters),
             Service::Elb => elb::answer(&world, caller, &self.action, &self.parameters),
             Service::Config => {
@@ -135,9 +145,12 @@ impl Request {
             Service::Config => iam::config(&asked, &shared.config()),
             // Nobody needs a permission to ask who he is.
             Service::Sts if action == "GetCallerIdentity" => Some(Vec::new()),
-            Service::Elb | Service::Lambda | Service::Logs | Service::CloudTrail | Service::Sts => {
-                None
-            }
+            Service::Elb
+            | Service::Lambda
+            | Service::Logs
+            | Service::CloudTrail
+            | Service::CloudWatch
+            | Service::Sts => None,
         };
         let name = format!("{}:{action}", self.service.prefix());
         if known.is_none() && role.policy().grants_somehow(&name) {
@@ -163,6 +176,7 @@ impl Service {
             Self::Lambda => "lambda",
             Self::Logs => "logs",
             Self::CloudTrail => "cloudtrail",
+            Self::CloudWatch => "cloudwatch",
             Self::Sts => "sts",
         }
     }
@@ -187,7 +201,7 @@ impl Service {
             Self::Config | Self::Lambda | Self::Logs | Self::CloudTrail => {
                 Refusal::new("AccessDeniedException", sentence)
             }
-            Self::Elb | Self::Sts => Refusal::new("AccessDenied", sentence),
+            Self::Elb | Self::CloudWatch | Self::Sts => Refusal::new("AccessDenied", sentence),
         }
     }
 
@@ -196,6 +210,7 @@ impl Service {
             Self::Ec2 | Self::Elb | Self::Sts => "text/xml;charset=UTF-8",
             Self::Lambda => "application/json",
             Self::Config | Self::Logs | Self::CloudTrail => "application/x-amz-json-1.1",
+            Self::CloudWatch => "application/cbor",
         };
         [(header::CONTENT_TYPE, content_type)]
     }
@@ -204,10 +219,20 @@ impl Service {
     pub(super) fn refuse(self, refusal: &Refusal) -> String {
         match self {
             Self::Ec2 => ec2::wire::refuse(refusal),
-            Self::Config | Self::Logs | Self::CloudTrail => config::wire::refuse(refusal),
+            Self::Config | Self::Logs | Self::CloudTrail | Self::CloudWatch => {
+                config::wire::refuse(refusal)
+            }
             Self::Lambda => lambda::refuse(refusal),
             Self::Elb => elb::refuse(refusal),
             Self::Sts => sts::refuse(refusal),
+        }
+    }
+
+    /// An answer, as it goes over the wire.
+    pub(super) fn encode(self, answer: String) -> Vec<u8> {
+        match self {
+            Self::CloudWatch => cbor::write(&answer),
+            _ => answer.into_bytes(),
         }
     }
 
@@ -222,7 +247,7 @@ impl Service {
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
             ),
-            Self::Elb | Self::Sts => Refusal::new(
+            Self::Elb | Self::CloudWatch | Self::Sts => Refusal::new(
                 "InvalidClientTokenId",
                 "The security token included in the request is invalid",
             ),
@@ -232,7 +257,7 @@ impl Service {
     /// The answer to who does not sign.
     pub(super) fn unsigned(self) -> Refusal {
         let (code, message) = match self {
-            Self::Ec2 | Self::Elb | Self::Sts => {
+            Self::Ec2 | Self::Elb | Self::CloudWatch | Self::Sts => {
                 ("MissingAuthenticationToken", "The request must contain valid AWS access keys.")
             }
             Self::Config | Self::Lambda | Self::Logs | Self::CloudTrail => {

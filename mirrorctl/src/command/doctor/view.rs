@@ -233,7 +233,6 @@ impl<'a> Diagnosis<'a> {
 }
 
 impl LinkRow {
-    /// Without a capture nobody asks for arrivals.
     fn new(link: Link, checked: &[Checked]) -> Option<Self> {
         let (mut counts, mut not_asked) = (Counts::default(), 0_usize);
         for Checked { links, .. } in checked {
@@ -242,7 +241,7 @@ impl LinkRow {
                 None => not_asked = not_asked.saturating_add(1),
             }
         }
-        let is_meant = link != Link::Arrival || counts.all() > 0;
+        let is_meant = !link.is_extra() || counts.all() > 0;
         is_meant.then_some(Self { link, counts, not_asked })
     }
 }

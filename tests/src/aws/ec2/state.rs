@@ -20,6 +20,7 @@ mod instance_types;
 mod interface;
 mod lifecycle;
 mod load_balancer;
+mod metrics;
 mod modify_session;
 mod network;
 mod packets;
@@ -49,6 +50,7 @@ pub use instance::{Instance, LaunchInterface, RunInstances, State};
 pub use interface::{Attachment, CreateInterface, Interface};
 pub use lifecycle::StateChange;
 pub use load_balancer::{Listener, LoadBalancer, TargetGroup};
+pub use metrics::Traffic;
 pub use modify_session::{Field, ModifySession};
 pub use network::{
     AclEntry, DEFAULT_GROUP, GroupRule, NetworkAcl, Peer, Route, RouteTable, SecurityGroup,
@@ -100,6 +102,8 @@ pub struct World {
     pub session_limit: usize,
     /// What becomes of resources of an operator.
     pub managed: Managed,
+    /// Who sends what.
+    pub traffic: Traffic,
     subnets: BTreeMap<String, Subnet>,
     instances: BTreeMap<String, Instance>,
     /// The instances that the next tick moves on, so that a tick does not look at all of them.
@@ -154,6 +158,7 @@ impl Default for World {
             endpoints: BTreeMap::new(),
             load_balancers: BTreeMap::new(),
             gone_endpoints: BTreeSet::new(),
+            traffic: Traffic::default(),
             replays: Replays::default(),
             events: Vec::new(),
             trail: VecDeque::new(),

@@ -1,6 +1,7 @@
 //! `mirrorctl doctor`: each fault is put in, named with its link, and gone when somebody does what the advice says.
 
 mod cases;
+mod flow;
 mod seen;
 mod way;
 
@@ -49,10 +50,17 @@ async fn each_fault_of_routes_is_named_and_gone_when_its_advice_is_followed() {
     check(cases::WAYS).await;
 }
 
+#[tokio::test]
+async fn each_fault_of_copies_is_named_and_gone_when_its_advice_is_followed() {
+    check(cases::FLOW).await;
+}
+
 /// Those with a test of their own below, and those that only the tests of the decision can bring about: the local cloud
 /// has no target of another kind, and always shows what is behind an interface.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 9] = [
     "behind-endpoint",
+    "lost-on-the-way",
+    "not-ranked",
     "not-seen",
     "other-account",
     "packets-cut",
@@ -70,7 +78,7 @@ async fn every_fault_has_a_case() {
     let listed = listed["places"].as_array().unwrap().iter();
     let faults = listed.filter(|it| levels.iter().any(|level| it["level"] == *level));
     let faults: BTreeSet<_> = faults.map(|it| it["code"].as_str().unwrap().to_owned()).collect();
-    let all = [cases::ENDS, cases::BALANCERS, cases::DOORS, cases::WAYS];
+    let all = [cases::ENDS, cases::BALANCERS, cases::DOORS, cases::WAYS, cases::FLOW];
     let cases = all.into_iter().flatten().map(|case| case.code).chain(OTHERS).map(str::to_owned);
     let cases: BTreeSet<_> = cases.collect();
     let missing: Vec<_> = faults.difference(&cases).collect();
@@ -142,7 +150,7 @@ async fn long_packets_are_cut_and_count_as_what_ec2_cannot_do() {
 }
 
 /// Every call that `doctor` makes for a load balancer and an endpoint.
-const CALLS: [&str; 18] = [
+const CALLS: [&str; 19] = [
     "DescribeInstances",
     "DescribeListeners",
     "DescribeLoadBalancerAttributes",
@@ -160,6 +168,7 @@ const CALLS: [&str; 18] = [
     "DescribeVpcEndpoints",
     "GetCallerIdentity",
     "GetFunctionConfiguration",
+    "GetMetricData",
     "ListFunctions",
 ];
 
@@ -170,7 +179,7 @@ async fn without_any_one_permission_it_cannot_tell_and_names_it() {
         let way = Way::new(kind).await;
         let cloud = &way.stage.deployment.cloud;
         cloud.clear_calls();
-        let accepted = ["--ignore", "behind-endpoint=*"];
+        let accepted = [&["--ignore", "behind-endpoint=*"], cases::AGREED].concat();
         is_fine(&ask(&way, &accepted), "with every permission");
         let by_user = cloud.calls().into_iter().filter(|it| it.caller.principal == "user/alice");
         let made: BTreeSet<_> = by_user.map(|call| call.action).collect();

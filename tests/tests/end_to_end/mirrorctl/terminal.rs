@@ -85,8 +85,9 @@ async fn without_its_profile_nothing_is_asked() {
     assert!(stage.deployment.cloud.calls().is_empty());
 }
 
-/// Runs the command with standard error on a terminal of 100 columns, and says what that has shown.
-fn on_a_terminal(command: &mut Command) -> (Option<i32>, String) {
+/// Runs the command with standard error on a terminal of 100 columns, and says what that has shown. Where something is
+/// typed, standard input is there, too.
+pub(super) fn on_a_terminal(command: &mut Command, typed: Option<&str>) -> (Option<i32>, String) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&controller).unwrap();
     unlockpt(&controller).unwrap();
@@ -95,10 +96,14 @@ fn on_a_terminal(command: &mut Command) -> (Option<i32>, String) {
     let terminal: OwnedFd = rustix::fs::open(name, flags, rustix::fs::Mode::empty()).unwrap();
     let size = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&terminal, size).unwrap();
+    if let Some(typed) = typed {
+        rustix::io::write(&controller, typed.as_bytes()).unwrap();
+        command.stdin(terminal.try_clone().unwrap());
+    }
     let mut child =
         command.env("TERM", "xterm").stdout(Stdio::null()).stderr(terminal).spawn().unwrap();
     // The last end of the terminal that is open is the child's.
-    command.stderr(Stdio::null());
+    command.stdin(Stdio::null()).stderr(Stdio::null());
     let reader = thread::spawn(move || {
         let (mut shown, mut file) = (Vec::new(), File::from(controller));
         // A terminal that nobody writes to any more ends with an error.
@@ -115,10 +120,10 @@ async fn a_terminal_shows_how_far_it_is_and_nothing_else_does() {
     let endpoint = stage.deployment.cloud.endpoint();
     let bar = "accounts and regions";
     let two = ["status", "--region", "us-east-1,eu-central-1", "--no-function"];
-    let (code, shown) = on_a_terminal(&mut command(&endpoint, &two));
+    let (code, shown) = on_a_terminal(&mut command(&endpoint, &two), None);
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains(&format!("of 2 {bar}")), "{shown:?}");
-    let (_, shown) = on_a_terminal(&mut command(&endpoint, &["status"]));
+    let (_, shown) = on_a_terminal(&mut command(&endpoint, &["status"]), None);
     assert!(!shown.contains(bar), "one place needs no bar: {shown:?}");
     let answer = stage.mirrorctl(&two);
     assert_eq!((answer.code, answer.err.as_str()), (0, ""));
@@ -131,7 +136,7 @@ async fn a_terminal_shows_how_many_changes_are_made_and_nothing_else_does() {
     stage.let_run();
     let endpoint = stage.deployment.cloud.endpoint();
     let apply = ["apply", "--confirm", "111122223333"];
-    let (code, shown) = on_a_terminal(&mut command(&endpoint, &apply));
+    let (code, shown) = on_a_terminal(&mut command(&endpoint, &apply), None);
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("of 9 changes, Ctrl-C stops"), "{shown:?}");
     stage.launch_many(&RunInstances { count: 9, ..tagged() });

@@ -31,6 +31,9 @@ pub struct Copied {
     pub frame: Vec<u8>,
 }
 
+/// A packet with its Ethernet header, and which way it goes.
+pub(super) type Frame = (Direction, Vec<u8>);
+
 impl World {
     /// Copies of a small packet of each kind that each session takes: in and out, IPv4 and IPv6, and of Amazon's DNS. A
     /// session that would not work in AWS sends none.
@@ -41,21 +44,33 @@ impl World {
     fn copies_of(&self, source: &Interface) -> Vec<Copied> {
         let Some(from) = source.ipv4 else { return Vec::new() };
         let mut copies = Vec::new();
-        for (session, delivery, share) in self.shares(&source.id) {
-            if !delivery.is_real() {
-                continue;
-            }
+        for (session, frames) in self.taken(source) {
             let to = self.address_behind(session).unwrap_or(ELSEWHERE);
-            let keep = session.packet_length.map_or(WHOLE, usize::from);
-            let frames = frames(&share, source).into_iter();
-            copies.extend(frames.map(|mut frame| {
-                frame.truncate(keep);
+            copies.extend(frames.into_iter().map(|(_, frame)| {
                 let (session, target, vni) =
                     (session.id.clone(), session.target.clone(), session.vni);
                 Copied { session, target, vni, from, to, frame }
             }));
         }
         copies
+    }
+
+    /// What each session that works takes of this source, in a small packet of each kind.
+    pub(super) fn taken(&self, source: &Interface) -> Vec<(&Session, Vec<Frame>)> {
+        if source.instance().is_some_and(|id| self.traffic.sends_no_copies(id)) {
+            return Vec::new();
+        }
+        let real =
+            self.shares(&source.id).into_iter().filter(|(_, delivery, _)| delivery.is_real());
+        let taken = real.map(|(session, _, share)| {
+            let mut frames = frames(&share, source);
+            let keep = session.packet_length.map_or(WHOLE, usize::from);
+            for (_, frame) in &mut frames {
+                frame.truncate(keep);
+            }
+            (session, frames)
+        });
+        taken.collect()
     }
 
     /// Where the copies of a session are sent to.
@@ -73,7 +88,7 @@ impl World {
 }
 
 /// A packet of each kind that the session takes of this source.
-fn frames(share: &Share, source: &Interface) -> Vec<Vec<u8>> {
+fn frames(share: &Share, source: &Interface) -> Vec<Frame> {
     let mut frames = Vec::new();
     for (direction, version, packets) in &share.packets {
         let own = match version {
@@ -81,13 +96,13 @@ fn frames(share: &Share, source: &Interface) -> Vec<Vec<u8>> {
             Version::Six => source.ipv6.first().map(|address| address.to_bits()),
         };
         let example = own.and_then(|own| packets.example(own, *direction == Direction::Egress));
-        frames.extend(example.map(|example| frame(*version, example)));
+        frames.extend(example.map(|example| (*direction, frame(*version, example))));
     }
     if let Some(own) = source.ipv4.filter(|_| share.amazon_dns) {
         let query = ethernet().ipv4(own.octets(), AMAZON_DNS.octets(), 64).udp(50_000, 53);
         let mut frame = Vec::new();
         query.write_to_vec(&mut frame, &CONTENT).expect("it is short");
-        frames.push(frame);
+        frames.push((Direction::Egress, frame));
     }
     frames
 }

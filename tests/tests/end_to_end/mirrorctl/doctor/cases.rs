@@ -2,7 +2,7 @@
 
 use local_cloud::aws::ec2::{
     AclEntry, CreateRule, DEFAULT_VPC, Direction, GroupRule, OTHER_VPC, Peer, SECOND_VPC, Tags,
-    ZONE_A, ZONE_B,
+    Traffic, ZONE_A, ZONE_B,
 };
 
 use super::way::{
@@ -27,6 +27,8 @@ pub(super) struct Case {
 const NOTHING: &[&str] = &[];
 const BEHIND: &[&str] = &["--ignore", "behind-endpoint=*"];
 const THEIRS: &[&str] = &["--ignore", "other-account=*"];
+/// Somebody agrees to what CloudWatch costs.
+pub(super) const AGREED: &[&str] = &["--flow", "--flow-cost", "1"];
 
 const fn case(
     (code, link): (&'static str, &'static str),
@@ -444,5 +446,76 @@ pub(super) const WAYS: &[Case] = &[
         "inbound rule that allows UDP",
         |way| shut_acl(way, SECOND_VPC, false),
         |way| open_acl(way, SECOND_VPC, false),
+    ),
+];
+
+const fn flow(
+    (code, link): (&'static str, &'static str),
+    kind: Kind,
+    advice: &'static str,
+    put: fn(&mut Way),
+    mend: fn(&mut Way),
+) -> Case {
+    Case { arguments: AGREED, ..case((code, link), kind, advice, put, mend) }
+}
+
+fn back_to_normal(way: &mut Way) {
+    way.stage.world().traffic = Traffic::default();
+}
+
+pub(super) const FLOW: &[Case] = &[
+    flow(
+        ("no-copies", "copies"),
+        Interface,
+        "See whether the filter takes",
+        |way| {
+            way.stage.world().traffic.mute.insert(way.source.clone());
+        },
+        back_to_normal,
+    ),
+    flow(
+        ("idle", "copies"),
+        Balancer,
+        "Have the source send something",
+        |way| {
+            way.stage.world().traffic.idle.insert(way.source.clone());
+        },
+        back_to_normal,
+    ),
+    flow(
+        ("counted-together", "copies"),
+        Interface,
+        "Look at a capture",
+        |way| {
+            let interface = way.stage.interface(&way.source);
+            way.stage.foreign(&interface, 9, &way.target);
+        },
+        |way| {
+            let foreign = {
+                let world = way.stage.world();
+                let found = world.sessions().find(|session| session.number == 9);
+                found.unwrap().id.clone()
+            };
+            way.stage.world().delete_session(&user(), &foreign).unwrap();
+        },
+    ),
+    Case {
+        arguments: &["--flow", "--flow-cost", "1", "--threshold", "unsupported"],
+        ..case(
+            ("copies-dropped", "load"),
+            Balancer,
+            "an instance type with more bandwidth",
+            |way| {
+                way.stage.world().traffic.lossy.insert(way.source.clone(), 0.2);
+            },
+            back_to_normal,
+        )
+    },
+    flow(
+        ("balancer-gets-nothing", "bytes"),
+        Balancer,
+        "Look at the links before this one",
+        |way| way.stage.world().traffic.is_lost = true,
+        back_to_normal,
     ),
 ];

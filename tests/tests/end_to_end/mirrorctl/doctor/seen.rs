@@ -17,7 +17,7 @@ use super::{
 use crate::stage::{machine, tagged, user};
 
 /// A sensor: where it captures, and its keys.
-struct Sensor {
+pub(super) struct Sensor {
     capture: PathBuf,
     key: String,
     public: String,
@@ -25,14 +25,14 @@ struct Sensor {
 }
 
 impl Sensor {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let (_, [capture, key, public, out]) = signing(name);
         Self { capture: capture.into(), key, public, out }
     }
 
     /// Writes what it has seen: copies of these, a moment ago.
     #[expect(clippy::disallowed_methods, reason = "mirrorctl reads the real clock")]
-    fn sees(&self, copies: &[Copied]) {
+    pub(super) fn sees(&self, copies: &[Copied]) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         self.saw(copies, now.try_into().unwrap());
     }
@@ -53,13 +53,13 @@ impl Sensor {
 }
 
 /// Asks with what these sensors have seen.
-fn ask_with(way: &Way, sensors: &[&Sensor], arguments: &[&str]) -> Answer {
+pub(super) fn ask_with(way: &Way, sensors: &[&Sensor], arguments: &[&str]) -> Answer {
     let seen: Vec<_> = sensors.iter().flat_map(|it| it.behind(&way.target)).collect();
     let seen = seen.iter().map(String::as_str);
     ask(way, &seen.chain(arguments.iter().copied()).collect::<Vec<_>>())
 }
 
-fn copies(way: &Way) -> Vec<Copied> {
+pub(super) fn copies(way: &Way) -> Vec<Copied> {
     way.stage.world().copies()
 }
 
