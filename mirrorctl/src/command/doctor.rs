@@ -1,6 +1,10 @@
 //! `doctor`: do the packets arrive? Each link between a source and its sensor.
 
+mod asff;
+mod export;
+mod ocsf;
 mod seen;
+mod verdict;
 mod view;
 
 use std::collections::BTreeSet;
@@ -22,6 +26,7 @@ use crate::{
     read::Input,
     world::Decided,
 };
+use export::Export;
 use view::{COLUMNS, Diagnosis};
 
 /// A wrong `--ignore` is a wrong command line.
@@ -44,9 +49,13 @@ pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Pr
     let outcomes = outcomes.await.unwrap_or_else(|problem| vec![Err((None, problem))]);
     let all = outcomes.iter().flatten().map(|(_, _, sending)| sending);
     let arrivals = Arrivals::new(captures, all);
+    let export = Export { format: input.global.output, now: (input.now)() };
     for outcome in outcomes {
         match outcome {
-            Err((place, problem)) => answer.fail(place, problem),
+            Err((place, problem)) => {
+                export.unread(&mut answer.document, place.as_deref(), &problem);
+                answer.fail(place, problem);
+            }
             Ok((decided, mut checked, sending)) => {
                 // Who accepts that a link is broken has the more need of what was captured.
                 let mut ignored = leave_out(&mut checked, &accepted);
@@ -54,6 +63,7 @@ pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Pr
                 ignored = ignored.saturating_add(leave_out(&mut checked, &accepted));
                 answer.cannot_tell |= checked.iter().any(|it| it.has(Grade::CannotTell));
                 answer.findings.add(found(&checked, doctor.failure_threshold));
+                export.place(&mut answer.document, &decided, &checked);
                 let diagnosis = Diagnosis::new(&decided, &checked, ignored, input.global.price);
                 diagnosis.show(&mut answer.document, &decided);
                 diagnosis.for_machines(&mut answer.document);
