@@ -20,12 +20,13 @@ PYTEST := pytest -q -p no:cacheprovider -p say_skipped
 # CloudFormation, and those of Terraform if the tests of the deployments wrote a plan. The last lines say what could
 # not be tested.
 test: export PYTHONPATH := $(CURDIR)/tests/pytest
-test: tools package programs target/tools/deploy/ready target/tools/templates/ready target/tools/browser/ready target/tools/sensor/ready ## Run all tests (-j2 is faster)
+test: tools package programs target/tools/deploy/ready target/tools/templates/ready target/tools/browser/ready target/tools/findings/ready target/tools/sensor/ready ## Run all tests (-j2 is faster)
 	rm -rf target/authorizations target/deploy target/skipped
 	AUTHORIZATIONS=$(CURDIR)/target/authorizations RUST_TEST_THREADS=4 cargo test $(CARGO_FLAGS)
 	target/tools/package/bin/$(PYTEST) package
 	env -u TF_CLI_CONFIG_FILE target/tools/deploy/bin/$(PYTEST) -n 4 tests/deploy
 	target/tools/browser/bin/$(PYTEST) tests/browser
+	target/tools/findings/bin/$(PYTEST) tests/findings
 	target/debug/demo >target/demo.log || { tail -5 target/demo.log; exit 1; }
 	target/debug/proof target/authorizations target/deploy/plans/default.json
 	@if test -e target/skipped; then cat target/skipped; fi
@@ -112,7 +113,7 @@ mutants: ## Make small changes to the crate shared, and check that a test fails 
 requirements: ## Write each requirements.txt anew from its requirements.in
 	python3 -m venv target/tools/uv
 	target/tools/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
-	@for folder in cloudformation package tests/browser tests/deploy tests/wire; do \
+	@for folder in cloudformation package tests/browser tests/deploy tests/findings tests/wire; do \
 		(cd $$folder && $(CURDIR)/target/tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command "make requirements" --no-emit-index-url requirements.in -o requirements.txt) || exit; done
 
@@ -138,6 +139,11 @@ target/tools/package/ready: package/requirements.txt
 target/tools/deploy/ready: tests/deploy/requirements.txt
 	python3 -m venv target/tools/deploy
 	target/tools/deploy/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+target/tools/findings/ready: tests/findings/requirements.txt
+	python3 -m venv target/tools/findings
+	target/tools/findings/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 # Debian's Chromium, for the page of `mirrorctl report`.

@@ -23,7 +23,7 @@ def by_path(path):
 
 
 def test_there_are_files_for_each_tool():
-    assert len(CHOSEN) == 5
+    assert len(CHOSEN) == 6
 
 
 @pytest.mark.parametrize("path", CHOSEN, ids=by_path)

@@ -93,6 +93,13 @@ impl Answer {
         self.problems.push((Some(place), problem));
     }
 
+    /// What went wrong in no one place may concern any of them: then no finding is closed.
+    pub(crate) fn close_nothing_unsure(&mut self) {
+        if self.problems.iter().any(|(place, _)| place.is_none()) {
+            self.document.exported.retain(|finding| !finding.is_fine);
+        }
+    }
+
     /// What could not be read is never green.
     pub(crate) fn exit_code(&self, threshold: Threshold) -> u8 {
         let Findings { unsupported, change, action_needed } = self.findings;

@@ -2,9 +2,9 @@
 
 mod sensor;
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use clap_complete::Shell;
 use shared::id::{InstanceId, InterfaceId, SessionId, TargetId, VpcId};
 
@@ -19,6 +19,24 @@ pub(crate) struct Arguments {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// Reads the command line. A format that the command lacks is as wrong as one that none has.
+    pub(crate) fn read(arguments: Vec<OsString>) -> Result<Self, clap::Error> {
+        let read = Self::try_parse_from(arguments)?;
+        let format = read.global.output;
+        if !format.is_of_findings() || matches!(read.command, Command::Doctor(_)) {
+            return Ok(read);
+        }
+        let others = Format::value_variants().iter().filter(|it| !it.is_of_findings());
+        let others: Vec<_> = others.map(|it| it.name()).collect();
+        let (name, format, others) = (read.command.name(), format.name(), others.join(", "));
+        let why = format!(
+            "`{name}` has no --output {format}, which is a format of `doctor` alone; `{name}` has: {others}"
+        );
+        Err(Self::command().error(ErrorKind::ArgumentConflict, why))
+    }
 }
 
 const EXIT_CODES: &str = "\
@@ -88,6 +106,21 @@ pub(crate) enum Format {
     Csv,
     /// For a pull request or a ticket
     Markdown,
+    /// Findings for AWS Security Hub; of `doctor` only
+    Asff,
+    /// Findings for a SIEM, as OCSF; of `doctor` only
+    Ocsf,
+}
+
+impl Format {
+    /// Whether it is a format of findings, which `doctor` alone has.
+    fn is_of_findings(self) -> bool {
+        matches!(self, Self::Asff | Self::Ocsf)
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default()
+    }
 }
 
 /// The least finding that makes the exit code 2.

@@ -41,7 +41,6 @@ use std::{
     time::SystemTime,
 };
 
-use clap::Parser;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 use answer::Answer;
@@ -60,7 +59,7 @@ pub async fn run(
     environment: BTreeMap<String, String>,
     now: fn() -> SystemTime,
 ) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match Arguments::read(arguments) {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
@@ -129,6 +128,7 @@ async fn answer(
     if warned.load(Ordering::Relaxed) {
         answer.fail(None, Problem::new(&UNREADABLE, "see the warnings above"));
     }
+    answer.close_nothing_unsure();
     print(&answer, arguments, arguments.command.name())
 }
 

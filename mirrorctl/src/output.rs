@@ -1,4 +1,5 @@
-//! How an answer is printed: for people as text and markdown, for machines as JSON, lines of JSON and CSV.
+//! How an answer is printed: for people as text and markdown, for machines as JSON, lines of JSON and CSV, and as what
+//! a command has in a format of others.
 //! The rules of the machine formats are in docs/mirrorctl.md.
 
 use std::{
@@ -28,6 +29,8 @@ pub(crate) struct Document {
     pub(crate) records: Vec<Value>,
     /// The answer as one table.
     pub(crate) table: Table,
+    /// The answer in a format of others, where one was asked for.
+    pub(crate) exported: Vec<Exported>,
     /// What to type next.
     pub(crate) hints: Vec<String>,
 }
@@ -40,6 +43,14 @@ pub(crate) enum Block {
     /// One thing, how serious it is, and more about it.
     Item(Mark, String, Vec<String>),
     Table(Table),
+}
+
+/// A finding in a format of others.
+#[derive(Debug)]
+pub(crate) struct Exported {
+    /// It says that something is fine, and so closes what was said of it before.
+    pub(crate) is_fine: bool,
+    pub(crate) fields: Value,
 }
 
 /// How serious a thing is. Colour repeats what the words say.
@@ -124,6 +135,11 @@ impl Document {
                 Ok(())
             }
             Format::Csv => self.write_csv(out),
+            Format::Asff | Format::Ocsf => {
+                let findings: Vec<_> = self.exported.iter().map(|it| &it.fields).collect();
+                serde_json::to_writer_pretty(&mut *out, &findings)?;
+                writeln!(out)
+            }
         }
     }
 
@@ -133,7 +149,7 @@ impl Document {
         match format {
             Format::Text => self.write_text(&mut out)?,
             Format::Markdown => self.write_markdown(&mut out)?,
-            Format::Json | Format::Ndjson | Format::Csv => {}
+            Format::Json | Format::Ndjson | Format::Csv | Format::Asff | Format::Ocsf => {}
         }
         self.blocks.clear();
         out.flush()

@@ -1,7 +1,11 @@
 //! `doctor`: do the packets arrive? Each link between a source and its sensor.
 
+mod asff;
+mod export;
 mod flow;
+mod ocsf;
 mod seen;
+mod verdict;
 mod view;
 
 use std::collections::BTreeSet;
@@ -24,6 +28,7 @@ use crate::{
     read::Input,
     world::Decided,
 };
+use export::Export;
 use view::{COLUMNS, Diagnosis};
 
 /// A wrong `--ignore` is a wrong command line.
@@ -49,14 +54,19 @@ pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Pr
     }
     let all = outcomes.iter().flatten().map(|looked| &looked.sending);
     let arrivals = Arrivals::new(captures, all);
+    let export = Export { format: input.global.output, now: (input.now)() };
     for outcome in outcomes {
         match outcome {
-            Err((place, problem)) => answer.fail(place, problem),
+            Err((place, problem)) => {
+                export.unread(&mut answer.document, place.as_deref(), &problem);
+                answer.fail(place, problem);
+            }
             Ok(mut looked) => {
                 // Who accepts that a link is broken has the more need of what was captured.
                 let mut ignored = leave_out(&mut looked.checked, &accepted);
                 arrivals.judge(&mut looked.checked, &looked.sending);
                 ignored = ignored.saturating_add(leave_out(&mut looked.checked, &accepted));
+                export.place(&mut answer.document, &looked.decided, &looked.checked);
                 looked.tell(&mut answer, doctor.failure_threshold, ignored, input.global.price);
             }
         }

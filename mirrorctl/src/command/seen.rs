@@ -152,6 +152,8 @@ fn show(
             document.table = Table::new(&COLUMNS);
             document.table.rows = rows.iter().map(cells).collect();
         }
+        // They are of `doctor` alone.
+        Format::Asff | Format::Ocsf => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! `mirrorctl doctor`: each fault is put in, named with its link, and gone when somebody does what the advice says.
 
 mod cases;
+mod export;
 mod flow;
 mod seen;
 mod way;
