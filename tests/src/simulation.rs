@@ -237,11 +237,17 @@ impl Play<'_> {
             installation.fleet.work(&mut rng).await?;
         }
         if self.rng.u8(0..30) == 0 {
-            let Self { rng, cloud, own, flaws, .. } = self;
-            let said = truth::is_told(rng, cloud, &own.site, *flaws).await?;
+            let said = self.ask_a_rule(self.flaws).await?;
             self.say(&said);
         }
         Ok(())
+    }
+
+    /// Has the config-rule of an installation say something amid faults.
+    async fn ask_a_rule(&mut self, flaws: Flaws) -> anyhow::Result<String> {
+        let Self { rng, cloud, own, other, .. } = self;
+        let asked = other.as_ref().filter(|_| rng.bool()).unwrap_or(own);
+        truth::is_told(rng, cloud, &asked.site, flaws).await
     }
 
     /// Checks what the functions, which alone acted since, have done.

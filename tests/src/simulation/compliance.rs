@@ -21,8 +21,6 @@ use crate::aws::ec2::{Instance, Session, State, World};
 use crate::cloud::Cloud;
 use crate::lambda::Answer;
 
-pub(super) const RULE: &str = "mirroring";
-
 /// The access key of its usual execution environment.
 pub(super) const KEY: &str = "ASIACONFIGRULE";
 
@@ -46,7 +44,7 @@ pub(super) async fn agrees(cloud: &Arc<Cloud>, site: &Site) -> anyhow::Result<()
     let is_disliked = |key: &ResourceKey| {
         [&key.resource_type, &key.id].iter().any(|it| config.dislikes.contains_key(*it))
     };
-    let rule = config.rule(RULE).context("the rule is gone")?;
+    let rule = config.rule(site.which.rule()).context("the rule is gone")?;
     // Where the setting of VPCs may be mistyped, it reads only a part of what is stopped.
     let is_deserted = is_deserted(&world, &site.policy);
     let may_be_unread = |it: &Instance| is_deserted && it.state == State::Stopped;
@@ -89,7 +87,7 @@ pub(super) async fn accuses_all(
 ) -> anyhow::Result<()> {
     evaluate(cloud, site).await?;
     let config = cloud.config();
-    let rule = config.rule(RULE).context("the rule is gone")?;
+    let rule = config.rule(site.which.rule()).context("the rule is gone")?;
     for instance in selected {
         let verdict = rule.verdict(&ResourceKey::instance(instance));
         let is_accused = verdict.is_some_and(|it| {
@@ -148,14 +146,15 @@ pub(super) async fn evaluate_as(
     let event = {
         let world = cloud.world();
         let mut config = cloud.config();
-        if config.rule(RULE).is_none() {
-            config.put_rule(&PutRule::new(RULE))?;
+        let rule = site.which.rule();
+        if config.rule(rule).is_none() {
+            config.put_rule(&PutRule::new(rule))?;
         }
         let message = match changed {
             None => config.scheduled_notification(&world),
             Some(key) => config.bare_item(&world, key, Status::Ok).notification(),
         };
-        config.invocation(&world, RULE, &message, false)
+        config.invocation(&world, rule, &message, false)
     };
     let event = LambdaEvent::new(
         event,

@@ -11,7 +11,7 @@ use super::expect::is_deserted;
 use super::installation::Installation;
 use super::numbers::Numbers;
 use super::site::{Mistake, Site};
-use super::{CALM, Play, clock, faults, operator, process, truth};
+use super::{CALM, Play, clock, faults, operator, process};
 use crate::aws::config::SESSION;
 use crate::aws::ec2::{Session, World};
 use crate::cloud::Cloud;
@@ -115,7 +115,11 @@ impl Play<'_> {
         }
         ensure!(changed == 0, "the last sweep tried {changed} changes");
         if self.other.is_some() {
-            compliance::agrees(self.cloud, &self.own.site).await.context("config-rule")?;
+            let cloud = self.cloud;
+            for installation in self.installations() {
+                let agrees = compliance::agrees(cloud, &installation.site).await;
+                agrees.with_context(|| installation.site.which.rule())?;
+            }
         }
         Ok(())
     }
@@ -148,7 +152,7 @@ impl Play<'_> {
         sleep(CALM + CALM).await;
         let (said, flaws) = faults::change(&mut self.rng, self.cloud);
         self.say(&said);
-        let said = truth::is_told(&mut self.rng, self.cloud, &self.own.site, flaws).await?;
+        let said = self.ask_a_rule(flaws).await?;
         self.say(&said);
         faults::clear(self.cloud);
         Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use tokio::time::sleep;
 
-use super::compliance::{KEY, RULE, evaluate_as};
+use super::compliance::{KEY, evaluate_as};
 use super::site::Site;
 use crate::aws::config::{ResourceKey, Verdict};
 use crate::cloud::Cloud;
@@ -31,19 +31,19 @@ pub(super) async fn change_during_schedule(
         sleep(pause).await;
         change();
         evaluate_as(KEY, cloud, site, Some(key.clone())).await?;
-        Ok::<_, anyhow::Error>(verdict(cloud, &key))
+        Ok::<_, anyhow::Error>(verdict(cloud, site, &key))
     };
     let (scheduled, judged) = tokio::join!(schedule, judged);
     scheduled?;
-    let (judged, now) = (judged?, verdict(cloud, &key));
+    let (judged, now) = (judged?, verdict(cloud, site, &key));
     let is_older = now.as_ref().map(|it| it.ordering) < judged.as_ref().map(|it| it.ordering);
     let was_seen = has_read_since(&cloud.calls_from(before));
     ensure!(!(is_older && was_seen), "{judged:?} was there, and is overwritten by {now:?}");
     Ok(())
 }
 
-fn verdict(cloud: &Cloud, key: &ResourceKey) -> Option<Verdict> {
-    cloud.config().rule(RULE)?.verdict(key).cloned()
+fn verdict(cloud: &Cloud, site: &Site, key: &ResourceKey) -> Option<Verdict> {
+    cloud.config().rule(site.which.rule())?.verdict(key).cloned()
 }
 
 /// Whether the schedule has read back verdicts after the other one was stored.

@@ -10,8 +10,8 @@ use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
-use super::compliance::RULE;
 use super::process::{answer, context_until, credentials, sdk_config_over};
+use super::site::Which;
 use super::{clock, still};
 use crate::aws::config::PutRule;
 use crate::cloud::{Cloud, Gate, Moment};
@@ -43,7 +43,7 @@ impl Rule {
             ec2: Ec2::new(&sdk_config),
             config: aws_sdk_config::Client::from_conf(config),
         };
-        cloud.config().put_rule(&PutRule::new(RULE)).expect("a rule");
+        cloud.config().put_rule(&PutRule::new(Which::First.rule())).expect("a rule");
         Self { runtime, cloud: Arc::clone(cloud), handler }
     }
 
@@ -57,7 +57,7 @@ impl Rule {
                 world.now = clock::since_1970().as_secs();
                 let mut config = self.cloud.config();
                 let message = config.scheduled_notification(&world);
-                config.invocation(&world, RULE, &message, false)
+                config.invocation(&world, Which::First.rule(), &message, false)
             };
             let end = clock::since_1970() + timeout;
             let context = context_until("config-rule", "config-rule".to_owned(), end);

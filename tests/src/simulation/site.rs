@@ -32,6 +32,14 @@ impl Which {
             Self::Second => "automirror-other",
         }
     }
+
+    /// The name of its Config rule.
+    pub(super) fn rule(self) -> &'static str {
+        match self {
+            Self::First => "mirroring",
+            Self::Second => "mirroring-other",
+        }
+    }
 }
 
 /// What the operator has set up.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use fastrand::Rng;
 
-use super::compliance::{RULE, evaluate_one};
+use super::compliance::evaluate_one;
 use super::expect::is_selected;
 use super::faults::Flaws;
 use super::site::{Mistake, Site};
@@ -50,11 +50,13 @@ pub(super) async fn is_told(
     flaws: Flaws,
 ) -> anyhow::Result<String> {
     let before = cloud.world().copy();
-    let held = cloud.config().rule(RULE).map(stored).unwrap_or_default();
+    let held = cloud.config().rule(site.which.rule()).map(stored).unwrap_or_default();
     let changed = any_resource(rng, &before).filter(|_| rng.bool());
     let outcome = evaluate_one(cloud, site, changed).await;
     let (now, config) = (cloud.world(), cloud.config());
-    let Some(rule) = config.rule(RULE) else { return Ok("config-rule is not there".to_owned()) };
+    let Some(rule) = config.rule(site.which.rule()) else {
+        return Ok("config-rule is not there".to_owned());
+    };
     let shown = [Some(&before), Some(&*now), now.frozen().filter(|_| flaws.is_stale)];
     let worlds: Vec<&World> = shown.into_iter().flatten().collect();
     let is_new = |verdict: &&Verdict| {
