@@ -8,11 +8,10 @@ mod way;
 
 use std::collections::BTreeSet;
 
-use local_cloud::aws::ec2::{CreateSession, RunInstances};
 use local_cloud::cloud::fault::Fault;
 
 use super::{Answer, problems::refusal};
-use crate::stage::{tagged, tags, user};
+use crate::stage::{tagged, user};
 use cases::Case;
 use way::{Kind, Way, findings};
 
@@ -247,23 +246,7 @@ async fn a_forged_description_opens_no_door() {
 #[tokio::test]
 async fn ten_thousand_sessions_cost_pages_and_not_a_call_each() {
     let way = Way::new(Kind::Balancer).await;
-    let many = RunInstances { count: 9_999, ..tagged() };
-    let instances = way.stage.launch_many(&many);
-    way.stage.let_run();
-    {
-        let mut world = way.stage.world();
-        for instance in &instances {
-            let request = CreateSession {
-                interface: world.instance(instance).unwrap().interfaces[0].clone(),
-                target: way.target.clone(),
-                filter: way.stage.filter.clone(),
-                number: Some(1),
-                tags: tags(&[("ManagedBy", "automirror")]),
-                ..CreateSession::default()
-            };
-            world.create_session(&user(), &request).unwrap();
-        }
-    }
+    way.mirror_many(9_999);
     let cloud = &way.stage.deployment.cloud;
     cloud.clear_calls();
     let answer = ask(&way, &["--no-function"]);

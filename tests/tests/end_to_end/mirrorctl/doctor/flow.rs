@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use local_cloud::{
-    aws::ec2::{CreateSession, RunInstances},
-    cloud::fault::{Fault, Kind as FaultKind},
-};
+use local_cloud::cloud::fault::{Fault, Kind as FaultKind};
 
 use super::{
     super::{
@@ -19,7 +16,7 @@ use super::{
     seen::{Sensor, ask_with, copies},
     way::Kind,
 };
-use crate::stage::{tagged, tags, user};
+use crate::stage::user;
 
 fn state(code: &str, state: &str, link: &str) -> (String, String, Vec<String>) {
     (code.to_owned(), state.to_owned(), vec![link.to_owned()])
@@ -139,21 +136,7 @@ async fn what_cloudwatch_does_not_say_is_neither_fine_nor_broken() {
 #[tokio::test]
 async fn two_thousand_sources_cost_four_queries() {
     let way = Way::new(Kind::Balancer).await;
-    let many = RunInstances { count: 1_999, ..tagged() };
-    let mut instances = way.stage.launch_many(&many);
-    way.stage.let_run();
-    for instance in &instances {
-        let mut world = way.stage.world();
-        let request = CreateSession {
-            interface: world.instance(instance).unwrap().interfaces[0].clone(),
-            target: way.target.clone(),
-            filter: way.stage.filter.clone(),
-            number: Some(1),
-            tags: tags(&[("ManagedBy", "automirror")]),
-            ..CreateSession::default()
-        };
-        world.create_session(&user(), &request).unwrap();
-    }
+    let mut instances = way.mirror_many(1_999);
     let cloud = &way.stage.deployment.cloud;
     let ask = |more: &[&str]| {
         ask(&way, &[&["--no-function", "--flow", "--flow-cost", "1"], more].concat())

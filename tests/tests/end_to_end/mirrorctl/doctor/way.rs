@@ -2,15 +2,15 @@
 
 use local_cloud::{
     aws::ec2::{
-        DEFAULT_VPC, Endpoint, GroupRule, LoadBalancer, OTHER_VPC, Peer, Route, RunInstances,
-        SECOND_VPC, SecurityGroup, Tags, ZONE_A, ZONE_B,
+        CreateSession, DEFAULT_VPC, Endpoint, GroupRule, LoadBalancer, OTHER_VPC, Peer, Route,
+        RunInstances, SECOND_VPC, SecurityGroup, Tags, ZONE_A, ZONE_B,
     },
     deployment::worker,
 };
 use serde_json::Value;
 
 use super::super::Answer;
-use crate::stage::{Stage, machine, other_account, tagged, user};
+use crate::stage::{Stage, machine, other_account, tagged, tags, user};
 
 /// What stands at the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +94,25 @@ impl Way {
         way.stage.let_run();
         way.stage.sweep().await;
         way
+    }
+
+    /// So many sources more, each with a session to the target. The answer is their instances.
+    pub(super) fn mirror_many(&self, count: usize) -> Vec<String> {
+        let instances = self.stage.launch_many(&RunInstances { count, ..tagged() });
+        self.stage.let_run();
+        let mut world = self.stage.world();
+        for instance in &instances {
+            let request = CreateSession {
+                interface: world.instance(instance).unwrap().interfaces[0].clone(),
+                target: self.target.clone(),
+                filter: self.stage.filter.clone(),
+                number: Some(1),
+                tags: tags(&[("ManagedBy", "automirror")]),
+                ..CreateSession::default()
+            };
+            world.create_session(&user(), &request).unwrap();
+        }
+        instances
     }
 
     pub(super) fn launch_sensor(&self, kind: Kind) -> String {
