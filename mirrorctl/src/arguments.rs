@@ -186,6 +186,10 @@ pub(crate) struct Plan {
 
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
+    /// Look at what mirroring needs before the first deployment instead: AWS Config's recorder, a CloudTrail trail,
+    /// quotas, targets, filter, instance types
+    #[arg(long, conflicts_with_all = ["failure_threshold", "source_mtu", "seen", "seen_key"])]
+    pub(crate) pre: bool,
     /// End with 2 only where the packets of so many sources do not arrive
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub(crate) failure_threshold: usize,

@@ -3,7 +3,7 @@
 /// CloudFormation templates, resolved.
 pub mod cloudformation;
 /// CloudTrail: who called what.
-pub(crate) mod cloudtrail;
+pub mod cloudtrail;
 /// AWS Config: the recorder, the rules, and their verdicts.
 pub mod config;
 /// EC2: instances, network interfaces and traffic mirroring.
