@@ -195,13 +195,15 @@ check_recorder() {
   [ "$recording" = True ] ||
     fail "AWS Config does not record in $region. Start its recorder, or give CreateConfigRule=false: then nothing reports
 what is not mirrored but the alarms and the log"
-  types=$(aws configservice describe-configuration-recorders --output text \
-    --query 'ConfigurationRecorders[0].recordingGroup.[allSupported,resourceTypes]')
-  case $types in
-    True*) ;;
-    *AWS::EC2::TrafficMirrorSession*AWS::EC2::Instance* | *AWS::EC2::Instance*AWS::EC2::TrafficMirrorSession*) ;;
-    *) note "AWS Config may not record AWS::EC2::Instance and AWS::EC2::TrafficMirrorSession. Evaluations then come only on schedule" ;;
-  esac
+  # What is left out of an exclusion list is recorded.
+  types=$(aws configservice describe-configuration-recorders --output text --query "ConfigurationRecorders[0].recordingGroup
+    | allSupported || recordingStrategy.useOnly=='EXCLUSION_BY_RESOURCE_TYPES'
+      && !contains(not_null(exclusionByResourceTypes.resourceTypes, \`[]\`), 'AWS::EC2::Instance')
+      && !contains(not_null(exclusionByResourceTypes.resourceTypes, \`[]\`), 'AWS::EC2::TrafficMirrorSession')
+    || contains(not_null(resourceTypes, \`[]\`), 'AWS::EC2::Instance')
+      && contains(not_null(resourceTypes, \`[]\`), 'AWS::EC2::TrafficMirrorSession')")
+  [ "$types" = True ] ||
+    note "AWS Config may not record AWS::EC2::Instance and AWS::EC2::TrafficMirrorSession. Evaluations then come only on schedule"
 }
 
 check_trail() {

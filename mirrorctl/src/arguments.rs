@@ -26,12 +26,18 @@ impl Arguments {
     pub(crate) fn read(arguments: Vec<OsString>) -> Result<Self, clap::Error> {
         let read = Self::try_parse_from(arguments)?;
         let format = read.global.output;
-        if !format.is_of_findings() || matches!(read.command, Command::Doctor(_)) {
+        let name = match &read.command {
+            // It judges no source, so it has no findings on any.
+            Command::Doctor(doctor) if doctor.pre => "doctor --pre",
+            Command::Doctor(_) => return Ok(read),
+            other => other.name(),
+        };
+        if !format.is_of_findings() {
             return Ok(read);
         }
         let others = Format::value_variants().iter().filter(|it| !it.is_of_findings());
         let others: Vec<_> = others.map(|it| it.name()).collect();
-        let (name, format, others) = (read.command.name(), format.name(), others.join(", "));
+        let (format, others) = (format.name(), others.join(", "));
         let why = format!(
             "`{name}` has no --output {format}, which is a format of `doctor` alone; `{name}` has: {others}"
         );
@@ -219,6 +225,13 @@ pub(crate) struct Plan {
 
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
+    /// Look at what mirroring needs before the first deployment instead: AWS Config's recorder, a CloudTrail trail,
+    /// quotas, targets, filter, instance types
+    #[arg(
+        long,
+        conflicts_with_all = ["failure_threshold", "source_mtu", "seen", "seen_key", "flow", "flow_cost"]
+    )]
+    pub(crate) pre: bool,
     /// End with 2 only where the packets of so many sources do not arrive
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub(crate) failure_threshold: usize,

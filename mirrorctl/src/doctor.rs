@@ -4,7 +4,8 @@
 //! `network` are what was read; `passage` and `route` judge one way, `target` what stands at a target and `balancer`
 //! within it, `way` all that lies between; `links` is the decision, `flow` adds what CloudWatch counts, and `arrival` what
 //! a sensor has captured.
-//! `finding` is what paths have in common, and `read` reads a network from AWS.
+//! `finding` is what paths have in common, and `read` reads a network from AWS. `pre` judges what there is before
+//! anything is deployed.
 
 pub(crate) mod arrival;
 mod balancer;
@@ -15,6 +16,7 @@ pub(crate) mod link;
 pub(crate) mod links;
 pub(crate) mod network;
 mod passage;
+pub(crate) mod pre;
 pub(crate) mod read;
 mod route;
 mod target;

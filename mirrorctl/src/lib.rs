@@ -3,7 +3,7 @@
 //! In reading order, each floor over the ones before it: `problem` is what can go wrong; `settings`,
 //! `function` and `place` are whose settings count and where to look; `log` is what the function says, and
 //! `trail` what CloudTrail does; `signed` is how files are signed, `seen` what a sensor has seen, and `map` what it
-//! must know; `world` is what was observed, with its plan, and `redact` what a file of it may leave out;
+//! must know; `world` is what was observed, with its plan, `redact` what a file of it may leave out, and `quota` what AWS limits;
 //! `read` reads worlds; `doctor` judges the way of the packets; `view` counts and groups a plan; `output` prints;
 //! `command` has one file for each command.
 
@@ -20,6 +20,7 @@ mod map;
 mod output;
 mod place;
 mod problem;
+mod quota;
 mod read;
 mod redact;
 mod seen;

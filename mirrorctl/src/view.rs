@@ -5,7 +5,6 @@ pub(crate) mod coverage;
 pub(crate) mod foreign;
 pub(crate) mod function;
 pub(crate) mod price;
-pub(crate) mod quota;
 pub(crate) mod source;
 pub(crate) mod step;
 pub(crate) mod target;

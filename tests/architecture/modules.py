@@ -40,7 +40,7 @@ FLOORS = {
     "mirrorctl": [
         "arguments problem",
         "confirm function log output place settings signed trail",
-        "map seen",
+        "map quota seen",
         "world",
         "read redact",
         "doctor",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jmespath
 import pytest
 from conftest import TOP
 
@@ -42,11 +43,17 @@ NO_STACK = {
 NO_OTHER_OWNER = {"call": ["describe-stacks", "ParameterValue=="], "out": "\n"}
 BUCKET = {"call": ["get-bucket-location"], "out": "eu-west-1\n"}
 RECORDS = {"call": ["recorder-status"], "out": "True\n"}
-ALL_TYPES = {"call": ["describe-configuration-recorders"], "out": "True\tNone\n"}
+ALL_TYPES = {"call": ["describe-configuration-recorders"], "out": "True\n"}
 TRAIL = {"call": ["describe-trails"], "out": "trail\n"}
 TARGET = {"call": ["describe-traffic-mirror-targets"], "out": "tmt-1\n"}
 UPLOADED = {"call": ["s3 cp"], "out": ""}
+INSTANCE, SESSION = "AWS::EC2::Instance", "AWS::EC2::TrafficMirrorSession"
 AHEAD = [CALLER, BUCKET, RECORDS, ALL_TYPES, TRAIL, TARGET]
+
+
+def excluding(*types):
+    strategy = {"useOnly": "EXCLUSION_BY_RESOURCE_TYPES"}
+    return {"recordingStrategy": strategy, "exclusionByResourceTypes": {"resourceTypes": list(types)}}
 
 
 class Stage:
@@ -153,14 +160,44 @@ def test_a_recorder_that_does_not_record_is_named(stage):
     assert not any("create" in call or "deploy" in call for call in stage.calls())
 
 
+MISSING = {
+    "call": ["describe-traffic-mirror-targets"],
+    "out": "",
+    "err": "An error occurred (InvalidTrafficMirrorTargetId.NotFound): The target tmt-9 does not exist",
+    "code": 255,
+}
+
+
+@pytest.mark.parametrize("answer, is_told", [("True", False), ("False", True), ("None", True)])
+def test_a_recorder_that_leaves_out_a_type_is_told(stage, answer, is_told):
+    types = ALL_TYPES | {"out": f"{answer}\n"}
+    answers = [CALLER, BUCKET, NO_OTHER_OWNER, NO_STACK, RECORDS, types, TRAIL, MISSING]
+    said = stage.run("deploy.sh", "zips", "MirrorTargetIds=tmt-9", answers=answers, code=1)
+    assert ("Evaluations then come only on schedule" in said) is is_told
+
+
+@pytest.mark.parametrize(
+    "group, is_recorded",
+    [
+        ({"allSupported": True, "resourceTypes": []}, True),
+        ({"allSupported": False, "resourceTypes": [INSTANCE, SESSION]}, True),
+        ({"allSupported": False, "resourceTypes": [INSTANCE]}, False),
+        ({"allSupported": False, "resourceTypes": ["AWS::EC2::InstanceConnectEndpoint", SESSION]}, False),
+        ({"allSupported": False} | excluding("AWS::EC2::Volume"), True),
+        ({"allSupported": False, "resourceTypes": []} | excluding(SESSION), False),
+        ({"allSupported": False} | excluding(INSTANCE), False),
+        ({"allSupported": False}, False),
+    ],
+)
+def test_what_the_recorder_leaves_out_is_understood(group, is_recorded):
+    script = (TOP / "cloudformation/deploy.sh").read_text()
+    query = re.search(r'describe-configuration-recorders --output text --query "(.*?)"\)', script, re.DOTALL)
+    answer = {"ConfigurationRecorders": [{"recordingGroup": group}]}
+    assert jmespath.search(query[1].replace("\\`", "`"), answer) is is_recorded
+
+
 def test_a_target_that_does_not_exist_is_named(stage):
-    missing = {
-        "call": ["describe-traffic-mirror-targets"],
-        "out": "",
-        "err": "An error occurred (InvalidTrafficMirrorTargetId.NotFound): The target tmt-9 does not exist",
-        "code": 255,
-    }
-    answers = [CALLER, BUCKET, NO_OTHER_OWNER, NO_STACK, RECORDS, ALL_TYPES, TRAIL, missing]
+    answers = [CALLER, BUCKET, NO_OTHER_OWNER, NO_STACK, RECORDS, ALL_TYPES, TRAIL, MISSING]
     said = stage.run("deploy.sh", "zips", "MirrorTargetIds=tmt-9", answers=answers, code=1)
     assert "MirrorTargetIds: The target tmt-9 does not exist" in said
 

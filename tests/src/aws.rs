@@ -3,7 +3,7 @@
 /// CloudFormation templates, resolved.
 pub mod cloudformation;
 /// CloudTrail: who called what.
-pub(crate) mod cloudtrail;
+pub mod cloudtrail;
 /// CloudWatch: what EC2 and Elastic Load Balancing count.
 pub(crate) mod cloudwatch;
 /// AWS Config: the recorder, the rules, and their verdicts.

@@ -21,6 +21,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use tokio::runtime::{self, Runtime};
 
+use crate::aws::cloudtrail::Trail;
 use crate::aws::config::Config;
 use crate::aws::ec2::{Rates, World};
 use crate::aws::iam::Role;
@@ -66,6 +67,7 @@ struct Shared {
     world: Mutex<World>,
     config: Mutex<Config>,
     functions: Mutex<Vec<DeployedFunction>>,
+    trails: Mutex<Vec<Trail>>,
     logs: Arc<Mutex<Logs>>,
     faults: Faults,
     calls: Mutex<Vec<Call>>,
@@ -139,6 +141,11 @@ impl Cloud {
     /// The functions that are deployed, as Lambda's API shows them.
     pub fn functions(&self) -> MutexGuard<'_, Vec<DeployedFunction>> {
         self.shared.functions()
+    }
+
+    /// The trails of CloudTrail, of all accounts.
+    pub fn trails(&self) -> MutexGuard<'_, Vec<Trail>> {
+        self.shared.trails()
     }
 
     /// What the functions have written.
@@ -218,6 +225,7 @@ impl Shared {
             world: Mutex::default(),
             config: Mutex::default(),
             functions: Mutex::default(),
+            trails: Mutex::default(),
             logs: Arc::default(),
             faults: Faults::new(options.seed),
             calls: Mutex::default(),
@@ -243,6 +251,10 @@ impl Shared {
 
     fn functions(&self) -> MutexGuard<'_, Vec<DeployedFunction>> {
         self.functions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trails(&self) -> MutexGuard<'_, Vec<Trail>> {
+        self.trails.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn logs(&self) -> MutexGuard<'_, Logs> {

@@ -4,6 +4,7 @@ mod asff;
 mod export;
 mod flow;
 mod ocsf;
+mod pre;
 mod seen;
 mod verdict;
 mod view;
@@ -35,6 +36,9 @@ use view::{COLUMNS, Diagnosis};
 pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Problem> {
     let accepted: Vec<_> =
         doctor.ignore.iter().map(|text| accepted(text)).collect::<Result<_, _>>()?;
+    if doctor.pre {
+        return Ok(pre::run(input, &accepted).await);
+    }
     let mut answer = Answer::default();
     answer.document.table = Table::new(&COLUMNS);
     // Where a file cannot be relied on, the other links are judged all the same.

@@ -9,6 +9,7 @@ use crate::{
     answer::{Answer, Findings},
     arguments::Source,
     output::{Block, Document, Mark, Table},
+    quota::{Quota, quotas},
     read::Input,
     settings::Settings,
     view::{
@@ -16,7 +17,6 @@ use crate::{
         foreign::ForeignRow,
         function::FunctionView,
         price::Price,
-        quota::{Quota, quotas},
         source::Coverage,
         target::{RoomNumbers, TargetRow},
     },

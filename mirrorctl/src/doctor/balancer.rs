@@ -36,29 +36,35 @@ pub(super) fn node_in(gate: &BalancerGate<'_>, zone: &str) -> Judgement {
     Err(Trouble::new(&ZONE_WITHOUT_NODE, format!("{}/{zone}", gate.name), detail))
 }
 
-/// Whether a healthy sensor gets what comes from this zone.
-pub(super) fn healthy(gate: &BalancerGate<'_>, zone: &str) -> Judgement {
+/// The healthy sensors in whatever zone: one or more.
+pub(super) fn all_healthy<'a, 'b>(
+    gate: &'b BalancerGate<'a>,
+) -> Result<Vec<&'b Behind<'a>>, Trouble> {
     let sensors = gate.sensors.as_ref().map_err(Clone::clone)?;
     let with = |health| sensors.iter().filter(move |it| it.sensor.health == health);
-    if with(Health::Healthy).next().is_none() {
-        return Err(if with(Health::Unknown).next().is_some() {
-            let detail = format!("the health of the sensors behind {} is not known", gate.name);
-            Trouble::new(&HEALTH_UNKNOWN, gate.name, detail)
-        } else {
-            let detail = format!(
-                "of {} sensors behind load balancer {} none is healthy",
-                sensors.len(),
-                gate.name
-            );
-            Trouble::new(&NO_HEALTHY_SENSOR, gate.name, detail)
-        });
+    let healthy: Vec<_> = with(Health::Healthy).collect();
+    if !healthy.is_empty() {
+        return Ok(healthy);
     }
-    let is_here = |it: &Behind<'_>| it.interface.as_ref().is_ok_and(|it| it.zone == zone);
-    if with(Health::Healthy).any(is_here) || crosses(gate)? {
+    Err(if with(Health::Unknown).next().is_some() {
+        let detail = format!("the health of the sensors behind {} is not known", gate.name);
+        Trouble::new(&HEALTH_UNKNOWN, gate.name, detail)
+    } else {
+        let (count, name) = (sensors.len(), gate.name);
+        let detail = format!("of {count} sensors behind load balancer {name} none is healthy");
+        Trouble::new(&NO_HEALTHY_SENSOR, gate.name, detail)
+    })
+}
+
+/// Whether a healthy sensor gets what comes from this zone.
+pub(super) fn healthy(gate: &BalancerGate<'_>, zone: &str) -> Judgement {
+    let healthy = all_healthy(gate)?;
+    let is_here = |it: &&Behind<'_>| it.interface.as_ref().is_ok_and(|it| it.zone == zone);
+    if healthy.iter().any(is_here) || crosses(gate)? {
         return Ok(());
     }
     // A sensor whose zone is not known may be in this one.
-    if let Some(trouble) = with(Health::Healthy).find_map(|it| it.interface.as_ref().err()) {
+    if let Some(trouble) = healthy.iter().find_map(|it| it.interface.as_ref().err()) {
         return Err(trouble.clone());
     }
     let detail = format!("no sensor in {zone} behind load balancer {} is healthy", gate.name);

@@ -31,15 +31,21 @@ pub(crate) struct Accepted {
 const ANY: &str = "*";
 
 impl Accepted {
-    fn covers(&self, trouble: &Trouble, pair: &Pair) -> bool {
+    /// Whether it is this code, at what is named or where the trouble lies.
+    pub(crate) fn covers(&self, trouble: &Trouble, names: &[&str]) -> bool {
+        let is_named = self.id == ANY || self.id == trouble.at || names.contains(&&*self.id);
+        self.code == trouble.code && is_named
+    }
+
+    fn covers_pair(&self, trouble: &Trouble, pair: &Pair) -> bool {
         let names = [
-            Some(trouble.at.as_str()),
             Some(pair.source.as_str()),
             pair.instance.as_ref().map(InstanceId::as_str),
             pair.target.as_ref().map(TargetId::as_str),
             pair.session.as_ref().map(SessionId::as_str),
         ];
-        self.code == trouble.code && (self.id == ANY || names.contains(&Some(&self.id)))
+        let names: Vec<_> = names.into_iter().flatten().collect();
+        self.covers(trouble, &names)
     }
 }
 
@@ -49,7 +55,7 @@ pub(crate) fn leave_out(checked: &mut [Checked], accepted: &[Accepted]) -> usize
     for Checked { pair, links } in checked {
         links.retain(|_, judgement| {
             let Err(trouble) = judgement else { return true };
-            let is_accepted = accepted.iter().any(|it| it.covers(trouble, pair));
+            let is_accepted = accepted.iter().any(|it| it.covers_pair(trouble, pair));
             count = count.saturating_add(usize::from(is_accepted));
             !is_accepted
         });

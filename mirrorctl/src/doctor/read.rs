@@ -9,12 +9,15 @@ mod elb;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
-use shared::observed::Endpoint;
+use shared::{
+    id::TargetId,
+    observed::{Endpoint, Observed},
+};
 use shared_ec2::description;
 
 use super::{
     links::{Subject, pairs},
-    network::{Balancer, Fact, Interface, Network},
+    network::{Balancer, Fact, Interface, Network, Routes},
 };
 
 /// What there is to ask about.
@@ -31,15 +34,18 @@ struct Asked {
 }
 
 impl Asked {
-    /// What is behind other accounts' targets cannot be seen, so nobody asks.
     fn of(subject: Subject<'_>) -> Self {
-        let mut asked = Self::default();
-        let observed = subject.observed;
         let pairs = pairs(subject);
-        let used: BTreeSet<_> = pairs.iter().filter_map(|pair| pair.target.as_ref()).collect();
-        asked.sources.extend(pairs.iter().map(|pair| pair.source.to_string()));
+        let used = pairs.iter().filter_map(|pair| pair.target.as_ref()).collect();
+        let sources = pairs.iter().map(|pair| pair.source.to_string()).collect();
+        Self { sources, ..Self::behind(subject.observed, &used) }
+    }
+
+    /// What is behind other accounts' targets cannot be seen, so nobody asks.
+    fn behind(observed: &Observed, targets: &BTreeSet<&TargetId>) -> Self {
+        let mut asked = Self::default();
         let own = observed.targets.iter().filter(|target| target.account == observed.account);
-        for target in own.filter(|target| used.contains(&target.id)) {
+        for target in own.filter(|target| targets.contains(&target.id)) {
             asked.descriptions.extend(description(&target.endpoint));
             match &target.endpoint {
                 Endpoint::Interface(id) => asked.interfaces.insert(id.to_string()),
@@ -60,6 +66,30 @@ pub(crate) async fn read(config: &SdkConfig, subject: Subject<'_>, of_others: bo
         let sessions = subject.observed.sessions.iter();
         asked.sources.extend(sessions.map(|session| session.interface.to_string()));
     }
+    let network = read_ends(config, &asked).await;
+    let Network { interfaces, balancers, .. } = &network;
+    let client = aws_sdk_ec2::Client::new(config);
+    let subnets = distinct(interfaces, |it| vec![it.subnet.clone()]);
+    let vpcs = distinct(interfaces, |it| vec![it.vpc.clone()]);
+    let (groups, acls, routes) = tokio::join!(
+        ec2::groups(&client, doors(&asked, interfaces, balancers)),
+        ec2::acls(&client, subnets),
+        ec2::routes(&client, vpcs),
+    );
+    Network { groups, acls, routes, ..network }
+}
+
+/// Reads what stands at these targets, and nothing that lies between them and their sources.
+pub(crate) async fn read_behind(
+    config: &SdkConfig,
+    observed: &Observed,
+    targets: &BTreeSet<&TargetId>,
+) -> Network {
+    read_ends(config, &Asked::behind(observed, targets)).await
+}
+
+/// The ends of the ways: sources, and what stands at the targets.
+async fn read_ends(config: &SdkConfig, asked: &Asked) -> Network {
     let client = aws_sdk_ec2::Client::new(config);
     let by_id: BTreeSet<String> = asked.sources.union(&asked.interfaces).cloned().collect();
     let (by_id, described, balancers, endpoints) = tokio::join!(
@@ -73,14 +103,8 @@ pub(crate) async fn read(config: &SdkConfig, subject: Subject<'_>, of_others: bo
         let found = by_id.into_iter().chain(described?).chain(sensors?);
         Ok(found.map(|interface| (interface.id.clone(), interface)).collect())
     });
-    let subnets = distinct(&interfaces, |it| vec![it.subnet.clone()]);
-    let vpcs = distinct(&interfaces, |it| vec![it.vpc.clone()]);
-    let (groups, acls, routes) = tokio::join!(
-        ec2::groups(&client, doors(&asked, &interfaces, &balancers)),
-        ec2::acls(&client, subnets),
-        ec2::routes(&client, vpcs),
-    );
-    Network { interfaces, groups, acls, routes, balancers, endpoints }
+    let (groups, acls) = (Ok(BTreeMap::new()), Ok(BTreeMap::new()));
+    Network { interfaces, groups, acls, routes: Ok(Routes::default()), balancers, endpoints }
 }
 
 /// The interfaces of the sensors that are registered with load balancers.

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod flow;
+mod pre;
 mod properties;
 mod routes;
 mod stage;

@@ -11,11 +11,11 @@ use crate::problem::{KINDS, Problem};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Grade {
-    /// Part of what should arrive does.
+    /// Part of what should arrive does, or it does later.
     Limited,
     /// Nobody can tell.
     CannotTell,
-    /// Nothing arrives.
+    /// Nothing arrives, or would.
     Broken,
 }
 
@@ -112,8 +112,16 @@ const HEALTH: &str = "Network Load Balancers guide, Health checks for target gro
 const METRICS: &str = "Traffic Mirroring guide, CloudWatch metrics";
 const NOTHING: &str = "Packets are copied and billed, and reach no sensor.";
 const LOST: &str = "Packets are copied and billed, and are dropped on the way.";
+const RECORDER: &str = "AWS Config guide, Working with the configuration recorder";
+const TRAILS: &str = "EventBridge guide, AWS service events delivered via AWS CloudTrail";
+const MANAGEMENT_EVENTS: &str = "CloudTrail guide, Logging management events";
+const QUOTAS: &str = "Traffic Mirroring guide, Quotas";
+const UNEVALUATED: &str = "AWS Config does not evaluate its rule when something changes, so nothing but the alarms and \
+                           the log reports what is not mirrored.";
+const SWEPT: &str = "What others do to sessions is seen only by the next sweep: EventBridge gets calls through a trail.";
 const ANYTHING: &str =
     "What was not seen may be anything, so this link is neither fine nor broken.";
+const UNSEEN: &str = "What was not seen may be anything, so this check is neither fine nor broken.";
 
 macro_rules! faults {
     ($($name:ident: $code:literal, $grade:ident, $sentence:literal, $why:expr, $mend:literal, $source:expr;)*) => {
@@ -254,6 +262,54 @@ faults! {
     ROUTE_NOT_FOLLOWED: "route-not-followed", CannotTell,
         "the route leads through something that is not followed further", ANYTHING,
         "Check what the message assumes, and accept it with --ignore route-not-followed=ID.", CONNECTIONS;
+    NO_RECORDER: "no-recorder", Broken, "AWS Config has no recorder in the region", UNEVALUATED,
+        "Turn AWS Config on in the region: aws configservice put-configuration-recorder. Or deploy \
+         without the rule (CreateConfigRule=false), and accept it with --ignore no-recorder=*.", RECORDER;
+    RECORDER_STOPPED: "recorder-stopped", Broken, "the recorder of AWS Config is stopped", UNEVALUATED,
+        "Start it: aws configservice start-configuration-recorder. Or deploy without the rule \
+         (CreateConfigRule=false), and accept it with --ignore recorder-stopped=*.", RECORDER;
+    RECORDER_FAILING: "recorder-failing", Broken, "the recorder of AWS Config fails", UNEVALUATED,
+        "AWS's code says why: mend the recorder's role and its delivery channel (aws configservice \
+         describe-delivery-channels).", RECORDER;
+    TYPE_NOT_RECORDED: "type-not-recorded", Limited,
+        "the recorder of AWS Config leaves out a type that the rule evaluates",
+        "Resources of this type are evaluated on schedule only.",
+        "Let the recorder record the type: aws configservice put-configuration-recorder", RECORDER;
+    RECORDED_DAILY: "recorded-daily", Limited,
+        "the recorder of AWS Config records a type that the rule evaluates once a day",
+        "A change is evaluated up to a day late.",
+        "Let the recorder record the type continuously: aws configservice put-configuration-recorder with a \
+         recordingMode", RECORDER;
+    NO_TRAIL: "no-trail", Limited, "no CloudTrail trail is for the region", SWEPT,
+        "Create one, for all regions: aws cloudtrail create-trail --is-multi-region-trail, and start-logging", TRAILS;
+    TRAIL_STOPPED: "trail-stopped", Limited, "no CloudTrail trail that is for the region logs", SWEPT,
+        "Start it: aws cloudtrail start-logging", TRAILS;
+    TRAIL_WITHOUT_CHANGES: "trail-without-changes", Limited,
+        "no CloudTrail trail logs the calls that change something in EC2", SWEPT,
+        "Let a trail log management events that write: aws cloudtrail put-event-selectors", MANAGEMENT_EVENTS;
+    TRAIL_UNKNOWN: "trail-unknown", CannotTell,
+        "this version does not know a field by which the trail selects events", UNSEEN,
+        "See what it selects (aws cloudtrail get-event-selectors), and accept it with --ignore trail-unknown=TRAIL.",
+        MANAGEMENT_EVENTS;
+    QUOTA_REACHED: "quota-reached", Broken, "as many are there as the account may have, and one more is needed",
+        "AWS does not raise this quota, and refuses every further one.",
+        "Delete those that nobody uses: aws ec2 delete-traffic-mirror-session, -filter or -target", QUOTAS;
+    QUOTA_SHORT: "quota-short", Limited, "the account may have fewer sessions than the settings ask for",
+        "AWS does not raise this quota: the sources that come last are not mirrored.",
+        "Select fewer sources (MIRROR_SCOPE, MIRROR_VPC_IDS, MIRROR_INTERFACES), or delete sessions that nobody uses: \
+         aws ec2 delete-traffic-mirror-session", QUOTAS;
+    ROOM_SHORT: "room-short", Limited, "the allowed targets take fewer sources than the settings select",
+        "The sources that come last are not mirrored.",
+        "Create more targets, or one of a Network Load Balancer, which takes any number: aws ec2 \
+         create-traffic-mirror-target", QUOTAS;
+    ROOM_UNKNOWN: "room-unknown", CannotTell,
+        "nothing that EC2 shows says how many sources the allowed targets take", UNSEEN,
+        "See which instance type stands behind them: it takes 10 sources or 100. Then accept it with --ignore \
+         room-unknown=*.", QUOTAS;
+    NOTHING_SELECTED: "nothing-selected", Limited, "the settings select no instance that runs",
+        "Nothing is mirrored until they do.",
+        "Tag instances with what MIRROR_TAG_KEY and MIRROR_TAG_VALUE say, or see that MIRROR_SCOPE and MIRROR_VPC_IDS \
+         are as they should be.", SESSIONS;
 }
 
 #[cfg(test)]

@@ -110,8 +110,7 @@ fn to_endpoint(
     id: &str,
     nodes: &Result<Vec<&Interface>, Trouble>,
 ) -> Links {
-    let detail = format!("the load balancer behind {id} and its sensors are not looked at");
-    let health = Err(Trouble::new(&BEHIND_ENDPOINT, id, detail));
+    let health = Err(behind_endpoint(id));
     let nodes = match nodes {
         Ok(nodes) => nodes,
         Err(trouble) => {
@@ -126,6 +125,12 @@ fn to_endpoint(
     let mtu = cut(sender, &leg, None, id);
     [(Link::Health, health), (Link::Acl, leg.acl), (Link::Route, leg.route), (Link::Mtu, mtu)]
         .into()
+}
+
+/// What is behind the service of an endpoint is its provider's.
+pub(super) fn behind_endpoint(id: &str) -> Trouble {
+    let detail = format!("the load balancer behind {id} and its sensors are not looked at");
+    Trouble::new(&BEHIND_ENDPOINT, id, detail)
 }
 
 fn to_balancer(network: &Network, sender: Sender<'_>, gate: &BalancerGate<'_>) -> Links {

@@ -1,8 +1,13 @@
-//! CloudTrail: `LookupEvents`, which shows the calls of the last 90 days that change something, newest first.
+//! CloudTrail: the trails; and `LookupEvents`, which shows the calls of the last 90 days that change something, newest
+//! first, also without a trail.
+
+mod trails;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+
+pub use trails::Trail;
 
 use crate::aws::ec2::{Caller, Refusal, World};
 
@@ -11,15 +16,29 @@ const PAGE: usize = 50;
 
 /// Does what a request asks for; the answer is JSON.
 pub(crate) fn answer(
-    world: &World,
-    caller: &Caller,
+    (world, trails): (&World, &[Trail]),
+    (caller, region): (&Caller, &str),
     action: &str,
     parameters: &BTreeMap<String, String>,
 ) -> Result<String, Refusal> {
-    if action != "LookupEvents" {
-        let message = format!("The operation {action} is not known");
-        return Err(Refusal::new("UnknownOperationException", message));
-    }
+    let answer = match action {
+        "LookupEvents" => look_up(world, caller, parameters)?,
+        "DescribeTrails" => trails::describe(trails, caller, region),
+        "GetTrailStatus" => trails::status(trails, caller, region, parameters)?,
+        "GetEventSelectors" => trails::selectors(trails, caller, region, parameters)?,
+        _ => {
+            let message = format!("The operation {action} is not known");
+            return Err(Refusal::new("UnknownOperationException", message));
+        }
+    };
+    Ok(answer.to_string())
+}
+
+fn look_up(
+    world: &World,
+    caller: &Caller,
+    parameters: &BTreeMap<String, String>,
+) -> Result<Value, Refusal> {
     let text = |name: &str| parameters.get(name).map(String::as_str).unwrap_or_default();
     let start = text("StartTime").parse().unwrap_or(0.0_f64);
     let wanted: Value = serde_json::from_str(text("LookupAttributes")).unwrap_or_default();
@@ -40,7 +59,7 @@ pub(crate) fn answer(
     let mut found = recent.filter(is_wanted).skip(first);
     let page: Vec<Value> = found.by_ref().take(PAGE).map(shown).collect();
     let next = found.next().map(|_| (first + page.len()).to_string());
-    Ok(json!({"Events": page, "NextToken": next}).to_string())
+    Ok(json!({"Events": page, "NextToken": next}))
 }
 
 fn shown((time, event): &(u64, Value)) -> Value {

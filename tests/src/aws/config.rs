@@ -11,6 +11,7 @@ mod invocation;
 mod item;
 mod page;
 mod record;
+mod recorder;
 mod rule;
 mod time;
 pub(crate) mod wire;
@@ -21,6 +22,7 @@ pub use details::{Detail, DetailsQuery, Question};
 pub use evaluation::{Compliance, Evaluation, PutEvaluations, Verdict};
 pub use item::{Item, Relationship, ResourceKey, Status};
 pub use page::Page;
+pub use recorder::Recorder;
 pub use rule::{PutRule, Rule};
 pub use time::Time;
 
@@ -36,6 +38,8 @@ pub const SESSION: &str = "AWS::EC2::TrafficMirrorSession";
 pub struct Config {
     pub account: String,
     pub region: String,
+    /// The recorder that the customer manages, as it is described.
+    pub recorder: Option<Recorder>,
     /// Whether the recorder is on: without it only scheduled messages reach the rules.
     pub recording: bool,
     /// An item of more bytes is only summed up for the rules: 0 for every item.
@@ -64,6 +68,7 @@ impl Default for Config {
         Self {
             account: DEFAULT_ACCOUNT.to_owned(),
             region: "us-east-1".to_owned(),
+            recorder: Some(Recorder::default()),
             recording: true,
             // What Lambda takes as an event of an asynchronous invocation.
             item_limit: 256 * 1024,

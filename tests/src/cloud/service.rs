@@ -105,7 +105,8 @@ impl Request {
             }
             Service::Logs => shared.logs().answer(&self.action, &self.parameters),
             Service::CloudTrail => {
-                cloudtrail::answer(&world, caller, &self.action, &self.parameters)
+                let of = (&*world, &**shared.trails());
+                cloudtrail::answer(of, (caller, region), &self.action, &self.parameters)
             }
             Service::CloudWatch => {
                 cloudwatch::answer(&world, caller, &self.action, &self.parameters)
@@ -120,7 +121,7 @@ impl Request {
                 let (action, body) = (&self.action, &self.body);
                 let repeats_token = fault == Some(&Kind::RepeatToken);
                 let request =
-                    config::wire::Request { caller, action, body, failing, repeats_token };
+                    config::wire::Request { caller, region, action, body, failing, repeats_token };
                 config::wire::answer(&mut world, &mut shared.config(), &request)
             }
         }

@@ -91,8 +91,11 @@ fn two_modules_read_ec2_for_the_decision_and_one_changes_it() {
     assert_eq!(calling_in(&PRODUCT, ".put_evaluations()"), ["report.rs"]);
     assert_eq!(calling_in(&PRODUCT, ".create_tags()"), ["adopt.rs"]);
     // What lies between source and sensor is nothing to the decision: the command line reads it for `doctor`.
-    assert_eq!(calling_in(&["mirrorctl/src"], ".describe_"), ["ec2.rs", "elb.rs"]);
+    let reads = calling_in(&["mirrorctl/src"], ".describe_");
+    assert_eq!(reads, ["cloudtrail.rs", "config.rs", "ec2.rs", "elb.rs"]);
     assert_eq!(calling_in(&["mirrorctl/src/doctor/read"], ".describe_"), ["ec2.rs", "elb.rs"]);
+    let before = calling_in(&["mirrorctl/src/doctor/pre/read"], ".describe_");
+    assert_eq!(before, ["cloudtrail.rs", "config.rs"]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(super) const COLUMNS: [&str; 11] = [
 /// What is said where nothing is wrong.
 const FINE: &str = "fine";
 /// Findings, and sources of a finding, that people are shown: four lines for each finding.
-const SHOWN: usize = 12;
+pub(super) const SHOWN: usize = 12;
 const NAMED: usize = 3;
 
 /// The state of a place.
@@ -58,11 +58,11 @@ pub(super) struct Diagnosis<'a> {
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-struct Counts {
-    fine: usize,
-    limited: usize,
-    cannot_tell: usize,
-    broken: usize,
+pub(super) struct Counts {
+    pub(super) fine: usize,
+    pub(super) limited: usize,
+    pub(super) cannot_tell: usize,
+    pub(super) broken: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -112,7 +112,7 @@ struct PathRow<'a> {
 }
 
 impl Counts {
-    fn add(&mut self, grade: Option<Grade>) {
+    pub(super) fn add(&mut self, grade: Option<Grade>) {
         let counter = match grade {
             None => &mut self.fine,
             Some(Grade::Limited) => &mut self.limited,
@@ -122,14 +122,23 @@ impl Counts {
         *counter = counter.saturating_add(1);
     }
 
-    fn all(self) -> usize {
+    pub(super) fn all(self) -> usize {
         let Self { fine, limited, cannot_tell, broken } = self;
         [limited, cannot_tell, broken].into_iter().fold(fine, usize::saturating_add)
     }
 }
 
-fn state(grade: Option<Grade>) -> &'static str {
+pub(super) fn state(grade: Option<Grade>) -> &'static str {
     grade.map_or(FINE, Grade::name)
+}
+
+/// How serious a finding of this state is.
+pub(super) fn mark(state: &str) -> Mark {
+    match state {
+        "broken" => Mark::Bad,
+        "limited" => Mark::Plain,
+        _ => Mark::Change,
+    }
 }
 
 impl<'a> Name<'a> {
@@ -267,11 +276,6 @@ impl<'a> FindingRow<'a> {
     }
 
     fn block(&self) -> Block {
-        let mark = match self.state {
-            "broken" => Mark::Bad,
-            "limited" => Mark::Plain,
-            _ => Mark::Change,
-        };
         let Self { state, code, at, text, count, .. } = self;
         let paths = if *count == 1 { "1 path" } else { &format!("{count} paths") };
         let head = format!("{state} {code} at {at}, {paths}: {text}");
@@ -289,7 +293,7 @@ impl<'a> FindingRow<'a> {
             format!("why it matters: {}", self.why),
             format!("how to mend it: {}", self.mend),
         ];
-        Block::Item(mark, head, details)
+        Block::Item(mark(state), head, details)
     }
 }
 

@@ -78,7 +78,7 @@ impl Stage {
         self.change_source(|instance| instance.tags.clear());
     }
 
-    fn change_source(&mut self, change: impl FnOnce(&mut Instance)) {
+    pub(super) fn change_source(&mut self, change: impl FnOnce(&mut Instance)) {
         let mut changed = Instance::clone(&self.observed.instances[0]);
         change(&mut changed);
         let changed = Arc::new(changed);

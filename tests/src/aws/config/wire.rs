@@ -9,13 +9,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::Config;
+use super::{Config, Recorder};
 use crate::aws::ec2::{Caller, Refusal, World};
 
 /// What is asked.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) caller: &'a Caller,
+    /// The one that the call is signed for.
+    pub(crate) region: &'a str,
     pub(crate) action: &'a str,
     pub(crate) body: &'a [u8],
     /// How many of the evaluations fail.
@@ -30,12 +32,22 @@ pub(crate) fn answer(
     config: &mut Config,
     request: &Request<'_>,
 ) -> Result<String, Refusal> {
-    if request.caller.account != config.account {
-        // Every account has a Config; those of others have nothing in them.
-        let mut empty = Config { account: request.caller.account.clone(), ..Config::default() };
+    if request.caller.account != config.account || request.region != config.region {
+        // Every account and region has a Config; the others have nothing in them.
+        let (account, region) = (request.caller.account.clone(), request.region.to_owned());
+        let mut empty = Config { account, region, recorder: None, ..Config::default() };
         return answer(world, &mut empty, request);
     }
     match request.action {
+        "DescribeConfigurationRecorders" => {
+            let shown: Vec<_> = config.recorder.iter().map(Recorder::described).collect();
+            respond(&json!({"ConfigurationRecorders": shown}))
+        }
+        "DescribeConfigurationRecorderStatus" => {
+            let status = |recorder: &Recorder| recorder.status(config.recording);
+            let shown: Vec<_> = config.recorder.iter().map(status).collect();
+            respond(&json!({"ConfigurationRecordersStatus": shown}))
+        }
         "GetComplianceDetailsByConfigRule" => {
             details::by_rule(config, read(request.body)?, request.repeats_token)
         }

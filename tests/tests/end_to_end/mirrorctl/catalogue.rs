@@ -25,9 +25,9 @@ const LEVELS: [(&str, &str); 9] = [
     ("not-selected", "should not be mirrored"),
     ("unsupported", "should be mirrored, and EC2 cannot mirror it"),
     ("action-needed", "should be mirrored, and is not until somebody changes something"),
-    ("limited", "`doctor`: part of what should arrive does"),
-    ("broken", "`doctor`: no packet arrives"),
-    ("cannot-tell", "`doctor`: nobody can tell whether packets arrive"),
+    ("limited", "`doctor`: part of what should arrive does, or it does later"),
+    ("broken", "`doctor`: no packet arrives, or would"),
+    ("cannot-tell", "`doctor`: nobody can tell whether packets arrive, or would"),
     ("error", "why `mirrorctl` has no answer"),
 ];
 

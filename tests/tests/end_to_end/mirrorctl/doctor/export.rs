@@ -184,10 +184,17 @@ async fn what_is_accepted_is_closed() {
 async fn only_doctor_has_them() {
     let stage = stage().await;
     for format in FORMATS {
-        for command in [&["plan"][..], &["status"], &["codes"], &["map"], &["explain", "i-1"]] {
+        let commands: [(&str, &[&str]); 6] = [
+            ("plan", &["plan"]),
+            ("status", &["status"]),
+            ("codes", &["codes"]),
+            ("map", &["map"]),
+            ("explain", &["explain", "i-1"]),
+            ("doctor --pre", &["doctor", "--pre"]),
+        ];
+        for (name, command) in commands {
             let answer = stage.mirrorctl(&[command, &["--output", format]].concat());
             assert_eq!((answer.code, answer.out.as_str()), (64, ""), "{command:?}");
-            let name = command[0];
             for part in [
                 format!("`{name}` has no --output {format}"),
                 format!("`{name}` has: text, json, ndjson, csv, markdown\n"),
