@@ -108,9 +108,7 @@ fn single(world: &World, caller: &Caller, wanted: &Value) -> Result<Option<f64>,
     let [dimension] = dimensions else { return Ok(None) };
     let [dimension, value] = ["Name", "Value"].map(|member| text(&dimension[member]));
     Ok(match [&namespace, &dimension, &name].map(String::as_str) {
-        ["AWS/EC2", "InstanceId", _] => {
-            world.instance_metric(caller, &name).and_then(|series| series.get(&value).copied())
-        }
+        ["AWS/EC2", "InstanceId", _] => world.metric_of(caller, &name, &value),
         ["AWS/NetworkELB", "LoadBalancer", "ProcessedBytes_UDP"] => {
             world.processed_bytes(caller, &value)
         }
@@ -129,7 +127,7 @@ fn insight(
     let not_valid = || invalid("Error in expression: it is no Metrics Insights query");
     let found = form.captures(expression).ok_or_else(not_valid)?;
     let limit = found[3].parse().map_err(|_| not_valid())?;
-    let series = world.instance_metric(caller, &found[1]).unwrap_or_default();
+    let series = world.instance_metric(caller, &found[1]);
     let is_all = series.len() <= LOOKED_AT;
     let mut series: Vec<_> = series.into_iter().take(LOOKED_AT).collect();
     series.sort_by(|(_, one), (_, other)| one.partial_cmp(other).unwrap_or(Ordering::Equal));
@@ -152,7 +150,7 @@ fn list(world: &World, caller: &Caller, parameters: &Parameters) -> Result<Strin
     };
     // EC2 counts by type, too.
     let mut metrics = vec![metric("InstanceType", "m5.large")];
-    let instances = world.instance_metric(caller, name).unwrap_or_default();
+    let instances = world.instance_metric(caller, name);
     metrics.extend(instances.keys().map(|instance| metric("InstanceId", instance)));
     page(world, "Metrics", &metrics, PAGE, parameters, &Value::Null)
 }

@@ -33,34 +33,27 @@ impl Traffic {
 
 impl World {
     /// The series of a metric of EC2, by instance.
-    pub(crate) fn instance_metric(
-        &self,
-        caller: &Caller,
-        name: &str,
-    ) -> Option<BTreeMap<String, f64>> {
-        let of_copies = |direction, share: fn(f64) -> f64| {
-            move |world: &Self, it: &Instance| {
-                let lost = world.traffic.lossy.get(&it.id).copied().unwrap_or_default();
-                Some(world.copied(it, direction)? * share(lost))
-            }
-        };
-        let traffic = |world: &Self, it: &Instance| {
-            Some(if world.traffic.idle.contains(&it.id) { IDLE } else { BUSY })
-        };
-        let own = self.instances.values().filter(|it| {
+    pub(crate) fn instance_metric(&self, caller: &Caller, name: &str) -> BTreeMap<String, f64> {
+        let ids = self.instances.keys();
+        ids.filter_map(|id| Some((id.clone(), self.metric_of(caller, name, id)?))).collect()
+    }
+
+    /// What one instance has of a metric.
+    pub(crate) fn metric_of(&self, caller: &Caller, name: &str, id: &str) -> Option<f64> {
+        let instance = self.instances.get(id).filter(|it| {
             it.owner == caller.account && matches!(it.state, State::Running | State::Stopping)
-        });
-        let series = |amount: &dyn Fn(&Self, &Instance) -> Option<f64>| {
-            own.filter_map(|it| Some((it.id.clone(), amount(self, it)?))).collect()
-        };
-        Some(match name {
-            "NetworkIn" | "NetworkOut" => series(&traffic),
-            "NetworkMirrorIn" => series(&of_copies(Direction::Ingress, |lost| 1.0 - lost)),
-            "NetworkMirrorOut" => series(&of_copies(Direction::Egress, |lost| 1.0 - lost)),
-            "NetworkSkipMirrorIn" => series(&of_copies(Direction::Ingress, |lost| lost)),
-            "NetworkSkipMirrorOut" => series(&of_copies(Direction::Egress, |lost| lost)),
-            _ => return None,
-        })
+        })?;
+        let lost = self.traffic.lossy.get(id).copied().unwrap_or_default();
+        match name {
+            "NetworkIn" | "NetworkOut" => {
+                Some(if self.traffic.idle.contains(id) { IDLE } else { BUSY })
+            }
+            "NetworkMirrorIn" => Some(self.copied(instance, Direction::Ingress)? * (1.0 - lost)),
+            "NetworkMirrorOut" => Some(self.copied(instance, Direction::Egress)? * (1.0 - lost)),
+            "NetworkSkipMirrorIn" => Some(self.copied(instance, Direction::Ingress)? * lost),
+            "NetworkSkipMirrorOut" => Some(self.copied(instance, Direction::Egress)? * lost),
+            _ => None,
+        }
     }
 
     /// None of an instance that nobody mirrors, and of one with sessions that do not work: there is no series.
