@@ -52,6 +52,7 @@ module "automirror" {
   alarm_email                = var.alarm_email
   event_bus_arn              = var.event_bus_arn
   create_alarms              = var.create_alarms
+  sensor_load_balancers      = var.sensor_load_balancers
   create_dashboard           = var.create_dashboard
 }
 

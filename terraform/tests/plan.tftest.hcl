@@ -340,11 +340,63 @@ run "alarms_and_dashboard_are_optional" {
     zip              = "README.md"
     create_alarms    = false
     create_dashboard = false
+
+    sensor_load_balancers = ["net/sensors/0123456789abcdef"]
   }
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.this) + length(aws_cloudwatch_dashboard.this) + length(aws_cloudwatch_log_metric_filter.this) == 0
     error_message = "There must be no alarm, dashboard or metric."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.nothing_arrives) == 0
+    error_message = "create_alarms must count for each alarm."
+  }
+}
+
+run "without_load_balancers_nothing_watches_them" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip = "README.md"
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 10 && length(aws_cloudwatch_metric_alarm.nothing_arrives) == 0
+    error_message = "There must be ten alarms by default, which is what costs nothing."
+  }
+}
+
+run "the_load_balancers_of_the_sensors" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip                   = "README.md"
+    sensor_load_balancers = ["net/east/0123456789abcdef", "net/west/0123456789abcdee"]
+  }
+
+  assert {
+    condition     = [for query in aws_cloudwatch_metric_alarm.nothing_arrives[0].metric_query : query.expression if query.return_data] == ["IF(mirrored, bytes1 + bytes2, 1)"]
+    error_message = "The alarm must watch the bytes of both, while there are sessions."
+  }
+
+  assert {
+    condition     = toset([for query in aws_cloudwatch_metric_alarm.nothing_arrives[0].metric_query : query.metric[0].dimensions.LoadBalancer if startswith(query.id, "bytes")]) == toset(var.sensor_load_balancers)
+    error_message = "The alarm must read the bytes of both."
+  }
+
+  assert {
+    condition     = contains(keys(output.alarm_arns), "nothing_arrives")
+    error_message = "The output must name the alarm."
   }
 }
 

@@ -64,6 +64,7 @@ run "rejects" {
     alarm_email              = "nobody"
     event_bus_arn            = "arn:aws:sqs:eu-central-1:123456789012:queue"
     compliance_messages      = "some"
+    sensor_load_balancers    = ["app/sensors/0123456789abcdef"]
   }
 
   expect_failures = [
@@ -116,6 +117,7 @@ run "rejects" {
     var.alarm_email,
     var.event_bus_arn,
     var.compliance_messages,
+    var.sensor_load_balancers,
   ]
 }
 
@@ -141,6 +143,7 @@ run "rejects_at_the_other_end" {
     config_rule_timeout     = 901
     memory_size             = 10241
     timeout                 = 901
+    sensor_load_balancers   = [for name in ["a", "b", "c", "d"] : "net/${name}/0123456789abcdef"]
   }
 
   expect_failures = [
@@ -162,6 +165,7 @@ run "rejects_at_the_other_end" {
     var.config_rule_timeout,
     var.memory_size,
     var.timeout,
+    var.sensor_load_balancers,
   ]
 }
 
@@ -203,6 +207,7 @@ run "rejects_empty" {
     unsupported_compliance  = ""
     mirror_filter_id        = ""
     mirror_owner            = ""
+    sensor_load_balancers   = [""]
   }
 
   expect_failures = [
@@ -214,6 +219,7 @@ run "rejects_empty" {
     var.unsupported_compliance,
     var.mirror_filter_id,
     var.mirror_owner,
+    var.sensor_load_balancers,
   ]
 }
 
@@ -227,6 +233,7 @@ run "accepts" {
     mirror_session_tags     = merge({ for n in range(37) : "key${n}" => "x" }, { "Cost center" = "42", team = "sec=ops", empty = "" })
     mirror_accepted_reasons = ["filter-partial", "instance-type", "instance-type-unknown", "interface-type", "requester-managed", "is-target", "ipv6-only"]
     unsupported_compliance  = null
+    sensor_load_balancers   = [for name in ["a", "East-1", "c"] : "net/${name}/0123456789abcdef"]
   }
 }
 
@@ -395,6 +402,7 @@ run "module_automirror_rejects" {
     security_group_ids       = ["subnet-0123456789abcdef0"]
     code_signing_config_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:f"
     alarm_topic_arn          = "arn:aws:sqs:eu-central-1:123456789012:queue"
+    sensor_load_balancers    = ["arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/net/sensors/0123456789abcdef"]
   }
 
   expect_failures = [
@@ -432,6 +440,7 @@ run "module_automirror_rejects" {
     var.security_group_ids,
     var.code_signing_config_arn,
     var.alarm_topic_arn,
+    var.sensor_load_balancers,
   ]
 }
 

@@ -69,31 +69,77 @@ def points(resources, lines):
     return published
 
 
-def metric_of(alarm):
-    dimension = "".join(one["Value"] for one in alarm.get("Dimensions", []))
-    return (alarm["Namespace"], alarm["MetricName"], dimension)
+def metric_of(metric):
+    dimension = "".join(one["Value"] for one in metric.get("Dimensions", []))
+    return (metric["Namespace"], metric["MetricName"], dimension)
 
 
-def states(alarm, published, until):
-    """Returns the state of an alarm at the end of each period, from the start to a time."""
-    period, needed = int(alarm["Period"]), int(alarm["EvaluationPeriods"])
-    statistic = STATISTICS[alarm["Statistic"]]
+def metrics_of(alarm):
+    """Returns the metrics that an alarm reads."""
+    queries = alarm.get("Metrics", [])
+    return [metric_of(one["MetricStat"]["Metric"]) for one in queries if "MetricStat" in one] or [metric_of(alarm)]
+
+
+def period_of(alarm):
+    queries = alarm.get("Metrics", [])
+    # All metrics of an alarm have the same period.
+    (period,) = {int(one["MetricStat"]["Period"]) for one in queries if "MetricStat" in one} or {int(alarm["Period"])}
+    return period
+
+
+def watched(alarm, published, start, end):
+    """Returns the value that an alarm watches in a period, and None if there is none."""
+
+    def value(metric, statistic):
+        values = [one.value for one in published if one.metric == metric_of(metric) and start <= one.time < end]
+        return STATISTICS[statistic](values) if values else None
+
+    if "Metrics" not in alarm:
+        return value(alarm, alarm["Statistic"])
+    (expression,) = [one["Expression"] for one in alarm["Metrics"] if one["ReturnData"]]
+    stats = {one["Id"]: one["MetricStat"] for one in alarm["Metrics"] if "MetricStat" in one}
+    return calculated(expression, {name: value(one["Metric"], one["Stat"]) for name, one in stats.items()})
+
+
+def calculated(expression, values):
+    """Returns what an expression is for values that may be None ("Using metric math", "Using IF expressions")."""
+    found = re.fullmatch(r"IF\((\w+), (\w+(?: \+ \w+)*), (\d+)\)", expression)
+    if not found:
+        raise ValueError(f"the expression {expression} is not known here")
+    condition, terms = values[found[1]], [values[name] for name in found[2].split(" + ")]
+    if condition is None:
+        return None
+    return sum(one or 0 for one in terms) if condition else float(found[3])
+
+
+def states(alarm, published, until, further=0):
+    """Returns the state of an alarm at the end of each period, from the start to a time.
+
+    To evaluate an alarm, CloudWatch looks at so many further periods, and takes the newest values that it finds. It
+    does not say how many. This counts only where missing data is ignored in several periods.
+    """
+    period, needed = period_of(alarm), int(alarm["EvaluationPeriods"])
     breaches = COMPARISONS[alarm["ComparisonOperator"]]
     state, told = "INSUFFICIENT_DATA", []
+
+    def breached(start):
+        value = watched(alarm, published, start, start + period)
+        return None if value is None else breaches(value, float(alarm["Threshold"]))
+
     for end in range(period, until + 1, period):
-        window = []
-        for start in range(end - needed * period, end, period):
-            values = [
-                one.value for one in published if one.metric == metric_of(alarm) and start <= one.time < start + period
-            ]
-            window.append(breaches(statistic(values), float(alarm["Threshold"])) if values else None)
+        window = [breached(start) for start in range(end - needed * period, end, period)]
         match alarm["TreatMissingData"]:
             case "breaching":
                 window = [True if one is None else one for one in window]
             case "notBreaching":
                 window = [False if one is None else one for one in window]
+            case "ignore" if needed > 1:
+                seen = [breached(start) for start in range(end - (needed + further) * period, end, period)]
+                seen = [one for one in seen if one is not None][-needed:]
+                # One value within the threshold is enough for OK.
+                window = seen if len(seen) == needed or False in seen else [None]
             case "ignore":
-                assert needed == 1, "with more periods, CloudWatch also looks at older data"
+                pass
             case other:
                 raise ValueError(f"{other} is not known here")
         if None not in window:

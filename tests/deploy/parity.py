@@ -28,6 +28,7 @@ SUFFIXES = {
     "LifecycleRole": f"-lifecycle-{REGION}",
     "MessageRole": f"-messages-{REGION}",
     "MustActAlarm": "-must-act",
+    "NothingArrivesAlarm": "-nothing-arrives",
     "OldestMessageAlarm": "-oldest-message",
     "Queue": "",
     "RefusedAlarm": "-refused",
@@ -264,12 +265,31 @@ def rule(values, everything):
 
 
 def alarm(values):
-    names = ["namespace", "metric_name", "statistic", "period", "evaluation_periods", "threshold"]
+    names = ["namespace", "metric_name", "statistic", "evaluation_periods", "threshold"]
     names += ["comparison_operator", "treat_missing_data", "alarm_description", "alarm_actions"]
     return take(values, *names) | {
         "OKActions": values["ok_actions"],
-        "Dimensions": [{"Name": name, "Value": value} for name, value in (values["dimensions"] or {}).items()],
+        # With queries, each has a period, and the provider returns 0.
+        "Period": values["period"] or None,
+        "Dimensions": dimensions(values),
+        "Metrics": [query(one) for one in values["metric_query"]],
     }
+
+
+def dimensions(values):
+    return [{"Name": name, "Value": value} for name, value in (values["dimensions"] or {}).items()]
+
+
+def query(values):
+    stats = [
+        {
+            "Metric": take(one, "namespace", "metric_name") | {"Dimensions": dimensions(one)},
+            "Stat": one["stat"],
+            "Period": one["period"],
+        }
+        for one in values["metric"]
+    ]
+    return take(values, "id", "expression", "return_data") | {"MetricStat": stats}
 
 
 def metric_filter(values):

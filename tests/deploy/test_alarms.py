@@ -10,14 +10,26 @@ from conftest import TOP
 from function import run
 from templates import resolve
 
-RESOURCES = resolve("automirror.yaml", {"CodeBucket": "b"})["Resources"]
-ALARMS = {
-    logical.removesuffix("Alarm"): resource["Properties"]
-    for logical, resource in RESOURCES.items()
-    if resource["Type"] == "AWS::CloudWatch::Alarm"
-}
+
+def alarms_of(resources):
+    return {
+        logical.removesuffix("Alarm"): resource["Properties"]
+        for logical, resource in resources.items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+
+def resources_with(**values):
+    return resolve("automirror.yaml", {"CodeBucket": "b"} | values)["Resources"]
+
+
+BALANCERS = ["net/east/0123456789abcdef", "net/west/0123456789abcdee", "net/north/0123456789abcded"]
+DEFAULT = resources_with()
+RESOURCES = resources_with(SensorLoadBalancers=BALANCERS[0])
+ALARMS = alarms_of(RESOURCES)
 MINUTE = 60
 QUARTER = 15 * MINUTE
+HOUR = 4 * QUARTER
 NOTHING = {
     "wanted": 0,
     "mirrored": 0,
@@ -49,7 +61,7 @@ def rings(name, lines, hours=4):
 
 
 def test_every_alarm_is_played_here():
-    assert ALARMS.keys() == FROM_THE_LOG.keys() | FROM_AWS.keys() | {"Heartbeat", "Unreadable"}
+    assert ALARMS.keys() == FROM_THE_LOG.keys() | FROM_AWS.keys() | {"Heartbeat", "Unreadable", "NothingArrives"}
 
 
 def test_silence_rings_and_a_sweep_closes_it():
@@ -135,10 +147,106 @@ def test_a_metric_of_aws_rings_and_closes(name):
     assert told(quiet) == ["OK"]
 
 
+def arrived(*amounts, balancer=BALANCERS[0], metric="ProcessedBytes_UDP"):
+    """Returns what a load balancer publishes: bytes in each hour, and nothing where there are none."""
+    known = ("AWS/NetworkELB", metric, balancer)
+    return [Point(known, hour * HOUR + MINUTE, amount) for hour, amount in enumerate(amounts) if amount is not None]
+
+
+def swept_hourly(*counts):
+    """Returns what four sweeps an hour publish of so many sessions, and nothing for the hours with None."""
+    lines = [line(wanted=count, mirrored=count) if count is not None else None for count in counts for _ in range(4)]
+    return alarms.points(RESOURCES, quarters(*lines))
+
+
+def told(published, hours, resources=RESOURCES, further=0):
+    """Returns the states of the alarm NothingArrives, without repetitions."""
+    seen = alarms.states(alarms_of(resources)["NothingArrives"], published, hours * HOUR, further)
+    return [state for i, state in enumerate(seen) if i == 0 or state != seen[i - 1]]
+
+
+# How many further periods CloudWatch looks at is not known, so no story may depend on it.
+further = pytest.mark.parametrize("further", [0, 1, 2, 7])
+# What a load balancer publishes in an hour in which nothing arrives. AWS says nothing, and the alarm takes both.
+nothing = pytest.mark.parametrize("none", [None, 0], ids=["no value", "zero"])
+
+
+@further
+@nothing
+def test_sessions_from_which_nothing_arrives_ring_and_bytes_close_it(none, further):
+    published = swept_hourly(*[2] * 8) + arrived(900, 900, none, none, none, none, 900, 900)
+    assert told(published, 8, further=further) == ["OK", "ALARM", "OK"]
+
+
+@further
+@nothing
+def test_two_hours_without_bytes_do_not_ring(none, further):
+    published = swept_hourly(*[2] * 6) + arrived(900, none, none, 900, none, none)
+    assert told(published, 6, further=further) == ["OK"]
+
+
+@further
+@nothing
+def test_without_sessions_nothing_must_arrive(none, further):
+    assert told(swept_hourly(*[0] * 8) + arrived(*[none] * 8), 8, further=further) == ["OK"]
+
+
+@further
+def test_the_end_of_the_sessions_closes_it(further):
+    assert told(swept_hourly(2, 2, 2, 2, 0, 0), 6, further=further) == ["INSUFFICIENT_DATA", "ALARM", "OK"]
+
+
+@further
+def test_an_hour_in_which_the_first_session_is_created_does_not_count(further):
+    first = quarters(*[line()] * 5, *[line(mirrored=2)] * 15)
+    published = alarms.points(RESOURCES, first) + arrived(None, None, None, None, 900)
+    assert told(published, 5, further=further) == ["OK"]
+
+
+@further
+def test_bytes_that_arrive_never_ring(further):
+    assert told(swept_hourly(*[2] * 8) + arrived(*[1] * 8), 8, further=further) == ["OK"]
+
+
+@further
+def test_hours_without_sweeps_neither_ring_nor_close_it(further):
+    silent = [None] * 9
+    assert told(swept_hourly(2, 2, 2, *silent), 12, further=further) == ["INSUFFICIENT_DATA", "ALARM"]
+    assert told(swept_hourly(2, 2, 2, *silent) + arrived(9, 9, 9), 12, further=further) == ["OK"]
+    # The load balancer alone says nothing: it gets no bytes, or bytes of others.
+    assert told(arrived(*[900] * 12), 12, further=further) == ["INSUFFICIENT_DATA"]
+
+
+def test_bytes_of_another_load_balancer_or_protocol_do_not_count():
+    published = swept_hourly(*[2] * 4)
+    published += arrived(*[900] * 4, balancer=BALANCERS[1]) + arrived(*[900] * 4, metric="ProcessedBytes_TCP")
+    assert told(published, 4) == ["INSUFFICIENT_DATA", "ALARM"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_one_load_balancer_that_gets_something_is_enough(count):
+    names = BALANCERS[:count]
+    resources = resources_with(SensorLoadBalancers=",".join(names))
+    mirrored = ("automirror/stack", "Mirrored", "")
+    bytes_of = [("AWS/NetworkELB", "ProcessedBytes_UDP", name) for name in names]
+    assert alarms.metrics_of(alarms_of(resources)["NothingArrives"]) == [mirrored, *bytes_of]
+    sweeps = swept_hourly(*[2] * 4)
+    for name in names:
+        assert told(sweeps + arrived(*[900] * 4, balancer=name), 4, resources) == ["OK"], name
+    assert told(sweeps, 4, resources) == ["INSUFFICIENT_DATA", "ALARM"]
+
+
+def test_without_load_balancers_nothing_else_changes():
+    assert {logical: one for logical, one in RESOURCES.items() if logical != "NothingArrivesAlarm"} == DEFAULT
+    without = resources_with(SensorLoadBalancers=BALANCERS[0], CreateAlarms="false")
+    assert without == resources_with(CreateAlarms="false")
+
+
 def test_no_alarm_rings_on_an_idle_installation():
     sweeps = quarters(*[line(wanted=5, mirrored=5)] * 16)
+    published = alarms.points(RESOURCES, sweeps) + arrived(*[900] * 4)
     for name, alarm in ALARMS.items():
-        told = alarms.states(alarm, alarms.points(RESOURCES, sweeps), 16 * QUARTER)
+        told = alarms.states(alarm, published, 16 * QUARTER)
         assert set(told) == {"OK"}, name
 
 
@@ -178,6 +286,21 @@ def swept(aws, *targets):
     return {point.metric[1]: point.value for point in alarms.points(RESOURCES, lines)}
 
 
+def test_a_session_of_the_real_function_rings_until_bytes_arrive_or_it_is_gone(aws):
+    """From the cause to the metric, and back: a sweep that creates a session, and one that deletes it."""
+    ec2, target = aws.client("ec2"), story.make_target(aws)
+    made = ec2.create_traffic_mirror_filter()["TrafficMirrorFilter"]["TrafficMirrorFilterId"]
+    instance = story.launch(aws, {"Mirror": "True"})["InstanceId"]
+    mirrored = swept(aws, target)["Mirrored"]
+    ec2.delete_tags(Resources=[instance], Tags=[{"Key": "Mirror"}])
+    after = swept(aws, target)["Mirrored"]
+    ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=made)
+    lost, gone = swept_hourly(*[mirrored] * 6), swept_hourly(*[mirrored] * 4, after, after)
+    assert told(lost, 6) == ["INSUFFICIENT_DATA", "ALARM"]
+    assert told(lost + arrived(None, None, None, None, 900, 900), 6) == ["INSUFFICIENT_DATA", "ALARM", "OK"]
+    assert told(gone, 6) == ["INSUFFICIENT_DATA", "ALARM", "OK"]
+
+
 def test_the_log_of_the_real_function_has_what_the_metrics_read(aws):
     sensor = story.launch(aws, {"Name": "sensor"})["NetworkInterfaces"][0]["NetworkInterfaceId"]
     made = aws.client("ec2").create_traffic_mirror_target(NetworkInterfaceId=sensor)
@@ -197,8 +320,8 @@ def test_without_a_target_of_known_limit_there_is_no_number_of_room(aws):
 
 
 def test_the_metric_that_no_alarm_reads_is_there_with_the_dashboard_only():
-    read = {alarm["MetricName"] for alarm in ALARMS.values()}
-    without = resolve("automirror.yaml", {"CodeBucket": "b", "CreateDashboard": "false"})["Resources"]
+    read = {name for alarm in ALARMS.values() for _, name, _ in alarms.metrics_of(alarm)}
+    without = resources_with(CreateDashboard="false")
     assert "RoomOnTargetsMetric" in RESOURCES and "RoomOnTargetsMetric" not in without
     assert "RoomOnTargets" not in read
 
@@ -213,5 +336,5 @@ def test_each_alarm_says_what_to_do_and_the_guide_has_it():
 
 def test_the_alarms_and_metrics_of_one_installation_are_within_the_free_tier():
     """10 alarms and 10 metrics of one's own cost nothing in the first account (docs/cost.md has the rest)."""
-    metrics = [logical for logical in RESOURCES if logical.endswith("Metric")]
-    assert len(ALARMS) <= 10 and len(metrics) <= 10
+    metrics = [logical for logical in DEFAULT if logical.endswith("Metric")]
+    assert len(alarms_of(DEFAULT)) <= 10 and len(metrics) <= 10

@@ -18,7 +18,7 @@ TEMPLATE = "automirror.yaml"
 # moto creates it without a physical id.
 WITHOUT_ID = {"ConfigRulePermission"}
 # Resources that exist only with other parameters.
-NOT_ASKED_FOR = {"MessageRole", "AlarmSubscription", "AlarmBusRule", "ComplianceBusRule"}
+NOT_ASKED_FOR = {"MessageRole", "AlarmSubscription", "AlarmBusRule", "ComplianceBusRule", "NothingArrivesAlarm"}
 # Event rules that send to the topic, and not to the queue.
 MESSAGE_RULES = {"ComplianceMessageRule", "ChangeMessageRule"}
 BUCKET = "zips"
@@ -603,6 +603,19 @@ def test_dashboard_and_alarms_can_be_left_out(aws, toolkit):
     toolkit.run("deploy.sh", BUCKET, "CreateAlarms=false", "CreateDashboard=false", "CreateConfigRule=false")
     ids = made(aws, "automirror")
     assert not {logical for logical in ids if re.search("Alarm|Metric|Dashboard|Topic|Message", logical)}
+    toolkit.run("remove.sh", "--yes")
+
+
+def test_the_alarm_of_the_load_balancers_comes_and_goes_with_them(aws, toolkit):
+    names = ["net/east/0123456789abcdef", "net/west/0123456789abcdee"]
+    toolkit.run("deploy.sh", BUCKET, "CreateConfigRule=false", f"SensorLoadBalancers={','.join(names)}")
+    name = made(aws, "automirror")["NothingArrivesAlarm"]
+    (alarm,) = aws.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    read = [one["MetricStat"]["Metric"]["Dimensions"] for one in alarm["Metrics"] if one["Id"].startswith("bytes")]
+    assert read == [[{"Name": "LoadBalancer", "Value": balancer}] for balancer in names]
+    toolkit.run("deploy.sh", BUCKET, "SensorLoadBalancers=")
+    assert "NothingArrivesAlarm" not in made(aws, "automirror")
+    assert aws.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"] == []
     toolkit.run("remove.sh", "--yes")
 
 

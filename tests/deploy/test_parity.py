@@ -52,6 +52,7 @@ OPTIONS = {
     "permissions_boundary_arn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
     "kms_key_arn": KEY,
     "alarm_topic_arn": f"arn:aws:sns:{REGION}:210987654321:given",
+    "sensor_load_balancers": ["net/east/0123456789abcdef", "net/west/0123456789abcdee", "net/n-1/0123456789abcded"],
 }
 # Inputs that only Terraform, or only CloudFormation, needs.
 TERRAFORM_ONLY = {

@@ -151,6 +151,9 @@ module "automirror" {
   create_topic       = true
   mirror_target_ids  = [aws_ec2_traffic_mirror_target.sensor.id]
   mirror_vpc_ids     = [aws_vpc.this.id]
+
+  # An alarm rings when nothing arrives.
+  sensor_load_balancers = [aws_lb.sensor.arn_suffix]
 }
 
 # The mirrored instances. The console output of the sensor shows which packets arrive.

@@ -193,6 +193,59 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   depends_on = [aws_lambda_invocation.lifecycle]
 }
 
+# IF is 0 where the first series has sessions and the second has no value, 1 where there are no sessions, and nothing
+# where no sweep counted them (CloudWatch user guide, "Using IF expressions"). A load balancer without traffic has no
+# values, and + takes those that are missing for 0. One hour without a sweep neither rings nor closes: nobody saw
+# whether copies arrive. There are at most three load balancers because the template, which cannot loop, has three.
+resource "aws_cloudwatch_metric_alarm" "nothing_arrives" {
+  count = var.create_alarms && length(var.sensor_load_balancers) > 0 ? 1 : 0
+
+  alarm_name          = "${var.name}-nothing-arrives"
+  alarm_description   = "There are sessions, and nothing has arrived at the load balancers of the sensors for about three hours. Copies get lost, or no source has sent anything that its filter accepts, for example at night in a small account. What to do is in docs/alarms.md#nothingarrives"
+  evaluation_periods  = 3
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "ignore"
+  alarm_actions       = local.topics
+  ok_actions          = local.topics
+  tags                = var.tags
+
+  metric_query {
+    id          = "arrived"
+    expression  = "IF(mirrored, ${join(" + ", [for place in range(length(var.sensor_load_balancers)) : "bytes${place + 1}"])}, 1)"
+    return_data = true
+  }
+
+  metric_query {
+    id          = "mirrored"
+    return_data = false
+
+    metric {
+      namespace   = local.namespace
+      metric_name = "Mirrored"
+      stat        = "Minimum"
+      period      = 3600
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = var.sensor_load_balancers
+
+    content {
+      id          = "bytes${metric_query.key + 1}"
+      return_data = false
+
+      metric {
+        namespace   = "AWS/NetworkELB"
+        metric_name = "ProcessedBytes_UDP"
+        dimensions  = { LoadBalancer = metric_query.value }
+        stat        = "Sum"
+        period      = 3600
+      }
+    }
+  }
+}
+
 locals {
   # Saved queries of CloudWatch Logs Insights.
   queries = {

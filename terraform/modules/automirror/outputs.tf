@@ -57,7 +57,10 @@ output "dashboard_name" {
 
 output "alarm_arns" {
   description = "ARNs of the alarms, by what they are for."
-  value       = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.arn }
+  value = merge(
+    { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.arn },
+    { for alarm in aws_cloudwatch_metric_alarm.nothing_arrives : "nothing_arrives" => alarm.arn },
+  )
 }
 
 output "event_rule_arns" {

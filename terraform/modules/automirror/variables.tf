@@ -563,6 +563,23 @@ variable "create_alarms" {
   nullable    = false
 }
 
+variable "sensor_load_balancers" {
+  description = "At most three Network Load Balancers of sensors, in this account and region, each as the end of its ARN (`net/NAME/ID`, the attribute `arn_suffix` of an `aws_lb`). With them, an alarm rings when nothing arrives at any of them for about three hours although there are sessions. An empty list means no such alarm."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.sensor_load_balancers) <= 3
+    error_message = "There must be at most three load balancers."
+  }
+
+  validation {
+    condition     = alltrue([for name in var.sensor_load_balancers : can(regex("^net/[A-Za-z0-9-]{1,32}/[0-9a-f]{16}$", name))])
+    error_message = "Each item must be the end of the ARN of a Network Load Balancer, such as net/sensors/0123456789abcdef."
+  }
+}
+
 variable "create_dashboard" {
   description = "Whether to create the dashboard."
   type        = bool
