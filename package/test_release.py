@@ -162,6 +162,9 @@ def test_a_release_has_everything_and_is_the_same_from_each_checkout(checkout, b
     of_programs = {f"{program}-{VERSION}.cdx.json" for program in PROGRAMS}
     programs = {f"mirrorctl-{VERSION}-linux-{on}.tar.gz" for on in package.TARGETS}
     assert published.keys() == zips | templates | archives | programs | of_programs | {"SHA256SUMS"}
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/releases.md").read_text(), re.M)
+    documented = re.findall("`(.*?)`", " ".join(rows).replace("VERSION", VERSION))
+    assert sorted(documented) == sorted(published)
     for program in PROGRAMS:
         assert published[f"{program}-{VERSION}.cdx.json"].decode() == bills[program]
     sums = published["SHA256SUMS"].decode().splitlines()

@@ -266,6 +266,21 @@ mod tests {
     }
 
     #[test]
+    fn the_user_can_read_the_lists() {
+        let document = include_str!("../../../docs/limits.md");
+        let lists = [
+            ("can be sources, in their virtualised sizes", FAMILIES),
+            ("can be sources, in their bare-metal sizes", METAL_FAMILIES),
+            ("cannot be sources", REFUSED_FAMILIES),
+            ("take 100 sources as a target; all others take 10", LARGE_TARGETS),
+        ];
+        for (meaning, names) in lists {
+            let row = format!("| {meaning} | `{}` |", names.join("`, `"));
+            assert!(document.lines().any(|line| line == row), "docs/limits.md lacks {row}");
+        }
+    }
+
+    #[test]
     fn the_operators_lists_go_first_and_a_full_type_before_its_family() {
         let policy = policy("m8g,m7i.metal-24xl,t3.nano,m12x", "t3,m5.large,m13x");
         for instance_type in ["m8g.large", "m7i.metal-24xl", "t3.nano", "m5.xlarge", "m12x.large"] {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     time::Duration,
 };
 
@@ -236,6 +237,20 @@ async fn a_session_to_a_target_that_is_not_allowed_is_named_with_its_owner() {
     stage.tag(&instance, &[("Mirror", "True")]);
     stage.deployment.evaluate().await;
     stage.is_said(&instance, NonCompliant, "of account 999999999999, which is not allowed");
+    // The documentation shows both annotations, with shorter ids.
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compliance.md");
+    let document = fs::read_to_string(document).unwrap();
+    let ids = [
+        (&interface, "eni-0b2…"),
+        (&instance, "i-0a1…"),
+        (&stolen.id, "tms-0c3…"),
+        (&theirs, "tmt-0d4…"),
+    ];
+    for resource in [ResourceKey::instance(&instance), ResourceKey::session(&stolen.id)] {
+        let said = stage.said_of(&resource).unwrap().1;
+        let short = ids.iter().fold(said, |said, (id, short)| said.replace(id.as_str(), short));
+        assert!(document.contains(&short), "docs/compliance.md lacks {short}");
+    }
 }
 
 #[tokio::test]
