@@ -204,6 +204,28 @@ what is not mirrored but the alarms and the log"
       && contains(not_null(resourceTypes, \`[]\`), 'AWS::EC2::TrafficMirrorSession')")
   [ "$types" = True ] ||
     note "AWS Config may not record AWS::EC2::Instance and AWS::EC2::TrafficMirrorSession. Evaluations then come only on schedule"
+  check_recording_mode
+}
+
+# The part of a query for how often AWS Config records a type that has an override.
+override() {
+  echo "recordingModeOverrides[?contains(resourceTypes,'AWS::EC2::$1')].recordingFrequency | [0]"
+}
+
+# Without an override, the default says how often AWS Config records (API reference, RecordingMode).
+check_recording_mode() {
+  local said usual instance session
+  said=$(aws configservice describe-configuration-recorders --output text --query \
+    "ConfigurationRecorders[0].recordingMode.[recordingFrequency,$(override Instance),$(override TrafficMirrorSession)]")
+  read -r usual instance session <<<"$said"
+  [ "$instance" != None ] || instance=$usual
+  [ "$session" != None ] || session=$usual
+  case "$instance $session" in
+    "CONTINUOUS CONTINUOUS") ;;
+    *DAILY*) note "AWS Config records AWS::EC2::Instance or AWS::EC2::TrafficMirrorSession once a day only. What changes is then judged by
+the schedule of the rule (ConfigRuleInterval), and not at once" ;;
+    *) note "the AWS CLI does not tell how often AWS Config records. If it is once a day, what changes is not judged at once" ;;
+  esac
 }
 
 check_trail() {
@@ -333,6 +355,7 @@ deploy() {
   arguments+=(--capabilities CAPABILITY_NAMED_IAM --no-fail-on-empty-changeset ${options[@]+"${options[@]}"})
   [ ${#tags[@]} = 0 ] || arguments+=(--tags "${tags[@]}")
   [ $review = no ] || arguments+=(--no-execute-changeset)
+  [ $review = yes ] || echo "CloudFormation creates or updates the stack $name: this takes about five minutes"
   aws cloudformation deploy "${arguments[@]}" --parameter-overrides "Architecture=$architecture" "CodeBucket=$bucket" \
     CodeBucketPrefix= "CodeKeyPrefix=$prefix" ${added[@]+"${added[@]}"} ${given[@]+"${given[@]}"} && return
   echo "$0: CloudFormation could not deploy the stack $name. What failed:" >&2
@@ -373,6 +396,8 @@ To remove it:  $top/cloudformation/remove.sh$([ "$name" = automirror ] || echo "
 TEXT
   [ "$mode" = enforce ] ||
     echo "It only watches. To let it work: $0 $([ "$name" = automirror ] || echo "--name $name ")$bucket MirrorMode=enforce"
+  [ "$(chosen CreateAlarms true)" = false ] || [ -n "$(of "$stack" TopicArn)" ] || [ -n "$(chosen EventBusArn "")" ] ||
+    note "nobody gets the alarms, because there is no topic and no event bus. Give AlarmEmail, AlarmTopicArn or EventBusArn"
   [ -z "$(chosen AlarmEmail "")" ] || echo "AWS sends a mail to $(chosen AlarmEmail ""). Follow the link in it, or no alarm comes."
 }
 

@@ -54,11 +54,20 @@ prefix=${names[0]}
 regions=("${names[@]:1}")
 [[ $prefix =~ ^[a-z0-9][a-z0-9.-]{1,40}$ ]] || misused "$prefix is not the beginning of the name of a bucket"
 
+# Both functions of an architecture, or none of it: every stack has one Architecture for both.
 zips=()
-for zip in "$top"/target/package/{automirror,config-rule}-{arm64,x86_64}.zip; do
-  [ ! -f "$zip" ] || zips+=("$zip")
+architectures=()
+for each in arm64 x86_64; do
+  pair=("$top/target/package/automirror-$each.zip" "$top/target/package/config-rule-$each.zip")
+  if [ -f "${pair[0]}" ] && [ -f "${pair[1]}" ]; then
+    zips+=("${pair[@]}")
+    architectures+=("$each")
+  fi
 done
-[ ${#zips[@]} -gt 0 ] || fail "there are no zips in $top/target/package. Run make package, or download a release into it"
+[ ${#zips[@]} -gt 0 ] && [ ${#architectures[@]} -gt 0 ] ||
+  fail "$top/target/package does not have both zips of an architecture, automirror and config-rule. Run
+  make package ARCHITECTURES=arm64    (or ARCHITECTURES=x86_64)
+or download a release into that folder"
 
 checksum() {
   if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi
@@ -76,15 +85,28 @@ policy() {
 TEXT
 }
 
+# Prints the end of the names of S3's endpoints in a partition, as the AWS SDKs have it (botocore, partitions.json).
+suffix() {
+  case $1 in
+    aws | aws-us-gov) echo amazonaws.com ;;
+    aws-cn) echo amazonaws.com.cn ;;
+    aws-eusc) echo amazonaws.eu ;;
+    aws-iso) echo c2s.ic.gov ;;
+    aws-iso-b) echo sc2s.sgov.gov ;;
+    aws-iso-e) echo cloud.adc-e.uk ;;
+    aws-iso-f) echo csp.hci.ic.gov ;;
+    *) fail "the partition $1 is not known here. Add to $0 with what the names of S3's endpoints end there" ;;
+  esac
+}
+
 publish() {
-  local region=$1 bucket=$prefix-$1 partition
+  local region=$1 bucket=$prefix-$1
   if ! aws s3api head-bucket --bucket "$bucket" --region "$region" 2>/dev/null; then
     aws s3 mb "s3://$bucket" --region "$region" >/dev/null
   fi
   for file in "${zips[@]}" "$top/cloudformation/automirror.yaml"; do
     aws s3 cp --only-show-errors --region "$region" "$file" "s3://$bucket/$key$(basename "$file")"
   done
-  partition=$(aws sts get-caller-identity --query Arn --output text | cut -d : -f 2)
   # The policy grants access to an organization, which S3 does not take for public access.
   aws s3api put-public-access-block --bucket "$bucket" --region "$region" --public-access-block-configuration \
     BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true
@@ -93,12 +115,16 @@ publish() {
 }
 
 key=automirror/$(cat "${zips[@]}" "$top/cloudformation/automirror.yaml" | checksum | cut -c 1-16)/
+partition=$(aws sts get-caller-identity --query Arn --output text | cut -d : -f 2)
+end=$(suffix "$partition")
 for region in "${regions[@]}"; do
   publish "$region"
 done
 cat <<TEXT
-TemplateUrl=https://$prefix-${regions[0]}.s3.${regions[0]}.amazonaws.com/${key}automirror.yaml
+TemplateUrl=https://$prefix-${regions[0]}.s3.${regions[0]}.$end/${key}automirror.yaml
 CodeBucketPrefix=$prefix
 CodeKeyPrefix=$key
+Architecture=${architectures[0]}
 Regions=$(IFS=,; echo "${regions[*]}")
 TEXT
+[ ${#architectures[@]} = 1 ] || echo "the zips for ${architectures[1]} are there, too: Architecture=${architectures[1]} works as well" >&2

@@ -141,9 +141,11 @@ def checkout(tmp_path):
     return copied
 
 
-def release(there, tag=f"v{VERSION}"):
+def release(there, tag=f"v{VERSION}", **environment):
     command = [there / "package/release.sh", tag, there / "assets"]
-    return subprocess.run(command, text=True, capture_output=True)
+    # What a workflow of GitHub sets must not decide here.
+    place = {key: value for key, value in os.environ.items() if not key.startswith("GITHUB_")}
+    return subprocess.run(command, env=place | environment, text=True, capture_output=True)
 
 
 def test_a_release_has_everything_and_is_the_same_from_each_checkout(checkout, bills):
@@ -174,6 +176,43 @@ def test_a_release_has_everything_and_is_the_same_from_each_checkout(checkout, b
     )
     notes = (first / "target/release-notes.md").read_text()
     assert notes.startswith(f"## {VERSION}\n") and notes.count("\n## ") == 0
+
+
+GUIDE = re.compile(r"What to do (?:is in|when an alarm rings is in) ([^\s\"]+)")
+
+
+def guides(there):
+    """Where the released template and modules say that the guide of the alarms is."""
+    template = (there / "assets/automirror.yaml").read_text()
+    packed = there / f"assets/automirror-{VERSION}-terraform.tar.gz"
+    with tarfile.open(packed) as archive:
+        module = archive.extractfile("terraform/modules/automirror/alarms.tf").read().decode()
+    with tarfile.open(there / f"assets/automirror-{VERSION}-cloudformation.tar.gz") as archive:
+        assert archive.extractfile("cloudformation/automirror.yaml").read().decode() == template
+    mapping = re.findall(r"^      (Guide|GuideLink): (.*)$", template, re.M)
+    return {key: value.strip("'") for key, value in mapping}, GUIDE.findall(module)
+
+
+def test_a_release_of_github_links_to_the_guide_of_its_tag(checkout):
+    there = checkout("here")
+    known = {"GITHUB_SERVER_URL": "https://git.example", "GITHUB_REPOSITORY": "team/fork"}
+    assert release(there, **known).returncode == 0
+    page = f"https://git.example/team/fork/blob/v{VERSION}/docs/alarms.md"
+    template, module = guides(there)
+    assert template == {"Guide": page, "GuideLink": f"[docs/alarms.md]({page})"}
+    assert len(module) >= 11 and f"[docs/alarms.md]({page})." in module
+    alarms = [said for said in module if not said.startswith("[")]
+    assert len(alarms) == len(module) - 1 and all(said.startswith(f"{page}#") for said in alarms)
+    # The checkout itself has no address.
+    assert "git.example" not in (there / "cloudformation/automirror.yaml").read_text()
+
+
+def test_without_a_repository_the_guide_has_no_address(checkout):
+    there = checkout("here")
+    assert release(there).returncode == 0
+    template, module = guides(there)
+    assert set(template.values()) == {"docs/alarms.md"}
+    assert all(said.startswith("docs/alarms.md") for said in module)
 
 
 def test_mirrorctl_is_a_program_to_unpack_and_run(checkout, tmp_path):

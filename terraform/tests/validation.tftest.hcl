@@ -195,6 +195,17 @@ run "rejects_widening" {
   ]
 }
 
+run "rejects_more_targets_than_have_room" {
+  command = plan
+
+  variables {
+    mirror_target_ids      = [for n in range(101) : format("tmt-%017x", n)]
+    mirror_trusted_targets = [for n in range(101) : format("tmt-%017x", n)]
+  }
+
+  expect_failures = [var.mirror_target_ids, var.mirror_trusted_targets]
+}
+
 run "rejects_empty" {
   command = plan
 
@@ -229,7 +240,8 @@ run "accepts" {
   variables {
     mirror_tag_key          = "aws:autoscaling:groupName"
     mirror_target_owners    = ["210987654321", "self"]
-    mirror_trusted_targets  = ["tmt-0123456789abcdef0"]
+    mirror_target_ids       = [for n in range(100) : format("tmt-%017x", n)]
+    mirror_trusted_targets  = [for n in range(100) : format("tmt-%017x", n)]
     mirror_session_tags     = merge({ for n in range(37) : "key${n}" => "x" }, { "Cost center" = "42", team = "sec=ops", empty = "" })
     mirror_accepted_reasons = ["filter-partial", "instance-type", "instance-type-unknown", "interface-type", "requester-managed", "is-target", "ipv6-only"]
     unsupported_compliance  = null

@@ -3,7 +3,7 @@
 #
 #   tests/aws/run.sh BUCKET SUBNET
 #
-# It takes about 20 minutes and less than a dollar. BUCKET is in the region of the AWS CLI. SUBNET is a subnet in which
+# It takes about 40 minutes and less than a dollar. BUCKET is in the region of the AWS CLI. SUBNET is a subnet in which
 # two t4g.nano instances start: one that is mirrored and one that is the target, whose packets nobody reads. Needs the
 # packages (make package). Nothing that runs in the gate calls this script: it needs an account.
 set -euo pipefail
@@ -66,14 +66,24 @@ ours() {
     "TrafficMirrorSessions[?Tags[?Key=='ManagedBy' && Value=='$name']].[NetworkInterfaceId,TrafficMirrorSessionId,PacketLength]"
 }
 
+# What AWS Config says of the mirrored instance. The word in front tells COMPLIANT from NON_COMPLIANT.
+verdict() {
+  echo "verdict:$(aws configservice get-compliance-details-by-config-rule --config-rule-name "$name" --output text --query \
+    "EvaluationResults[?EvaluationResultIdentifier.EvaluationResultQualifier.ResourceId=='$mirrored'].[ComplianceType,Annotation]")"
+}
+
 read -r sensor sensor_interface <<<"$(launch '')"
 instances=$sensor
 aws ec2 wait instance-running --instance-ids "$sensor"
 target=$(aws ec2 create-traffic-mirror-target --network-interface-id "$sensor_interface" --output text \
   --query TrafficMirrorTarget.TrafficMirrorTargetId)
 
-"$top/cloudformation/deploy.sh" --name "$name" "$bucket" "MirrorTargetIds=$target"
-fact "deployed with $(aws --version 2>&1)"
+# Without a recorder, AWS does not create the rule.
+rule=true
+[ "$(aws configservice describe-configuration-recorder-status --output text \
+  --query 'ConfigurationRecordersStatus[0].recording')" = True ] || rule=false
+"$top/cloudformation/deploy.sh" --name "$name" "$bucket" "MirrorTargetIds=$target" "CreateConfigRule=$rule"
+fact "deployed with $(aws --version 2>&1), with the AWS Config rule: $rule"
 
 start=$(date +%s)
 read -r mirrored interface <<<"$(launch ',{Key=Mirror,Value=True}')"
@@ -81,7 +91,20 @@ instances="$instances $mirrored"
 await 180 "$interface" ours
 fact "a session exists $(($(date +%s) - start)) seconds after the launch: $(ours)"
 
+if [ $rule = true ]; then
+  start=$(date +%s)
+  await 1200 verdict:COMPLIANT verdict
+  fact "AWS Config says COMPLIANT $(($(date +%s) - start)) seconds after the session: $(verdict)"
+else
+  fact "AWS Config does not record here, so no verdict was tried"
+fi
+
 session=$(ours | cut -f 2)
+"$top/cloudformation/deploy.sh" --name "$name" "$bucket" MirrorPacketLength=128
+start=$(date +%s)
+await 300 "$session"$'\t'128 ours
+fact "an update of the stack modified the session $(($(date +%s) - start)) seconds later, and kept it: $(ours)"
+
 aws ec2 delete-traffic-mirror-session --traffic-mirror-session-id "$session" >/dev/null
 start=$(date +%s)
 await 1200 "$interface" ours

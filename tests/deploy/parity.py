@@ -11,6 +11,7 @@ SUFFIXES = {
     "AlarmBusRule": "-alarm-bus",
     "ApiCallRule": "-api-call",
     "BrokenSettingsAlarm": "-broken-settings",
+    "ChangeBusRule": "-change-bus",
     "ChangeMessageRule": "-change-message",
     "ComplianceBusRule": "-compliance-bus",
     "ComplianceMessageRule": "-compliance-message",

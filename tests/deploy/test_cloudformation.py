@@ -18,7 +18,14 @@ TEMPLATE = "automirror.yaml"
 # moto creates it without a physical id.
 WITHOUT_ID = {"ConfigRulePermission"}
 # Resources that exist only with other parameters.
-NOT_ASKED_FOR = {"MessageRole", "AlarmSubscription", "AlarmBusRule", "ComplianceBusRule", "NothingArrivesAlarm"}
+NOT_ASKED_FOR = {
+    "MessageRole",
+    "AlarmSubscription",
+    "AlarmBusRule",
+    "ChangeBusRule",
+    "ComplianceBusRule",
+    "NothingArrivesAlarm",
+}
 # Event rules that send to the topic, and not to the queue.
 MESSAGE_RULES = {"ComplianceMessageRule", "ChangeMessageRule"}
 BUCKET = "zips"

@@ -185,7 +185,7 @@ STATES = ("pending", "running", "stopping", "stopped", "shutting-down", "termina
 FAILED = {"errorCode": "Client.UnauthorizedOperation", "errorMessage": "not authorized", "responseElements": None}
 
 def messages(name):
-    return {"ChangeMessageRule"} if name == "CreateTrafficMirrorTarget" else set()
+    return {"ChangeMessageRule", "ChangeBusRule"} if name == "CreateTrafficMirrorTarget" else set()
 
 
 # Events, each with the rules that must match it. No other rule may match. Most events that no rule matches differ in
@@ -215,7 +215,7 @@ SAMPLES = {
     **{f"{name} by another role": (call(name, OTHER_ROLE), {"ApiCallRule"} | messages(name)) for name in API_CALLS},
     **{f"{name} by our role": (call(name, OURS), messages(name)) for name in API_CALLS},
     **{f"{name} that failed": (call(name, **FAILED), set()) for name in API_CALLS},
-    **{f"{name} by a user": (call(name), {"ChangeMessageRule"}) for name in CHANGES},
+    **{f"{name} by a user": (call(name), {"ChangeMessageRule", "ChangeBusRule"}) for name in CHANGES},
     **{f"{name} that failed": (call(name, **FAILED), set()) for name in CHANGES},
     "a call of our role that failed": (call("CreateTrafficMirrorSession", OURS, **FAILED), set()),
     "a session is made by the account's root": (
@@ -317,6 +317,24 @@ def test_each_change_of_compliance_can_be_sent():
     resolved = template("automirror.yaml", "stack", values)
     pattern = resolved["Resources"]["ComplianceMessageRule"]["Properties"]["EventPattern"]
     assert takes(pattern, compliance("COMPLIANT")) and not takes(pattern, compliance("COMPLIANT", rule="another"))
+
+
+def test_a_bus_without_a_topic_gets_everything_that_a_topic_would():
+    resolved = template("automirror.yaml", "stack", {"EventBusArn": BUS})["Resources"]
+    sent = {
+        logical.removesuffix("BusRule")
+        for logical, one in resolved.items()
+        if one["Type"] == "AWS::Events::Rule" and BUS in [target["Arn"] for target in one["Properties"]["Targets"]]
+    }
+    messages = {logical.removesuffix("MessageRule") for logical in PATTERNS if logical.endswith("MessageRule")}
+    assert sent == messages | {"Alarm"} == {"Alarm", "Change", "Compliance"}
+    (statement,) = [
+        one
+        for one in resolved["DeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        if one["Sid"] == "AllowOurRules"
+    ]
+    # What could not be delivered must not be lost.
+    assert sum("BusRule" in arn for arn in statement["Condition"]["ArnEquals"]["aws:SourceArn"]) == len(sent)
 
 
 def test_only_the_sweep_has_a_schedule():

@@ -4,11 +4,14 @@ CloudFormation checks them with Java's regular expressions, and these tests with
 both have.
 """
 
+import json
 import re
 import subprocess
 
 import pytest
 from conftest import TOP
+from templates import template
+
 
 def accepts(parameter, value):
     text = (TOP / "cloudformation/automirror.yaml").read_text()
@@ -17,6 +20,7 @@ def accepts(parameter, value):
     return re.fullmatch(pattern, value) is not None
 
 
+HUNDRED = ",".join(f"tmt-{n:017x}" for n in range(100))
 FORTY = ",".join(f"key{n}=x" for n in range(40))
 ACCEPTED = [
     ("MirrorTagKey", "Mirror"),
@@ -26,6 +30,8 @@ ACCEPTED = [
     ("MirrorTargetOwners", "123456789012"),
     ("MirrorTargetOwners", "self,123456789012"),
     ("MirrorTargetOwners", "123456789012,self,210987654321"),
+    ("MirrorTargetIds", HUNDRED),
+    ("MirrorTrustedTargets", HUNDRED),
     ("MirrorTrustedTargets", ""),
     ("MirrorTrustedTargets", "tmt-0123456789abcdef0"),
     ("MirrorTrustedTargets", "tmt-0123456789abcdef0,tmt-0123456789abcdef1"),
@@ -100,6 +106,8 @@ REJECTED = [
     ("MirrorTargetOwners", "self, 123456789012"),
     ("MirrorTargetOwners", "self123456789012"),
     ("MirrorTargetOwners", "12345678901"),
+    ("MirrorTargetIds", f"{HUNDRED},tmt-0123456789abcdef0"),
+    ("MirrorTrustedTargets", f"{HUNDRED},tmt-0123456789abcdef0"),
     ("MirrorTrustedTargets", "*"),
     ("MirrorTrustedTargets", "tmt-0123456789abcdef0,"),
     ("MirrorTrustedTargets", "eni-0123456789abcdef0"),
@@ -159,6 +167,37 @@ def test_a_function_starts_with_what_a_parameter_accepts(function, parameter, va
 @pytest.mark.parametrize("parameter, value", REJECTED)
 def test_a_parameter_rejects(parameter, value):
     assert not accepts(parameter, value)
+
+
+# Lambda measures the variables of a function as JSON (Lambda developer guide, "Lambda quotas"). IAM does not count spaces
+# (IAM user guide, "IAM and AWS STS quotas").
+ENVIRONMENT, ROLE = 4096, 10_240
+
+
+def sizes(**values):
+    """Returns how large the variables of the function and the policy of its role are in a stack of a StackSet."""
+    stack = "StackSet-automirror-0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d"
+    resources = template("automirror.yaml", stack, {"AWS::Region": "ap-southeast-1"} | values)["Resources"]
+    (policy,) = resources["Role"]["Properties"]["Policies"]
+    variables = resources["Function"]["Properties"]["Environment"]["Variables"]
+    return [len(json.dumps(one, separators=(",", ":"))) for one in (variables, policy["PolicyDocument"])]
+
+
+def test_as_many_targets_as_the_pattern_takes_have_room_in_the_function_and_in_its_role():
+    more = {
+        "MirrorVpcIds": ",".join(f"vpc-{n:017x}" for n in range(10)),
+        "MirrorSessionTags": "CostCenter=42,Team=network",
+        "KmsKeyArn": "arn:aws:kms:ap-southeast-1:123456789012:key/0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d",
+        "SubnetIds": "subnet-0123456789abcdef0",
+        "SecurityGroupIds": "sg-0123456789abcdef0",
+    }
+    variables, policy = sizes(MirrorTargetIds=HUNDRED, **more)
+    assert variables <= ENVIRONMENT and policy <= ROLE
+    # What docs/limits.md says of both lists together, and why the pattern does not take more.
+    fifty = ",".join(HUNDRED.split(",")[:50])
+    assert sizes(MirrorTargetIds=HUNDRED, MirrorTrustedTargets=fifty)[0] <= ENVIRONMENT
+    assert sizes(MirrorTargetIds=HUNDRED, MirrorTrustedTargets=HUNDRED)[0] > ENVIRONMENT
+    assert sizes(MirrorTargetIds=f"{HUNDRED},{fifty}")[1] > ROLE
 
 
 def test_with_alarms_the_log_keeps_the_summary():

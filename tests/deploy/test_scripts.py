@@ -40,15 +40,17 @@ NO_STACK = {
     "err": "An error occurred (ValidationError): Stack with id automirror does not exist",
     "code": 255,
 }
+NOT_YET = NO_STACK | {"call": ["describe-stacks", "not_null"]}
 NO_OTHER_OWNER = {"call": ["describe-stacks", "ParameterValue=="], "out": "\n"}
 BUCKET = {"call": ["get-bucket-location"], "out": "eu-west-1\n"}
 RECORDS = {"call": ["recorder-status"], "out": "True\n"}
-ALL_TYPES = {"call": ["describe-configuration-recorders"], "out": "True\n"}
+ALL_TYPES = {"call": ["describe-configuration-recorders", "recordingGroup"], "out": "True\n"}
+CONTINUOUS = {"call": ["describe-configuration-recorders", "recordingMode"], "out": "CONTINUOUS\tNone\tNone\n"}
 TRAIL = {"call": ["describe-trails"], "out": "trail\n"}
 TARGET = {"call": ["describe-traffic-mirror-targets"], "out": "tmt-1\n"}
 UPLOADED = {"call": ["s3 cp"], "out": ""}
 INSTANCE, SESSION = "AWS::EC2::Instance", "AWS::EC2::TrafficMirrorSession"
-AHEAD = [CALLER, BUCKET, RECORDS, ALL_TYPES, TRAIL, TARGET]
+AHEAD = [CALLER, BUCKET, RECORDS, ALL_TYPES, CONTINUOUS, TRAIL, TARGET]
 
 
 def excluding(*types):
@@ -121,6 +123,13 @@ def test_help_changes_nothing(stage, script, option):
     "script, arguments, said",
     [
         ("deploy.sh", [], "BUCKET is missing"),
+        ("deploy.sh", ["MirrorTargetIds=tmt-1"], "BUCKET is missing"),
+        ("deploy.sh", ["MirrorTargetIds=tmt-1", "MirrorMode=detect"], "BUCKET is missing"),
+        ("deploy.sh", ["--name", "blue"], "BUCKET is missing"),
+        ("deploy.sh", ["--review", "--skip-checks"], "BUCKET is missing"),
+        ("deploy.sh", ["bucket", "another"], "another is not PARAMETER=VALUE"),
+        ("deploy.sh", ["bucket", "--role-arn"], "--role-arn needs a value"),
+        ("deploy.sh", ["bucket", "--tag"], "--tag needs a value"),
         ("deploy.sh", ["--verbose"], "there is no option --verbose"),
         ("deploy.sh", ["bucket", "MirrorMode"], "MirrorMode is not PARAMETER=VALUE"),
         ("deploy.sh", ["bucket", "--name"], "--name needs a value"),
@@ -128,6 +137,7 @@ def test_help_changes_nothing(stage, script, option):
         ("remove.sh", ["--force"], "there is no option --force"),
         ("remove.sh", ["automirror"], "there is no option automirror"),
         ("remove.sh", ["--name"], "--name needs a value"),
+        ("remove.sh", ["--name=blue"], "there is no option --name=blue"),
     ],
 )
 def test_anything_odd_is_answered_with_the_usage(stage, script, arguments, said):
@@ -171,7 +181,7 @@ MISSING = {
 @pytest.mark.parametrize("answer, is_told", [("True", False), ("False", True), ("None", True)])
 def test_a_recorder_that_leaves_out_a_type_is_told(stage, answer, is_told):
     types = ALL_TYPES | {"out": f"{answer}\n"}
-    answers = [CALLER, BUCKET, NO_OTHER_OWNER, NO_STACK, RECORDS, types, TRAIL, MISSING]
+    answers = [CALLER, BUCKET, NO_OTHER_OWNER, NO_STACK, RECORDS, types, CONTINUOUS, TRAIL, MISSING]
     said = stage.run("deploy.sh", "zips", "MirrorTargetIds=tmt-9", answers=answers, code=1)
     assert ("Evaluations then come only on schedule" in said) is is_told
 
@@ -196,8 +206,46 @@ def test_what_the_recorder_leaves_out_is_understood(group, is_recorded):
     assert jmespath.search(query[1].replace("\\`", "`"), answer) is is_recorded
 
 
+DAILY = "once a day only"
+UNKNOWN = "does not tell how often AWS Config records"
+
+
+@pytest.mark.parametrize(
+    "mode, said",
+    [
+        ({"recordingFrequency": "CONTINUOUS"}, None),
+        ({"recordingFrequency": "CONTINUOUS", "recordingModeOverrides": []}, None),
+        ({"recordingFrequency": "DAILY"}, DAILY),
+        ({"recordingFrequency": "DAILY", "recordingModeOverrides": [("CONTINUOUS", "Instance")]}, DAILY),
+        (
+            {"recordingFrequency": "DAILY", "recordingModeOverrides": [("CONTINUOUS", "Instance TrafficMirrorSession")]},
+            None,
+        ),
+        ({"recordingFrequency": "CONTINUOUS", "recordingModeOverrides": [("DAILY", "Volume")]}, None),
+        ({"recordingFrequency": "CONTINUOUS", "recordingModeOverrides": [("DAILY", "Volume Instance")]}, DAILY),
+        ({"recordingFrequency": "CONTINUOUS", "recordingModeOverrides": [("DAILY", "TrafficMirrorSession")]}, DAILY),
+        # An AWS CLI of before 2023-11 leaves out what it does not know.
+        (None, UNKNOWN),
+    ],
+)
+def test_a_recorder_that_records_once_a_day_is_no_surprise(stage, mode, said):
+    recorder = {"name": "default"} | ({"recordingMode": mode} if mode else {})
+    if mode and "recordingModeOverrides" in mode:
+        mode["recordingModeOverrides"] = [
+            {"recordingFrequency": often, "resourceTypes": [f"AWS::EC2::{one}" for one in types.split()]}
+            for often, types in mode["recordingModeOverrides"]
+        ]
+    # What the AWS CLI prints for the query of the script.
+    stage.run("deploy.sh", "zips", answers=deployed(NO_OTHER_OWNER, NOT_YET))
+    (call,) = [call for call in stage.calls() if "recordingMode" in call]
+    found = jmespath.search(call.partition("--query ")[2], {"ConfigurationRecorders": [recorder]}) or ["None"]
+    printed = CONTINUOUS | {"out": "\t".join(one or "None" for one in found) + "\n"}
+    told = stage.run("deploy.sh", "zips", answers=[printed, *deployed(NO_OTHER_OWNER, NOT_YET)])
+    assert {note for note in (DAILY, UNKNOWN) if note in told} == ({said} if said else set())
+
+
 def test_a_target_that_does_not_exist_is_named(stage):
-    answers = [CALLER, BUCKET, NO_OTHER_OWNER, NO_STACK, RECORDS, ALL_TYPES, TRAIL, MISSING]
+    answers = [CALLER, BUCKET, NO_OTHER_OWNER, NO_STACK, RECORDS, ALL_TYPES, CONTINUOUS, TRAIL, MISSING]
     said = stage.run("deploy.sh", "zips", "MirrorTargetIds=tmt-9", answers=answers, code=1)
     assert "MirrorTargetIds: The target tmt-9 does not exist" in said
 
@@ -278,11 +326,22 @@ def test_a_failure_shows_what_failed(stage):
 
 def test_the_packages_that_are_there_decide_the_architecture(stage):
     stage.packages("x86_64")
-    not_yet = NO_STACK | {"call": ["describe-stacks", "not_null"]}
-    stage.run("deploy.sh", "zips", "--tag", "team=net work", answers=deployed(NO_OTHER_OWNER, not_yet))
+    stage.run("deploy.sh", "zips", "--tag", "team=net work", answers=deployed(NO_OTHER_OWNER, NOT_YET))
     (call,) = [call for call in stage.calls() if "cloudformation deploy" in call]
     assert "Architecture=x86_64" in call and "--tags team=net work" in call and "--s3-bucket zips" in call
     assert "MirrorOwner=automirror ConfigRuleName=automirror" in call
+
+
+def test_the_wait_is_announced_and_who_gets_the_alarms(stage):
+    nobody, wait = "nobody gets the alarms", "this takes about five minutes"
+    said = stage.run("deploy.sh", "zips", answers=deployed(NO_OTHER_OWNER, NOT_YET))
+    assert wait in said and nobody in said and "AlarmEmail" in said
+    for reader in ("EventBusArn=arn:aws:events:eu-west-1:111122223333:event-bus/x", "CreateAlarms=false"):
+        said = stage.run("deploy.sh", "zips", reader, answers=deployed(NO_OTHER_OWNER, NOT_YET))
+        assert wait in said and nobody not in said, reader
+    with_topic = deployed(NO_OTHER_OWNER, NOT_YET)
+    with_topic[-1] = with_topic[-1] | {"out": with_topic[-1]["out"] + "TopicArn\tarn:aws:sns:eu-west-1:111122223333:x\n"}
+    assert nobody not in stage.run("deploy.sh", "zips", answers=with_topic)
 
 
 def test_a_review_executes_nothing(stage):

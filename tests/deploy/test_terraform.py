@@ -28,7 +28,7 @@ def test_the_other_examples_are_valid(terraform, name):
 def test_the_parameters_of_the_organization_example_exist():
     text = (TOP / "terraform/examples/organization/main.tf").read_text()
     named = re.findall(r"^    ([A-Z]\w+) += ", text, re.M)
-    assert len(named) == 7 and set(named) <= parameters("automirror.yaml").keys()
+    assert len(named) == 8 and set(named) <= parameters("automirror.yaml").keys()
 
 
 def test_the_example_can_be_planned(terraform, zips):

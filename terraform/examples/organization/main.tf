@@ -1,5 +1,5 @@
 # automirror in the accounts of an organization, as a StackSet. It is what cloudformation/organization.yaml creates, for
-# those who manage their organization with Terraform. cloudformation/publish.sh prints three of the variables.
+# those who manage their organization with Terraform. cloudformation/publish.sh prints five of the variables.
 
 provider "aws" {}
 
@@ -15,6 +15,11 @@ variable "code_bucket_prefix" {
 
 variable "code_key_prefix" {
   description = "Beginning of the keys of the zips."
+  type        = string
+}
+
+variable "architecture" {
+  description = "Processor architecture of the zips."
   type        = string
 }
 
@@ -58,6 +63,7 @@ resource "aws_cloudformation_stack_set" "automirror" {
   capabilities     = ["CAPABILITY_NAMED_IAM"]
 
   parameters = {
+    Architecture       = var.architecture
     CodeBucketPrefix   = var.code_bucket_prefix
     CodeKeyPrefix      = var.code_key_prefix
     CreateDashboard    = "false"

@@ -257,6 +257,14 @@ locals {
       name  = "problems"
       query = "filter level in [\"WARN\", \"ERROR\"] | sort @timestamp desc | limit 200 | display @timestamp, level, fields.message"
     }
+    blocked = {
+      name  = "blocked by reason"
+      query = "filter ispresent(fields.reason) and level in [\"WARN\", \"ERROR\"] and not ispresent(fields.error_code) | stats count_distinct(fields.source_id) as interfaces, latest(fields.message) as example by fields.reason | sort interfaces desc"
+    }
+    refusals = {
+      name  = "refused by error"
+      query = "filter ispresent(fields.error_code) | stats count(*) as refusals, count_distinct(fields.source_id) as interfaces, latest(fields.message) as example by fields.error_code | sort refusals desc"
+    }
     changes = {
       name  = "changes"
       query = "filter fields.message like /^done: / | sort @timestamp desc | limit 200 | display @timestamp, fields.message"
@@ -280,22 +288,22 @@ locals {
     [16, 2, 8, "Sources that the targets still take", [
       [local.namespace, "RoomOnTargets", { stat = "Minimum", period = 900 }],
     ]],
-    [0, 20, 12, "Invocations of automirror", [
+    [0, 26, 12, "Invocations of automirror", [
       for name in ["Invocations", "Errors", "Throttles"] :
       ["AWS/Lambda", name, "FunctionName", var.name, { stat = "Sum" }]
     ]],
-    [12, 20, 12, "Duration in milliseconds", [
+    [12, 26, 12, "Duration in milliseconds", [
       for stat in ["Average", "Maximum"] :
       ["AWS/Lambda", "Duration", "FunctionName", var.name, { stat = stat }]
     ]],
-    [0, 26, 12, "Events", [
+    [0, 32, 12, "Events", [
       ["AWS/SQS", "NumberOfMessagesSent", "QueueName", var.name, { stat = "Sum" }],
       ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.name}-dead-letters", { stat = "Maximum", label = "Dead letters" }],
     ]],
-    [12, 26, 12, "Age of the oldest event in seconds", [
+    [12, 32, 12, "Age of the oldest event in seconds", [
       ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.name, { stat = "Maximum" }],
     ]],
-    ], [for rule in [var.config_rule_name] : [0, 32, 24, "Invocations of config-rule", [
+    ], [for rule in [var.config_rule_name] : [0, 38, 24, "Invocations of config-rule", [
       for name in ["Invocations", "Errors", "Throttles"] :
       ["AWS/Lambda", name, "FunctionName", "${var.name}-config-rule", { stat = "Sum" }]
   ]] if rule != null])
@@ -305,6 +313,8 @@ locals {
     [0, 8, 24, 4, "The last sweep", local.queries.last_sweep.query],
     [0, 12, 12, 8, "Problems", local.queries.problems.query],
     [12, 12, 12, 8, "Changes", local.queries.changes.query],
+    [0, 20, 12, 6, "Blocked by reason", local.queries.blocked.query],
+    [12, 20, 12, 6, "Refused by error of EC2", local.queries.refusals.query],
   ]
 }
 
@@ -322,7 +332,9 @@ resource "aws_cloudwatch_dashboard" "this" {
 
   dashboard_name = "${var.name}-${local.region}"
 
+  # It begins a day ago: what lasts is logged once a day.
   dashboard_body = jsonencode({
+    start = "-P1D"
     widgets = concat([{
       type   = "text"
       x      = 0

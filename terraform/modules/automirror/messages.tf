@@ -25,6 +25,25 @@ locals {
     })
   })
 
+  # Changes that decide which packets go where.
+  change_pattern = jsonencode({
+    source      = ["aws.ec2"]
+    detail-type = ["AWS API Call via CloudTrail"]
+    detail = {
+      eventSource = ["ec2.amazonaws.com"]
+      eventName = [
+        "CreateTrafficMirrorFilterRule",
+        "CreateTrafficMirrorTarget",
+        "DeleteTrafficMirrorFilter",
+        "DeleteTrafficMirrorFilterRule",
+        "DeleteTrafficMirrorTarget",
+        "ModifyTrafficMirrorFilterNetworkServices",
+        "ModifyTrafficMirrorFilterRule",
+      ]
+      errorCode = [{ exists = false }]
+    }
+  })
+
   bus_rules = { for role, rule in {
     alarm_bus = !var.create_alarms ? null : {
       name        = "${var.name}-alarm-bus"
@@ -39,6 +58,11 @@ locals {
       name        = "${var.name}-compliance-bus"
       description = "Sends compliance changes of the AWS Config rule to the event bus"
       pattern     = local.compliance_pattern
+    }
+    change_bus = {
+      name        = "${var.name}-change-bus"
+      description = "Sends each change of a mirror filter or target to the event bus. Such a change decides which packets go where."
+      pattern     = local.change_pattern
     }
   } : role => rule if rule != null && var.event_bus_arn != null }
 
@@ -59,23 +83,7 @@ locals {
     change_message = !local.has_topic ? null : {
       name        = "${var.name}-change-message"
       description = "Sends each change of a mirror filter or target to the topic. Such a change decides which packets go where."
-      pattern = jsonencode({
-        source      = ["aws.ec2"]
-        detail-type = ["AWS API Call via CloudTrail"]
-        detail = {
-          eventSource = ["ec2.amazonaws.com"]
-          eventName = [
-            "CreateTrafficMirrorFilterRule",
-            "CreateTrafficMirrorTarget",
-            "DeleteTrafficMirrorFilter",
-            "DeleteTrafficMirrorFilterRule",
-            "DeleteTrafficMirrorTarget",
-            "ModifyTrafficMirrorFilterNetworkServices",
-            "ModifyTrafficMirrorFilterRule",
-          ]
-          errorCode = [{ exists = false }]
-        }
-      })
+      pattern     = local.change_pattern
       paths = {
         call    = "$.detail.eventName"
         account = "$.account"

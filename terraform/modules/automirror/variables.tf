@@ -116,6 +116,11 @@ variable "mirror_target_ids" {
   nullable    = false
 
   validation {
+    condition     = length(var.mirror_target_ids) <= 100
+    error_message = "There must be at most 100 targets."
+  }
+
+  validation {
     condition     = alltrue([for id in var.mirror_target_ids : can(regex("^tmt-[0-9a-f]{8,17}$", id))])
     error_message = "Each item must be an id that starts with tmt-, such as tmt-0123456789abcdef0."
   }
@@ -138,6 +143,11 @@ variable "mirror_trusted_targets" {
   type        = list(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition     = length(var.mirror_trusted_targets) <= 100
+    error_message = "There must be at most 100 targets."
+  }
 
   validation {
     condition     = alltrue([for id in var.mirror_trusted_targets : can(regex("^tmt-[0-9a-f]{8,17}$", id))])
@@ -546,7 +556,7 @@ variable "alarm_email" {
 }
 
 variable "event_bus_arn" {
-  description = "ARN of an event bus, mostly of a central account, that gets the state changes of the alarms and the compliance changes. It can be in another region. Its policy must allow this account or its organization to put events."
+  description = "ARN of an event bus, mostly of a central account, that gets the state changes of the alarms, the compliance changes and each change of a mirror filter or target. It can be in another region. Its policy must allow this account or its organization to put events."
   type        = string
   default     = null
 

@@ -129,6 +129,11 @@ variable "mirror_target_ids" {
   nullable    = false
 
   validation {
+    condition     = length(var.mirror_target_ids) <= 100
+    error_message = "There must be at most 100 targets."
+  }
+
+  validation {
     condition     = alltrue([for id in var.mirror_target_ids : can(regex("^tmt-[0-9a-f]{8,17}$", id))])
     error_message = "Each item must be an id that starts with tmt-, such as tmt-0123456789abcdef0."
   }
@@ -151,6 +156,11 @@ variable "mirror_trusted_targets" {
   type        = list(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition     = length(var.mirror_trusted_targets) <= 100
+    error_message = "There must be at most 100 targets."
+  }
 
   validation {
     condition     = alltrue([for id in var.mirror_trusted_targets : can(regex("^tmt-[0-9a-f]{8,17}$", id))])
