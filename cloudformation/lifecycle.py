@@ -126,9 +126,8 @@ def delete(sessions, context, problem):
         deleted += 1
     # One that is refused keeps no other, and is tried again as long as others go.
     if refusal and not deleted:
-        # What follows is for machines, and longer than what CloudFormation shows.
-        why = str(refusal).split(" Encoded authorization failure message")[0]
-        raise RuntimeError(f"{len(sessions)} sessions are left. {why[:400]} {problem[:400]} {WAY_OUT}")
+        # EC2 can say more than CloudFormation shows, which must show the way out.
+        raise RuntimeError(f"{len(sessions)} sessions are left. {str(refusal)[:400]} {problem[:400]} {WAY_OUT}")
     return deleted
 
 

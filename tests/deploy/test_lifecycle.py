@@ -283,11 +283,16 @@ def refused(stage):
 
 
 def silent(stage):
-    """automirror answers only when its caller has gone."""
+    """automirror deletes one session, slowly, and answers the next call only when its caller has gone."""
+    is_slow = itertools.cycle([False, True])
 
     def invoked():
-        stage.clock.now += stage.patience
-        raise ReadTimeoutError(endpoint_url="lambda")
+        if next(is_slow):
+            stage.clock.now += stage.patience
+            raise ReadTimeoutError(endpoint_url="lambda")
+        stage.clock.now += 800
+        del stage.sessions[min(stage.named(foreign=False))]
+        return 200, {}, json.dumps({"summary": {}, "steps": [], "left": 9}).encode()
 
     return invoked
 
@@ -341,9 +346,9 @@ def test_in_the_mode_detect_a_stack_without_sessions_goes(stage, monkeypatch):
 
 
 def test_an_answer_goes_out_before_the_last_attempt_ends(patient):
-    """automirror never answers, and EC2 throttles whoever else deletes a session."""
+    """automirror hangs, and EC2 throttles whoever else deletes a session."""
     patient.automirror = silent(patient)
-    patient.add(OURS, count=3)
+    patient.add(OURS, count=6)
     patient.refuses = dict.fromkeys(patient.named(foreign=False), "RequestLimitExceeded")
     ((status, said),) = patient.delete()
     assert status == "FAILED" and said.startswith("3 sessions are left. ") and patient.took < 3600
