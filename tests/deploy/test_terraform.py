@@ -174,8 +174,15 @@ def test_the_evaluation_begins_after_the_rule_and_its_function(terraform):
     assert "module.config_rule.aws_config_config_rule.this" in text
 
 
-def test_a_target_that_does_not_exist_is_an_output_of_the_apply(terraform, aws, zips):
-    story.launch(aws, {"Mirror": "True"})
+@pytest.fixture
+def instance(aws):
+    """An instance that should be mirrored, until the test ends."""
+    name = story.launch(aws, {"Mirror": "True"})["InstanceId"]
+    yield name
+    aws.client("ec2").terminate_instances(InstanceIds=[name])
+
+
+def test_a_target_that_does_not_exist_is_an_output_of_the_apply(terraform, instance, zips):
     packages = {"automirror_zip": str(zips / "automirror.zip"), "create_config_rule": False}
     terraform.set(packages | {"mirror_target_ids": ["tmt-0123456789abcdef0"]})
     terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
@@ -185,10 +192,9 @@ def test_a_target_that_does_not_exist_is_an_output_of_the_apply(terraform, aws, 
     assert any("MIRROR_TARGET_IDS" in step and "tmt-0123456789abcdef0" in step for step in sweep["steps"]), sweep
 
 
-def test_sessions_that_are_left_in_the_mode_detect_keep_what_they_depend_on(terraform, aws, zips):
+def test_sessions_that_are_left_in_the_mode_detect_keep_what_they_depend_on(terraform, aws, instance, zips):
     values = {"automirror_zip": str(zips / "automirror.zip"), "create_config_rule": False}
     values |= {"mirror_target_ids": [story.make_target(aws)]}
-    story.launch(aws, {"Mirror": "True"})
     for mode in ("enforce", "detect"):
         terraform.set(values | {"mirror_mode": mode})
         terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
