@@ -357,7 +357,7 @@ deploy() {
   [ $review = no ] || arguments+=(--no-execute-changeset)
   [ $review = yes ] || echo "CloudFormation creates or updates the stack $name: this takes about five minutes"
   aws cloudformation deploy "${arguments[@]}" --parameter-overrides "Architecture=$architecture" "CodeBucket=$bucket" \
-    CodeBucketPrefix= "CodeKeyPrefix=$prefix" ${added[@]+"${added[@]}"} ${given[@]+"${given[@]}"} && return
+    CodeBucketPrefix= "CodeKeyPrefix=$prefix" AutomirrorObjectVersion= ConfigRuleObjectVersion= ${added[@]+"${added[@]}"} ${given[@]+"${given[@]}"} && return
   echo "$0: CloudFormation could not deploy the stack $name. What failed:" >&2
   say_failures "$name"
   exit 1
@@ -371,6 +371,8 @@ sweep() {
   error=$(printf '{"sweep":true}' | aws lambda invoke --function-name "$function" --payload fileb:///dev/stdin \
     --cli-read-timeout 0 --query FunctionError --output text "$answer")
   echo "the first sweep: $(cat "$answer")"
+  ! grep -q '"broken_settings":true' "$answer" ||
+    note "a setting names only what does not exist (setting-broken above). Nothing is changed until it is right"
   rm -f "$answer"
   [ "$error" = None ] || note "the sweep failed ($error). The log says why: $(of "$stack" LogGroupName)"
   rule=$(of "$stack" ConfigRuleName)

@@ -53,12 +53,12 @@ while [ $# -gt 0 ]; do
 done
 [ -z "${NAME:-}" ] || fail "the variable NAME is not used any more. Unset it, and give --name $NAME if that is the stack"
 
-# Prints the status of a stack, whether it is protected, its MirrorOwner, and whether it has the parameter
-# CreateConfigRule, in one line. Prints nothing if there is no such stack.
+# Prints the status of a stack, whether it is protected, whether it has the parameter CreateConfigRule, its MirrorOwner
+# and its MirrorMode, in one line. Prints nothing if there is no such stack.
 describe() {
   local said
   said=$(aws cloudformation describe-stacks --stack-name "$1" --output text --query \
-    "Stacks[0].[StackStatus,EnableTerminationProtection,not_null(Parameters,\`[]\`)[?ParameterKey=='CreateConfigRule'].ParameterValue|[0],not_null(Parameters,\`[]\`)[?ParameterKey=='MirrorOwner'].ParameterValue|[0]]" 2>&1) || {
+    "Stacks[0].[StackStatus,EnableTerminationProtection,not_null(Parameters,\`[]\`)[?ParameterKey=='CreateConfigRule'].ParameterValue|[0],not_null(Parameters,\`[]\`)[?ParameterKey=='MirrorOwner'].ParameterValue|[0],not_null(Parameters,\`[]\`)[?ParameterKey=='MirrorMode'].ParameterValue|[0]]" 2>&1) || {
     case $said in
       *"does not exist"*) return 0 ;;
       *) fail "$said" ;;
@@ -79,6 +79,25 @@ sessions() {
 
 count() {
   sessions | { grep -c . || true; }
+}
+
+# With MirrorMode=detect the lifecycle function may not delete sessions, so the deletion would fail when the event rules are
+# gone already, and a stack that is DELETE_FAILED cannot be updated.
+refuse_to_detect() {
+  [ "${mode:-}" = detect ] && [ "$before" != 0 ] || return 0
+  local update=
+  case $status in
+    ROLLBACK_COMPLETE | *_FAILED) ;;
+    *_COMPLETE)
+      update="
+or let the stack do so:
+  ${0%remove.sh}deploy.sh --name $name BUCKET MirrorMode=enforce"
+      ;;
+  esac
+  fail "$before sessions of this installation are left, and with MirrorMode=detect no role may delete them.
+Delete them with your own permissions:
+  mirrorctl remove --region $region$update
+Then run this script again"
 }
 
 confirm() {
@@ -130,7 +149,7 @@ account=$(aws sts get-caller-identity --output text --query Account) ||
   fail "AWS does not know you. Run aws configure or aws sso login first"
 region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}
 stack=$(describe "$name")
-IFS=$'\t' read -r status protected rule owner <<<"$stack" || true
+IFS=$'\t' read -r status protected rule owner mode <<<"$stack" || true
 other=$(describe "$name-config-rule")
 if [ -z "$status" ] && [ -z "$other" ]; then
   echo "there is no stack $name in account $account, region $region"
@@ -150,6 +169,7 @@ esac
 [ "${protected:-}" != True ] ||
   fail "the stack $name is protected. Run: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name $name"
 before=$(count)
+refuse_to_detect
 confirm
 if [ -n "$status" ]; then
   delete "$name"

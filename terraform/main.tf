@@ -5,6 +5,7 @@ module "automirror" {
   code_bucket                = var.code_bucket
   code_bucket_prefix         = var.code_bucket_prefix
   code_key_prefix            = var.code_key_prefix
+  object_version             = var.automirror_object_version
   name                       = var.name
   tags                       = var.tags
   mirror_tag_key             = var.mirror_tag_key
@@ -33,6 +34,7 @@ module "automirror" {
   sweep_schedule             = var.sweep_schedule
   heartbeat_periods          = var.heartbeat_periods
   config_rule_name           = var.create_config_rule ? var.config_rule_name : null
+  config_rule_revision       = one(module.config_rule[*].revision)
   architecture               = var.architecture
   memory_size                = var.memory_size
   timeout                    = var.timeout
@@ -64,6 +66,7 @@ module "config_rule" {
   code_bucket              = var.code_bucket
   code_bucket_prefix       = var.code_bucket_prefix
   code_key_prefix          = var.code_key_prefix
+  object_version           = var.config_rule_object_version
   name                     = "${var.name}-config-rule"
   installation             = var.name
   tags                     = var.tags

@@ -98,6 +98,11 @@ output "message_role_arn" {
   value       = module.automirror.message_role_arn
 }
 
+output "sweep" {
+  description = "What the sweep after the last change said: `summary` with its numbers, `steps` with the first ten, `problem` if it failed, and whether an `evaluation` was started."
+  value       = module.automirror.sweep
+}
+
 output "lifecycle_log_group_name" {
   description = "Name of the log group of the function that deletes the sessions before the module is destroyed."
   value       = module.automirror.lifecycle_log_group_name

@@ -46,6 +46,28 @@ variable "code_key_prefix" {
   }
 }
 
+variable "automirror_object_version" {
+  description = "S3 object version of the zip of automirror, if the bucket keeps versions. Lambda then takes a new zip if this changes. Null means the newest one at the time when the key changes."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.automirror_object_version == null ? true : can(regex("^[A-Za-z0-9._-]+$", var.automirror_object_version)) && length(var.automirror_object_version) <= 1024
+    error_message = "It must be the version id of an object in S3."
+  }
+}
+
+variable "config_rule_object_version" {
+  description = "S3 object version of the zip of config-rule, if the bucket keeps versions. Lambda then takes a new zip if this changes. Null means the newest one at the time when the key changes."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.config_rule_object_version == null ? true : can(regex("^[A-Za-z0-9._-]+$", var.config_rule_object_version)) && length(var.config_rule_object_version) <= 1024
+    error_message = "It must be the version id of an object in S3."
+  }
+}
+
 variable "name" {
   description = "Prefix of the names of all resources. Two installations in one account and region need different values."
   type        = string

@@ -53,6 +53,11 @@ run "applies" {
     condition     = output.filter_id == "tmf-0123456789abcdef0" && output.topic_arn == "arn:aws:sns:eu-central-1:123456789012:mock"
     error_message = "The default filter and the topic must be created."
   }
+
+  assert {
+    condition     = output.sweep.problem == null && !output.sweep.summary.broken_settings && output.sweep.evaluation == "started"
+    error_message = "What the sweep said must be an output."
+  }
 }
 
 run "rights_by_default" {
@@ -329,6 +334,39 @@ run "detect_has_no_permission_to_change_anything" {
   }
 }
 
+# Lambda itself needs the interfaces of a function in a VPC, in every mode. No code of ours can use those permissions.
+run "detect_in_a_vpc_has_lambdas_permissions_for_its_interfaces_only" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip                = "README.md"
+    mirror_mode        = "detect"
+    subnet_ids         = ["subnet-0123456789abcdef0"]
+    security_group_ids = ["sg-0123456789abcdef0"]
+  }
+
+  assert {
+    condition = toset([
+      for action in flatten([for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Action]) :
+      action if startswith(action, "ec2:") && !startswith(action, "ec2:Describe")
+    ]) == toset(["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"])
+    error_message = "The role may change nothing but Lambda's own interfaces."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement :
+      statement.Condition.Null == { "lambda:SourceFunctionArn" = "true" }
+      if length([for action in flatten([statement.Action]) : action if strcontains(action, "NetworkInterface") && !startswith(action, "ec2:Describe")]) > 0
+    ])
+    error_message = "The function's own code may not use them."
+  }
+}
+
 run "alarms_and_dashboard_are_optional" {
   command = plan
 
@@ -416,6 +454,46 @@ run "code_from_a_bucket_of_the_region" {
     condition     = aws_lambda_function.this.s3_bucket == "zips-eu-central-1" && aws_lambda_function.this.s3_key == "v1/automirror-arm64.zip"
     error_message = "The zip must come from the bucket of the region."
   }
+
+  assert {
+    condition     = aws_lambda_function.this.s3_object_version == null
+    error_message = "Without a version, the zip must be the newest one."
+  }
+}
+
+run "code_of_one_version_of_an_object" {
+  command = plan
+
+  variables {
+    automirror_zip             = null
+    config_rule_zip            = null
+    code_bucket                = "zips"
+    automirror_object_version  = "3sL4kqtJlcpXroDTDmJ_rmSpXd3dIbrHY-MTRCxf3vjVBH40Nr8X8gdRQBpUMLUo"
+    config_rule_object_version = "null"
+  }
+
+  assert {
+    condition     = output.version != ""
+    error_message = "Zips of a version must be accepted."
+  }
+}
+
+run "the_function_takes_the_version" {
+  command = plan
+
+  module {
+    source = "./modules/config-rule"
+  }
+
+  variables {
+    code_bucket    = "zips"
+    object_version = "null"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.s3_object_version == "null"
+    error_message = "The zip must be the one of the version."
+  }
 }
 
 run "alarms_need_the_summary" {
@@ -441,6 +519,79 @@ run "no_code" {
   }
 
   expect_failures = [aws_lambda_function.this]
+}
+
+run "no_code_for_the_config_rule" {
+  command = plan
+
+  module {
+    source = "./modules/config-rule"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "code_in_two_places" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip         = "README.md"
+    code_bucket = "zips"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "a_zip_that_does_not_exist" {
+  command = plan
+
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip = "no-such.zip"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "a_zip_of_the_config_rule_that_does_not_exist" {
+  command = plan
+
+  module {
+    source = "./modules/config-rule"
+  }
+
+  variables {
+    zip = "no-such.zip"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "what_the_sweep_of_an_older_version_said" {
+  module {
+    source = "./modules/automirror"
+  }
+
+  variables {
+    zip = "README.md"
+  }
+
+  override_resource {
+    target = aws_lambda_invocation.lifecycle
+    values = { result = "" }
+  }
+
+  assert {
+    condition     = output.sweep == null
+    error_message = "A result that is no JSON must not fail a plan."
+  }
 }
 
 run "subnets_without_security_groups" {

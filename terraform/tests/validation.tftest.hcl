@@ -15,56 +15,58 @@ run "rejects" {
   command = plan
 
   variables {
-    name                     = "has space"
-    mirror_tag_key           = "Mirror*"
-    mirror_tag_value         = "False"
-    mirror_scope             = "some"
-    mirror_vpc_ids           = ["subnet-0123456789abcdef0"]
-    mirror_target_ids        = ["tmf-0123456789abcdef0"]
-    mirror_target_owners     = ["12345678901"]
-    mirror_trusted_targets   = ["eni-0123456789abcdef0"]
-    mirror_filter_id         = "tmt-0123456789abcdef0"
-    mirror_interfaces        = "first"
-    mirror_packet_length     = 0
-    mirror_vni               = 0
-    mirror_precedence        = "between"
-    mirror_mode              = "off"
-    mirror_rate_share        = 0
-    mirror_owner             = "$${aws:username}"
-    mirror_supported_types   = ["m8g.large.x"]
-    mirror_unsupported_types = ["t3,"]
-    mirror_session_tags      = { ManagedBy = "me" }
-    mirror_accepted_reasons  = ["shadowed"]
-    maximum_concurrency      = 1
-    sweep_schedule           = "15 minutes"
-    config_rule_interval     = "Two_Hours"
-    unsupported_compliance   = "COMPLIANT"
-    config_rule_memory_size  = 127
-    config_rule_timeout      = 29
-    architecture             = "amd64"
-    memory_size              = 127
-    timeout                  = 29
-    log_level                = "info"
-    log_retention_days       = 31
-    permissions_boundary_arn = "arn:aws:iam::123456789012:role/not-a-policy"
-    kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:alias/not-a-key"
-    subnet_ids               = ["vpc-0123456789abcdef0"]
-    security_group_ids       = ["subnet-0123456789abcdef0"]
-    code_signing_config_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:f"
-    alarm_topic_arn          = "arn:aws:sqs:eu-central-1:123456789012:queue"
-    mirror_deletion_limit    = 0
-    heartbeat_periods        = 1
-    config_rule_name         = "has space"
-    config_rule_concurrency  = 0
-    role_path                = "automirror"
-    role_name_prefix         = "auto mirror"
-    code_bucket              = "Zips"
-    code_bucket_prefix       = "Zips"
-    code_key_prefix          = "a b"
-    alarm_email              = "nobody"
-    event_bus_arn            = "arn:aws:sqs:eu-central-1:123456789012:queue"
-    compliance_messages      = "some"
-    sensor_load_balancers    = ["app/sensors/0123456789abcdef"]
+    name                       = "has space"
+    mirror_tag_key             = "Mirror*"
+    mirror_tag_value           = "False"
+    mirror_scope               = "some"
+    mirror_vpc_ids             = ["subnet-0123456789abcdef0"]
+    mirror_target_ids          = ["tmf-0123456789abcdef0"]
+    mirror_target_owners       = ["12345678901"]
+    mirror_trusted_targets     = ["eni-0123456789abcdef0"]
+    mirror_filter_id           = "tmt-0123456789abcdef0"
+    mirror_interfaces          = "first"
+    mirror_packet_length       = 0
+    mirror_vni                 = 0
+    mirror_precedence          = "between"
+    mirror_mode                = "off"
+    mirror_rate_share          = 0
+    mirror_owner               = "$${aws:username}"
+    mirror_supported_types     = ["m8g.large.x"]
+    mirror_unsupported_types   = ["t3,"]
+    mirror_session_tags        = { ManagedBy = "me" }
+    mirror_accepted_reasons    = ["shadowed"]
+    maximum_concurrency        = 1
+    sweep_schedule             = "15 minutes"
+    config_rule_interval       = "Two_Hours"
+    unsupported_compliance     = "COMPLIANT"
+    config_rule_memory_size    = 127
+    config_rule_timeout        = 29
+    architecture               = "amd64"
+    memory_size                = 127
+    timeout                    = 29
+    log_level                  = "info"
+    log_retention_days         = 31
+    permissions_boundary_arn   = "arn:aws:iam::123456789012:role/not-a-policy"
+    kms_key_arn                = "arn:aws:kms:eu-central-1:123456789012:alias/not-a-key"
+    subnet_ids                 = ["vpc-0123456789abcdef0"]
+    security_group_ids         = ["subnet-0123456789abcdef0"]
+    code_signing_config_arn    = "arn:aws:lambda:eu-central-1:123456789012:function:f"
+    alarm_topic_arn            = "arn:aws:sqs:eu-central-1:123456789012:queue"
+    mirror_deletion_limit      = 0
+    heartbeat_periods          = 1
+    config_rule_name           = "has space"
+    config_rule_concurrency    = 0
+    role_path                  = "automirror"
+    role_name_prefix           = "auto mirror"
+    code_bucket                = "Zips"
+    code_bucket_prefix         = "Zips"
+    automirror_object_version  = "a b"
+    config_rule_object_version = "a b"
+    code_key_prefix            = "a b"
+    alarm_email                = "nobody"
+    event_bus_arn              = "arn:aws:sqs:eu-central-1:123456789012:queue"
+    compliance_messages        = "some"
+    sensor_load_balancers      = ["app/sensors/0123456789abcdef"]
   }
 
   expect_failures = [
@@ -113,6 +115,8 @@ run "rejects" {
     var.role_name_prefix,
     var.code_bucket,
     var.code_bucket_prefix,
+    var.automirror_object_version,
+    var.config_rule_object_version,
     var.code_key_prefix,
     var.alarm_email,
     var.event_bus_arn,
@@ -413,6 +417,7 @@ run "module_automirror_rejects" {
     subnet_ids               = ["vpc-0123456789abcdef0"]
     security_group_ids       = ["subnet-0123456789abcdef0"]
     code_signing_config_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:f"
+    object_version           = "a b"
     alarm_topic_arn          = "arn:aws:sqs:eu-central-1:123456789012:queue"
     sensor_load_balancers    = ["arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/net/sensors/0123456789abcdef"]
   }
@@ -453,6 +458,7 @@ run "module_automirror_rejects" {
     var.code_signing_config_arn,
     var.alarm_topic_arn,
     var.sensor_load_balancers,
+    var.object_version,
   ]
 }
 
@@ -503,6 +509,7 @@ run "module_config_rule_rejects" {
     role_path                = "automirror"
     role_name_prefix         = "auto mirror"
     code_bucket              = "Zips"
+    object_version           = "a b"
   }
 
   expect_failures = [
@@ -544,5 +551,6 @@ run "module_config_rule_rejects" {
     var.role_path,
     var.role_name_prefix,
     var.code_bucket,
+    var.object_version,
   ]
 }

@@ -205,6 +205,12 @@ class Resource:
     def is_created(self) -> bool:
         return True
 
+    def get_cfn_attribute(self, attribute: str) -> str:
+        """Only ARNs of alarms are asked for."""
+        assert (self.kind.service, attribute) == ("cloudwatch", "Arn"), attribute
+        account, region = self.place
+        return f"arn:aws:cloudwatch:{region}:{account}:alarm:{self.physical_resource_id}"
+
     def client(self) -> Any:
         return Aws(ADDRESS, *self.place).client(self.kind.service)
 

@@ -275,6 +275,11 @@ def test_one_command_deploys_and_updates_and_one_removes(aws, toolkit):
     # The instance was there before: the sweep after the deployment mirrors it.
     (first,) = sessions(aws)
     assert f"stack automirror in account {ACCOUNT}, region {REGION}" in said
+    outputs = outputs_of(aws, "automirror")
+    for name in ("Queue", "DeadLetterQueue"):
+        assert outputs[f"{name}Arn"] == queue_arn(ids[name])
+    alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert sorted(outputs["AlarmArns"].split(",")) == sorted(alarm["AlarmArn"] for alarm in alarms)
     assert "the first sweep: {" in said and ids["Function"] in said and "there is no CloudTrail trail" in said
     aws.client("ec2").terminate_instances(InstanceIds=[instance])
     aws.client("ec2").delete_traffic_mirror_session(TrafficMirrorSessionId=first)
@@ -418,6 +423,34 @@ def replace_function_of(aws, lifecycle):
     """Lets automirror work again. The stack has no outputs any more that tell its name."""
     settings = aws.client("lambda").get_function_configuration(FunctionName=lifecycle)["Environment"]["Variables"]
     aws.client("lambda").update_function_code(FunctionName=settings["FUNCTION"], ZipFile=zipped(FAILS))
+
+
+def test_in_the_mode_detect_a_stack_with_sessions_stays_and_says_the_way_out(aws, toolkit, mirroring):
+    """From enforce to detect, as docs/upgrading.md says. Then nobody may delete the sessions that are left."""
+    toolkit.run("deploy.sh", BUCKET, "MirrorMode=detect")
+    said = toolkit.run("remove.sh", "--yes", fails=True)
+    assert "3 sessions of this installation are left, and with MirrorMode=detect no role may delete them" in said
+    assert "mirrorctl remove --region us-east-1" in said and "BUCKET MirrorMode=enforce" in said
+    # Nothing has gone: the stack still works, and can be updated as the message says.
+    assert made(aws, "automirror")["EventSourceMapping"] and len(sessions(aws)) == 5
+    toolkit.run("deploy.sh", BUCKET, "MirrorMode=enforce")
+    toolkit.run("remove.sh", "--yes")
+    assert sessions(aws) == mirroring
+
+
+def test_a_stack_that_was_deleted_in_the_mode_detect_can_be_deleted_once_the_sessions_are(aws, toolkit, mirroring):
+    toolkit.run("deploy.sh", BUCKET, "MirrorMode=detect")
+    with pytest.raises(AssertionError, match="3 sessions are left, and in the mode detect .*mirrorctl remove"):
+        deleted(aws)
+    assert len(sessions(aws)) == 5
+    assert "remove.sh --name automirror" in toolkit.run("deploy.sh", BUCKET, "MirrorMode=enforce", fails=True)
+    said = toolkit.run("remove.sh", "--yes", fails=True)
+    assert "mirrorctl remove --region us-east-1" in said and "MirrorMode=enforce" not in said
+    # What mirrorctl does with the permissions of whoever calls it.
+    for name in sessions(aws) - mirroring:
+        aws.client("ec2").delete_traffic_mirror_session(TrafficMirrorSessionId=name)
+    toolkit.run("remove.sh", "--yes")
+    assert sessions(aws) == mirroring and story.remains(aws)["functions"] == []
 
 
 def test_an_update_that_is_rolled_back_deletes_no_session(aws, mirroring):
@@ -626,18 +659,43 @@ def test_the_alarm_of_the_load_balancers_comes_and_goes_with_them(aws, toolkit):
     toolkit.run("remove.sh", "--yes")
 
 
+# What Lambda itself needs to connect a function to a VPC, in every mode.
+INTERFACES = {
+    f"ec2:{action}"
+    for action in (
+        "AssignPrivateIpAddresses",
+        "CreateNetworkInterface",
+        "DeleteNetworkInterface",
+        "UnassignPrivateIpAddresses",
+    )
+}
+
+
+def statements(resources):
+    roles = [resource for resource in resources.values() if resource["Type"] == "AWS::IAM::Role"]
+    policies = [policy for role in roles for policy in role["Properties"]["Policies"]]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def actions(statement):
+    return {statement["Action"]} if isinstance(statement["Action"], str) else set(statement["Action"])
+
+
+def test_detect_in_a_vpc_has_lambdas_permissions_for_its_interfaces_only():
+    values = {"MirrorMode": "detect", "CodeBucket": "b", "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}
+    found = statements(resolve(TEMPLATE, values)["Resources"])
+    ec2 = {action for one in found for action in actions(one) if action.startswith("ec2:")}
+    assert {action for action in ec2 if not action.startswith("ec2:Describe")} == INTERFACES
+    # The functions' own code cannot use them.
+    lambdas = [one for one in found if actions(one) & INTERFACES]
+    assert lambdas and all(one["Condition"]["Null"] == {"lambda:SourceFunctionArn": "true"} for one in lambdas)
+
+
 def test_detect_deploys_no_permission_to_change_anything():
     resources = resolve(TEMPLATE, {"MirrorMode": "detect", "CodeBucket": "b"})["Resources"]
     roles = [resource for resource in resources.values() if resource["Type"] == "AWS::IAM::Role"]
     assert len(roles) == 3
-    actions = {
-        action
-        for role in roles
-        for policy in role["Properties"]["Policies"]
-        for statement in policy["PolicyDocument"]["Statement"]
-        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
-    }
-    ec2 = {action for action in actions if action.startswith("ec2:")}
+    ec2 = {action for one in statements(resources) for action in actions(one) if action.startswith("ec2:")}
     assert ec2 and all(action.startswith("ec2:Describe") for action in ec2)
     enforcing = resolve(TEMPLATE, {"CodeBucket": "b"})["Resources"]["Role"]["Properties"]["Policies"]
     assert "ec2:DeleteTrafficMirrorSession" in json.dumps(enforcing)
@@ -697,6 +755,15 @@ def test_the_zips_come_from_a_bucket_of_the_region(values, bucket):
     for function, zip_ in [("Function", "automirror"), ("ConfigRuleFunction", "config-rule")]:
         code = resources[function]["Properties"]["Code"]
         assert code == {"S3Bucket": bucket, "S3Key": f"v1/{zip_}-x86_64.zip"}
+
+
+def test_a_zip_is_the_object_version_that_is_given():
+    values = {"CodeBucket": "zips", "AutomirrorObjectVersion": "v_1", "ConfigRuleObjectVersion": "v_2"}
+    resources = resolve(TEMPLATE, values)["Resources"]
+    for function, version in [("Function", "v_1"), ("ConfigRuleFunction", "v_2")]:
+        assert resources[function]["Properties"]["Code"]["S3ObjectVersion"] == version
+    # New code starts a sweep and an evaluation.
+    assert resources["Lifecycle"]["Properties"]["Code"].endswith("v_1v_2")
 
 
 def test_a_permissions_boundary_is_an_arn_or_a_name():

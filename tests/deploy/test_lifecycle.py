@@ -11,12 +11,15 @@ import json
 import re
 import threading
 import time
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
 from botocore.retries import bucket
 from conftest import ACCOUNT, REGION, TOP
 
@@ -55,7 +58,7 @@ class Stage:
         self.sessions = {}
         self.numbers = itertools.count(1)
         self.calls = {}
-        self.refuses = {}
+        self.refuses, self.says = {}, "no"
         self.bucket, self.refilled = 50.0, clock.now
         self.automirror = lambda: (200, {"X-Amz-Function-Error": "Unhandled"}, b'{"errorMessage":"broken"}')
         for name, value in {
@@ -65,6 +68,7 @@ class Stage:
             "FUNCTION": "automirror",
             "OWNER": "automirror",
             "INSTALLATION": "automirror",
+            "MODE": "enforce",
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -72,7 +76,8 @@ class Stage:
         condition = type("Condition", (threading.Condition,), {"wait": lambda _, seconds: clock.sleep(seconds)})
         monkeypatch.setattr(bucket, "threading", SimpleNamespace(Lock=threading.Lock, Condition=condition))
         session = boto3.Session()
-        for service, answer in [("ec2", self.ec2), ("lambda", self.invoked)]:
+        answers = {"ec2": self.ec2, "lambda": self.invoked, "cloudformation": self.stack, "config": self.evaluation}
+        for service, answer in answers.items():
             session.events.register(f"before-send.{service}", answer)
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
         spec = importlib.util.spec_from_file_location("index", TOP / "cloudformation/lifecycle.py")
@@ -88,8 +93,20 @@ class Stage:
 
     def invoked(self, request, **_):
         self.count("Invoke", 0.1)
-        assert json.loads(request.body) == {"remove": True}
+        self.asked = json.loads(request.body)
         return AWSResponse(request.url, *(given := self.automirror())[:2], Raw(given[2]))
+
+    def stack(self, request, **_):
+        self.count("DescribeStacks", 0.1)
+        begun = f"<DeletionTime>{self.begun}</DeletionTime>" if self.begun else ""
+        known = f"<StackName>automirror</StackName><StackStatus>DELETE_IN_PROGRESS</StackStatus>{begun}"
+        stacks = f"<Stacks><member>{known}<CreationTime>2026-01-01T00:00:00Z</CreationTime></member></Stacks>"
+        body = f"<DescribeStacksResponse><DescribeStacksResult>{stacks}</DescribeStacksResult></DescribeStacksResponse>"
+        return AWSResponse(request.url, 200, {}, Raw(body.encode()))
+
+    def evaluation(self, request, **_):
+        self.count("StartConfigRulesEvaluation", 0.1)
+        return AWSResponse(request.url, 200, {}, Raw(b"{}"))
 
     def count(self, call, seconds):
         self.calls[call] = self.calls.get(call, 0) + 1
@@ -117,7 +134,7 @@ class Stage:
         if not self.has_token():
             return 503, failure("RequestLimitExceeded")
         if name in self.refuses:
-            return 400, failure(self.refuses[name])
+            return 400, failure(self.refuses[name], self.says)
         if not self.sessions.pop(name, None):
             return 400, failure("InvalidTrafficMirrorSessionId.NotFound")
         return 200, "<DeleteTrafficMirrorSessionResponse/>"
@@ -135,14 +152,19 @@ class Stage:
         """What Lambda and CloudFormation do: three attempts of 15 minutes, and an answer is awaited for an hour."""
         answers = []
         self.index.answer = lambda event, status, said: answers.append((status, said))
-        event = {"RequestType": "Delete", "ResponseURL": "https://127.0.0.1/"}
+        event = {"RequestType": "Delete", "StackId": "the stack", "ResponseURL": "https://127.0.0.1/"}
         started, self.told = self.clock.now, []
-        for _ in range(3):
+        self.begun = datetime.fromtimestamp(started, UTC).isoformat()
+        for pause in (60, 120, None):
+            context = Context(self.clock)
             try:
-                self.index.handler(event, Context(self.clock))
+                self.index.handler(event, context)
                 break
             except TimeoutError as error:
                 self.told.append((str(error), len(self.named(foreign=False))))
+            finally:
+                assert context.get_remaining_time_in_millis() > 0, "Lambda ended it"
+            self.clock.now += pause
         self.took = self.clock.now - started
         return answers
 
@@ -163,8 +185,8 @@ def item(name, account, tags):
     return f"<item>{known}<tagSet>{said}</tagSet></item>"
 
 
-def failure(code):
-    return f"<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors></Response>"
+def failure(code, says="no"):
+    return f"<Response><Errors><Error><Code>{code}</Code><Message>{says}</Message></Error></Errors></Response>"
 
 
 @pytest.fixture
@@ -227,12 +249,12 @@ def test_ten_thousand_sessions_go_while_cloudformation_waits(stage, automirror):
     assert stage.delete() == [("SUCCESS", "no session of ours is left")]
     assert set(stage.sessions) == foreign
     # CloudFormation waits for an hour. Each attempt says what is left, and Lambda makes three.
-    assert stage.took < 2700
+    assert stage.took < 3500
     assert len(stage.told) == 2
     for said, left in stage.told:
         assert said.startswith(f"{left} sessions are left. Delete again. ") and 0 < left < 7000
     # EC2 shows a thousand at once, so this is ten lists for each attempt, or one list for each answer of automirror.
-    assert stage.calls["DescribeTrafficMirrorSessions"] <= 200
+    assert stage.calls["DescribeTrafficMirrorSessions"] <= 230
     # One in ten calls is throttled and made again.
     assert stage.calls.get("DeleteTrafficMirrorSession", 0) < 11_500
 
@@ -244,6 +266,129 @@ def test_sessions_go_also_if_automirror_is_throttled(stage):
     assert stage.delete() == [("SUCCESS", "no session of ours is left")]
     # The SDK does not invoke it again: the next round does.
     assert set(stage.sessions) == foreign and stage.calls["Invoke"] == 2
+
+
+# Where automirror deletes nothing
+
+
+def refused(stage):
+    """automirror answers, as it does where EC2 refuses each deletion or has no time for any."""
+
+    def invoked():
+        stage.clock.now += 5
+        count = len(stage.named(foreign=False))
+        return 200, {}, json.dumps({"summary": {"refused": count}, "steps": [], "left": count}).encode()
+
+    return invoked
+
+
+def silent(stage):
+    """automirror deletes one session, slowly, and answers the next call only when its caller has gone."""
+    is_slow = itertools.cycle([False, True])
+
+    def invoked():
+        if next(is_slow):
+            stage.clock.now += stage.patience
+            raise ReadTimeoutError(endpoint_url="lambda")
+        stage.clock.now += 800
+        del stage.sessions[min(stage.named(foreign=False))]
+        return 200, {}, json.dumps({"summary": {}, "steps": [], "left": 9}).encode()
+
+    return invoked
+
+
+@pytest.fixture
+def patient(stage, monkeypatch):
+    """The stage that knows how long the function waits for automirror."""
+
+    def config(**given):
+        stage.patience = given.get("read_timeout", 0)
+        return Config(**given)
+
+    monkeypatch.setattr(stage.index, "Config", config)
+    return stage
+
+
+def test_sessions_go_also_if_ec2_refuses_them_to_automirror(stage):
+    foreign = stage.named()
+    stage.add(OURS, count=3)
+    stage.automirror = refused(stage)
+    assert stage.delete() == [("SUCCESS", "no session of ours is left")]
+    assert set(stage.sessions) == foreign and stage.calls["Invoke"] == 2 and stage.took < 60
+
+
+def test_what_ec2_refuses_to_both_is_answered_at_once_with_what_to_do(stage):
+    stage.add(OURS, count=3)
+    stage.automirror = refused(stage)
+    stage.refuses = dict.fromkeys(stage.named(foreign=False), "UnauthorizedOperation")
+    stage.says = "explicit deny in a service control policy. Encoded authorization failure message: " + "x" * 2000
+    ((status, said),) = stage.delete()
+    assert status == "FAILED" and stage.took < 60 and stage.calls["Invoke"] == 1
+    assert said.startswith("3 sessions are left. An error occurred (UnauthorizedOperation)")
+    assert "explicit deny in a service control policy" in said and "EC2 refused it 3" in said
+    assert said.endswith("Delete them with your own permissions (mirrorctl remove), then delete again.")
+    # CloudFormation shows no more.
+    assert len(said) < 999
+
+
+def test_in_the_mode_detect_nothing_is_tried_and_the_answer_says_what_to_do(stage, monkeypatch):
+    monkeypatch.setenv("MODE", "detect")
+    stage.add(OURS, count=3)
+    ((status, said),) = stage.delete()
+    assert status == "FAILED" and "Invoke" not in stage.calls and stage.took < 5
+    assert said.startswith("3 sessions are left, and in the mode detect no role may delete them. Delete them with")
+    assert "mirrorctl remove" in said
+
+
+def test_in_the_mode_detect_a_stack_without_sessions_goes(stage, monkeypatch):
+    monkeypatch.setenv("MODE", "detect")
+    assert stage.delete() == [("SUCCESS", "no session of ours is left")]
+
+
+def test_an_answer_goes_out_before_the_last_attempt_ends(patient):
+    """automirror hangs, and EC2 throttles whoever else deletes a session."""
+    patient.automirror = silent(patient)
+    patient.add(OURS, count=6)
+    patient.refuses = dict.fromkeys(patient.named(foreign=False), "RequestLimitExceeded")
+    ((status, said),) = patient.delete()
+    assert status == "FAILED" and said.startswith("3 sessions are left. ") and patient.took < 3600
+
+
+def test_the_last_attempt_says_what_is_left(stage):
+    """More sessions than three attempts have time for."""
+    stage.add(OURS, count=13_000)
+    stage.automirror = working(stage)
+    ((status, said),) = stage.delete()
+    left = len(stage.named(foreign=False))
+    assert status == "FAILED" and said.startswith(f"{left} sessions are left. Delete again. ") and left > 0
+    assert len(stage.told) == 2 and stage.took < 3500
+
+
+# A deployment
+
+
+def deploy(stage):
+    return stage.index.handler({"tf": {"action": "create"}}, Context(stage.clock))
+
+
+def test_a_deployment_tells_what_the_sweep_found_and_whether_an_evaluation_began(stage, monkeypatch):
+    monkeypatch.setenv("RULE", "automirror")
+    steps = [{"text": f"i-{n}: block"} for n in range(30)]
+    said = {"summary": {"wanted": 30, "broken_settings": True}, "steps": steps, "left": 0}
+    stage.automirror = lambda: (200, {}, json.dumps(said).encode())
+    assert deploy(stage) == {
+        "problem": None,
+        "summary": said["summary"],
+        "steps": [step["text"] for step in steps[:10]],
+        "evaluation": "started",
+    }
+    assert stage.asked == {"sweep": True} and stage.calls["StartConfigRulesEvaluation"] == 1
+
+
+def test_a_sweep_that_fails_is_told_and_fails_no_deployment(stage):
+    done = deploy(stage)
+    assert done["problem"] == 'automirror failed: {"errorMessage":"broken"}'
+    assert (done["summary"], done["steps"], done["evaluation"]) == (None, [], "there is no rule")
 
 
 # What EC2 refuses

@@ -69,6 +69,9 @@ ACCEPTED_BY_THE_TEMPLATE = [
     ("CodeBucketPrefix", "zips"),
     ("CodeKeyPrefix", ""),
     ("CodeKeyPrefix", "automirror/0.1.0/"),
+    ("AutomirrorObjectVersion", ""),
+    ("AutomirrorObjectVersion", "3sL4kqtJlcpXroDTDmJ_rmSpXd3dIbrHY-MTRCxf3vjVBH40Nr8X8gdRQBpUMLUo"),
+    ("ConfigRuleObjectVersion", "null"),
 ]
 REJECTED = [
     ("ConfigRuleName", ""),
@@ -93,6 +96,8 @@ REJECTED = [
     ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/x"),
     ("CodeBucket", "Zips"),
     ("CodeKeyPrefix", "a b"),
+    ("AutomirrorObjectVersion", "a b"),
+    ("ConfigRuleObjectVersion", "v" * 1025),
     ("MirrorTagKey", ""),
     ("MirrorTagKey", " Mirror"),
     ("MirrorTagKey", "Mirror*"),

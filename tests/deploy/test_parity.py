@@ -241,8 +241,8 @@ def test_every_setting_is_an_input(function):
 def test_an_input_is_the_same_in_every_module():
     root = variables("terraform")
     differ = {
-        "automirror": {"zip", "config_rule_name"},
-        "config-rule": {"zip", "name", "installation", "dead_letter_queue_arn"},
+        "automirror": {"zip", "object_version", "config_rule_name", "config_rule_revision"},
+        "config-rule": {"zip", "object_version", "name", "installation", "dead_letter_queue_arn"},
     }
     for module, own in differ.items():
         for name, block in variables(f"terraform/modules/{module}").items():

@@ -29,6 +29,8 @@ for answer in answers:
             answers.remove(answer)
             (folder / "answers").write_text(json.dumps(answers))
         sys.stdout.write(answer["out"])
+        if "file" in answer:
+            Path(sys.argv[-1]).write_text(answer["file"])
         sys.stderr.write(answer.get("err", ""))
         sys.exit(answer.get("code", 0))
 sys.exit(f"the stub knows no call {{said}}")
@@ -274,7 +276,7 @@ def test_missing_packages_are_named_with_what_to_type(stage, there, given, said)
 # The states of a stack
 
 
-def deployed(*more):
+def deployed(*more, sweep="{}"):
     """Answers for a deployment that succeeds."""
     made = "StackStatus\tCREATE_COMPLETE\nCreateConfigRule\ttrue\nFunctionName\tf\nLogGroupName\tlog\nMirrorOwner\tautomirror\n"
     return [
@@ -283,7 +285,7 @@ def deployed(*more):
         NO_OTHER_OWNER,
         UPLOADED,
         {"call": ["cloudformation deploy"], "out": ""},
-        {"call": ["lambda invoke"], "out": "None\n"},
+        {"call": ["lambda invoke"], "out": "None\n", "file": sweep},
         {"call": ["start-config-rules-evaluation"], "out": ""},
         {"call": ["describe-stacks", "Stacks[0].Outputs[].[OutputKey"], "out": "FunctionName\tf\n"},
         {"call": ["describe-stacks", "not_null"], "out": made},
@@ -344,6 +346,14 @@ def test_the_wait_is_announced_and_who_gets_the_alarms(stage):
     assert nobody not in stage.run("deploy.sh", "zips", answers=with_topic)
 
 
+@pytest.mark.parametrize("is_broken", [True, False])
+def test_a_sweep_that_finds_a_broken_setting_is_not_overlooked(stage, is_broken):
+    sweep = json.dumps({"summary": {"broken_settings": is_broken}}, separators=(",", ":"))
+    not_yet = NO_STACK | {"call": ["describe-stacks", "not_null"]}
+    said = stage.run("deploy.sh", "zips", answers=deployed(NO_OTHER_OWNER, not_yet, sweep=sweep))
+    assert ("note: a setting names only what does not exist (setting-broken above)" in said) == is_broken
+
+
 def test_a_review_executes_nothing(stage):
     answers = [NO_OTHER_OWNER, {"call": ["--no-execute-changeset"], "out": ""}, *AHEAD, UPLOADED, NO_STACK]
     assert "change set" in stage.run("deploy.sh", "zips", "--review", answers=answers)
@@ -355,14 +365,14 @@ def test_a_review_executes_nothing(stage):
 RULE_STACK_IS_GONE = {"call": ["describe-stacks", "automirror-config-rule"], **{k: v for k, v in NO_STACK.items() if k != "call"}}
 
 
-def removing(status, *sessions, protected="False", rule="true", owner="automirror"):
+def removing(status, *sessions, protected="False", rule="true", owner="automirror", mode="enforce"):
     listed = [
         {"call": ["describe-traffic-mirror-sessions"], "out": "".join(f"{one}\n" for one in ids)} for ids in sessions
     ]
     return [
         {"call": ["sts get-caller-identity"], "out": "111122223333\n"},
         RULE_STACK_IS_GONE,
-        {"call": ["describe-stacks"], "out": f"{status}\t{protected}\t{rule}\t{owner}\n"},
+        {"call": ["describe-stacks"], "out": f"{status}\t{protected}\t{rule}\t{owner}\t{mode}\n"},
         {"call": ["delete-stack"], "out": ""},
         {"call": ["wait stack-delete-complete"], "out": ""},
         *listed,
@@ -416,6 +426,23 @@ def test_a_protected_stack_is_named_with_the_command(stage):
 def test_a_stack_that_would_not_delete_its_sessions_is_not_removed(stage):
     said = stage.run("remove.sh", "--yes", answers=removing("UPDATE_COMPLETE", [], rule="None"), code=1)
     assert "of an older version" in said and not any("delete-stack" in call for call in stage.calls())
+
+
+@pytest.mark.parametrize(
+    "status, can_be_updated", [("UPDATE_COMPLETE", True), ("DELETE_FAILED", False), ("ROLLBACK_COMPLETE", False)]
+)
+def test_in_the_mode_detect_sessions_that_are_left_are_told_before_anything_goes(stage, status, can_be_updated):
+    answers = removing(status, ["tms-1", "tms-2"], mode="detect")
+    said = stage.run("remove.sh", "--yes", answers=answers, code=1)
+    assert "2 sessions of this installation are left, and with MirrorMode=detect no role may delete them" in said
+    assert "mirrorctl remove --region eu-west-1\n" in said
+    assert ("deploy.sh --name automirror BUCKET MirrorMode=enforce" in said) == can_be_updated
+    assert not any("delete-stack" in call for call in stage.calls())
+
+
+def test_in_the_mode_detect_a_stack_without_sessions_is_removed(stage):
+    said = stage.run("remove.sh", "--yes", answers=removing("CREATE_COMPLETE", [], mode="detect"))
+    assert "removed the stack automirror and 0 mirror sessions" in said
 
 
 # Portability

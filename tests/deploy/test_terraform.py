@@ -104,6 +104,9 @@ def test_a_deployment_works_stays_as_it_is_and_leaves_nothing(terraform, aws, zi
         "target": target,
         "tags": {"ManagedBy": "automirror", "Installation": "automirror", "CostCenter": "42", "Team": "sec=ops"},
     }
+    # What the first sweep said is an output, and an evaluation has begun: the rule was there already.
+    assert outputs["sweep"]["problem"] is None and outputs["sweep"]["evaluation"] == "started"
+    assert outputs["sweep"]["summary"]["broken_settings"] is False
     the_sweep_is_scheduled(aws, stack)
     story.an_event_makes_a_session(aws, stack)
     a_verdict_reaches_the_queue_and_the_topic(aws, stack, outputs)
@@ -124,6 +127,86 @@ def an_update_deletes_no_session(terraform, aws, stack, values):
     terraform.set(values)
     terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
     assert aws.client("ec2").describe_traffic_mirror_sessions()["TrafficMirrorSessions"] == first
+
+
+@pytest.fixture
+def invocation(terraform, zips):
+    """Returns what the lifecycle function would be invoked with, and what comes before it, in a plan."""
+
+    def plan(values):
+        packages = {f"{name}_zip": str(zips / f"{name.replace('_', '-')}.zip") for name in ("automirror", "config_rule")}
+        terraform.set(packages | {"mirror_filter_id": "tmf-11111111"} | values)
+        resources = parity.resources(terraform.plan()["planned_values"]["root_module"])
+        (values,) = [values for address, values in resources if address.endswith(".aws_lambda_invocation.lifecycle")]
+        return json.loads(values["input"])
+
+    return plan
+
+
+def test_new_code_and_settings_of_either_function_start_an_evaluation(invocation, zips, tmp_path):
+    first = invocation({})
+    other = tmp_path / "config-rule.zip"
+    other.write_bytes((zips / "config-rule.zip").read_bytes() + b"\0")
+    new_code = invocation({"config_rule_zip": str(other)})
+    assert {name for name in first if first[name] != new_code[name]} == {"config_rule"}
+    new_parameter = invocation({"unsupported_compliance": "NON_COMPLIANT"})
+    assert {name for name in first if first[name] != new_parameter[name]} == {"config_rule"}
+    bucket = {"automirror_zip": None, "config_rule_zip": None, "code_bucket": "zips"}
+    old, new = (invocation(bucket | {"automirror_object_version": version}) for version in ("v1", "v2"))
+    assert {name for name in old if old[name] != new[name]} == {"code"}
+
+
+def test_the_evaluation_begins_after_the_rule_and_its_function(terraform):
+    """terraform graph has a line for each dependency. A path of them leads from the invocation to both."""
+    used = {}
+    for user, used_one in re.findall(r'"(.+)" -> "(.+)"', terraform.run("graph", "-type=plan")):
+        used.setdefault(user, set()).add(used_one)
+
+    def reached(name, seen):
+        for one in used.get(name, set()) - seen:
+            seen.add(one)
+            reached(one, seen)
+        return seen
+
+    (start,) = [name for name in used if "aws_lambda_invocation.lifecycle" in name and "(close)" not in name]
+    text = "\n".join(reached(start, set()))
+    assert "module.config_rule.aws_lambda_function.this" in text
+    assert "module.config_rule.aws_config_config_rule.this" in text
+
+
+@pytest.fixture
+def instance(aws):
+    """An instance that should be mirrored, until the test ends."""
+    name = story.launch(aws, {"Mirror": "True"})["InstanceId"]
+    yield name
+    aws.client("ec2").terminate_instances(InstanceIds=[name])
+
+
+def test_a_target_that_does_not_exist_is_an_output_of_the_apply(terraform, instance, zips):
+    packages = {"automirror_zip": str(zips / "automirror.zip"), "create_config_rule": False}
+    terraform.set(packages | {"mirror_target_ids": ["tmt-0123456789abcdef0"]})
+    terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
+    sweep = terraform.show()["values"]["outputs"]["sweep"]["value"]
+    terraform.run("destroy", "-no-color", "-input=false", "-auto-approve")
+    assert sweep["summary"]["broken_settings"] is True
+    assert any("MIRROR_TARGET_IDS" in step and "tmt-0123456789abcdef0" in step for step in sweep["steps"]), sweep
+
+
+def test_sessions_that_are_left_in_the_mode_detect_keep_what_they_depend_on(terraform, aws, instance, zips):
+    values = {"automirror_zip": str(zips / "automirror.zip"), "create_config_rule": False}
+    values |= {"mirror_target_ids": [story.make_target(aws)]}
+    for mode in ("enforce", "detect"):
+        terraform.set(values | {"mirror_mode": mode})
+        terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
+    left = aws.client("ec2").describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+    assert left
+    with pytest.raises(AssertionError, match=f"{len(left)} sessions are left, and in the mode detect"):
+        terraform.run("destroy", "-no-color", "-input=false", "-auto-approve")
+    # Unlike a stack, a module can be deployed again.
+    terraform.set(values)
+    terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
+    terraform.run("destroy", "-no-color", "-input=false", "-auto-approve")
+    assert aws.client("ec2").describe_traffic_mirror_sessions()["TrafficMirrorSessions"] == []
 
 
 @pytest.fixture
@@ -158,7 +241,8 @@ def test_going_back_to_a_module_without_lifecycle_keeps_the_sessions_as_the_guid
         terraform.run("state", "rm", said)
     for path, text in module.items():
         text = re.sub(r'^resource "aws_lambda_invocation" "lifecycle" \{\n(.*\n)*?\}\n', "", text, flags=re.M)
-        path.write_text(text.replace("depends_on = [aws_lambda_invocation.lifecycle]", ""))
+        text = text.replace("depends_on = [aws_lambda_invocation.lifecycle]", "")
+        path.write_text(text.replace("aws_lambda_invocation.lifecycle.result", '"null"'))
     terraform.run("apply", "-no-color", "-input=false", "-auto-approve")
     left = aws.client("ec2").describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
     assert left == (before if follows_the_guide else [])

@@ -26,3 +26,16 @@ module "automirror" {
   alarm_email       = var.alarm_email
   mirror_mode       = "detect"
 }
+
+# Terraform shows what the sweep said, and warns if a setting names what does not exist, such as a mistyped target.
+output "sweep" {
+  description = "What the sweep after the last change said."
+  value       = module.automirror.sweep
+}
+
+check "sweep" {
+  assert {
+    condition     = try(module.automirror.sweep.problem == null && !module.automirror.sweep.summary.broken_settings, false)
+    error_message = "The sweep failed, or a setting is broken: the output sweep says which."
+  }
+}

@@ -104,6 +104,7 @@ resource "aws_lambda_function" "lifecycle" {
     variables = {
       FUNCTION     = aws_lambda_function.this.function_name
       OWNER        = var.mirror_owner
+      MODE         = var.mirror_mode
       INSTALLATION = var.name
       RULE         = var.config_rule_name == null ? "" : var.config_rule_name
     }
@@ -113,14 +114,15 @@ resource "aws_lambda_function" "lifecycle" {
 }
 
 # When the module is destroyed, this is destroyed before all that sessions depend on, and that deletes the sessions. When
-# a setting or the code changes, it starts a sweep.
+# a setting or the code of a function changes, it starts a sweep and an evaluation, both of which must find the new functions.
 resource "aws_lambda_invocation" "lifecycle" {
   function_name   = aws_lambda_function.lifecycle.function_name
   lifecycle_scope = "CRUD"
 
   input = jsonencode({
-    settings = local.settings
-    code     = coalesce(aws_lambda_function.this.source_code_hash, var.code_key_prefix, "-")
+    settings    = local.settings
+    code        = local.code
+    config_rule = var.config_rule_revision
   })
 
   depends_on = [
@@ -130,4 +132,9 @@ resource "aws_lambda_invocation" "lifecycle" {
     # The sweep must be counted, or the alarm for the heartbeat would ring at once.
     aws_cloudwatch_log_metric_filter.this,
   ]
+}
+
+locals {
+  # A result of an older version is a text.
+  sweep = try(jsondecode(aws_lambda_invocation.lifecycle.result), null)
 }

@@ -73,6 +73,11 @@ output "message_role_arn" {
   value       = one(aws_iam_role.messages[*].arn)
 }
 
+output "sweep" {
+  description = "What the sweep after the last change said: `summary` with its numbers, `steps` with the first ten, `problem` if it failed, and whether an `evaluation` was started."
+  value       = local.sweep
+}
+
 output "lifecycle_log_group_name" {
   description = "Name of the log group of the function that deletes the sessions before the module is destroyed."
   value       = aws_cloudwatch_log_group.lifecycle.name

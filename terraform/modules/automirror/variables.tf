@@ -40,6 +40,17 @@ variable "code_key_prefix" {
   }
 }
 
+variable "object_version" {
+  description = "S3 object version of the zip of the function, if the bucket keeps versions. Lambda then takes a new zip if this changes. Null means the newest one at the time when the key changes."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.object_version == null ? true : can(regex("^[A-Za-z0-9._-]+$", var.object_version)) && length(var.object_version) <= 1024
+    error_message = "It must be the version id of an object in S3."
+  }
+}
+
 variable "name" {
   description = "Prefix of the names of all resources. Two installations in one account and region need different values."
   type        = string
@@ -380,6 +391,12 @@ variable "config_rule_name" {
     condition     = var.config_rule_name == null || can(regex("^[A-Za-z0-9_-]{1,64}$", var.config_rule_name))
     error_message = "It must be 1 to 64 letters, digits, hyphens and underscores."
   }
+}
+
+variable "config_rule_revision" {
+  description = "What the module config-rule has as its output `revision`. When it changes, an evaluation starts. Null without the AWS Config rule."
+  type        = string
+  default     = null
 }
 
 # Functions

@@ -21,6 +21,9 @@ locals {
   boundary_name = var.permissions_boundary_arn == null ? "" : var.permissions_boundary_arn
   boundary      = var.permissions_boundary_arn == null || startswith(local.boundary_name, "arn:") ? var.permissions_boundary_arn : "arn:${local.partition}:iam::${local.account}:policy/${local.boundary_name}"
 
+  # What the function runs. In a bucket, a new zip has a new place.
+  code = var.zip == null ? join("/", [for part in [local.code_bucket, var.code_key_prefix, var.object_version] : part == null ? "" : part]) : aws_lambda_function.this.source_code_hash
+
   # This release. The output and the tags and descriptions of the functions show it.
   version = "0.1.0"
   tags    = merge(var.tags, { "automirror:version" = local.version })
@@ -67,6 +70,7 @@ resource "aws_lambda_function" "this" {
   source_code_hash        = var.zip == null ? null : filebase64sha256(var.zip)
   s3_bucket               = local.code_bucket
   s3_key                  = local.code_bucket == null ? null : "${var.code_key_prefix}config-rule-${var.architecture}.zip"
+  s3_object_version       = var.object_version
   runtime                 = "provided.al2023"
   handler                 = "bootstrap"
   architectures           = [var.architecture]
@@ -107,6 +111,11 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = length([for place in [var.zip, var.code_bucket, var.code_bucket_prefix] : place if place != null]) == 1
       error_message = "Set the path of the zip, code_bucket or code_bucket_prefix, and only one of them. For config-rule, that is config_rule_zip; create_config_rule = false does without it."
+    }
+
+    precondition {
+      condition     = var.zip == null ? true : fileexists(var.zip)
+      error_message = "There is no file with the path of the zip. make package writes target/package/config-rule-arm64.zip."
     }
   }
 

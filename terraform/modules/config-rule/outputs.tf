@@ -27,3 +27,10 @@ output "log_group_name" {
   description = "Name of the function's log group."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "revision" {
+  description = "A text that changes with the code, the settings and the parameters of config-rule. What depends on it comes after them."
+  value       = sha256(jsonencode([local.code, local.settings, aws_config_config_rule.this.input_parameters]))
+
+  depends_on = [aws_lambda_function.this, aws_config_config_rule.this]
+}

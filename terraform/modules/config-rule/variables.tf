@@ -40,6 +40,17 @@ variable "code_key_prefix" {
   }
 }
 
+variable "object_version" {
+  description = "S3 object version of the zip of the function, if the bucket keeps versions. Lambda then takes a new zip if this changes. Null means the newest one at the time when the key changes."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.object_version == null ? true : can(regex("^[A-Za-z0-9._-]+$", var.object_version)) && length(var.object_version) <= 1024
+    error_message = "It must be the version id of an object in S3."
+  }
+}
+
 variable "name" {
   description = "Name of the function, and prefix of all other names. Two installations in one account and region need different values."
   type        = string

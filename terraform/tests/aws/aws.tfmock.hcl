@@ -47,3 +47,9 @@ mock_resource "aws_ec2_traffic_mirror_filter" {
     id = "tmf-0123456789abcdef0"
   }
 }
+
+mock_resource "aws_lambda_invocation" {
+  defaults = {
+    result = "{\"problem\":null,\"summary\":{\"broken_settings\":false},\"steps\":[],\"evaluation\":\"started\"}"
+  }
+}
