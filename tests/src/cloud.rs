@@ -20,11 +20,12 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use tokio::runtime::{self, Runtime};
+use tokio::sync::mpsc;
 
 use crate::aws::config::Config;
 use crate::aws::ec2::{Rates, World};
 use crate::aws::iam::Role;
-use crate::aws::lambda::DeployedFunction;
+use crate::aws::lambda::{DeployedFunction, Invocations, Invoke};
 use crate::aws::logs::Logs;
 use call::Call;
 use fault::Faults;
@@ -66,6 +67,7 @@ struct Shared {
     world: Mutex<World>,
     config: Mutex<Config>,
     functions: Mutex<Vec<DeployedFunction>>,
+    invocations: Mutex<Invocations>,
     logs: Arc<Mutex<Logs>>,
     faults: Faults,
     calls: Mutex<Vec<Call>>,
@@ -139,6 +141,13 @@ impl Cloud {
     /// The functions that are deployed, as Lambda's API shows them.
     pub fn functions(&self) -> MutexGuard<'_, Vec<DeployedFunction>> {
         self.shared.functions()
+    }
+
+    /// From now on calls of Lambda's `Invoke` come from here, for whoever runs the functions.
+    pub fn invocations(&self) -> mpsc::UnboundedReceiver<Invoke> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.shared.invocations() = Some(sender);
+        receiver
     }
 
     /// What the functions have written.
@@ -218,6 +227,7 @@ impl Shared {
             world: Mutex::default(),
             config: Mutex::default(),
             functions: Mutex::default(),
+            invocations: Mutex::default(),
             logs: Arc::default(),
             faults: Faults::new(options.seed),
             calls: Mutex::default(),
@@ -243,6 +253,10 @@ impl Shared {
 
     fn functions(&self) -> MutexGuard<'_, Vec<DeployedFunction>> {
         self.functions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn invocations(&self) -> MutexGuard<'_, Invocations> {
+        self.invocations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn logs(&self) -> MutexGuard<'_, Logs> {
