@@ -9,7 +9,7 @@ LOCAL_CLOUD := --package tests --package automirror --package config-rule --pack
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
 
-demo: ## Show automirror at work in the local cloud (ARGS=--serve keeps it running)
+demo: ## Show automirror at work in the local cloud (ARGS=--serve keeps it running, ARGS=--help lists the others)
 	@cargo build $(LOCAL_CLOUD) --bins
 	@target/debug/demo $(ARGS)
 
@@ -93,7 +93,7 @@ explore: ## Try every order of the calls of a few processes and a person (ARGS=t
 	@cargo build $(LOCAL_CLOUD) --bins --quiet
 	@target/debug/explore $(ARGS)
 
-cloud: ## Run the local cloud as a server and print its endpoint (ARGS="--port N")
+cloud: ## Run the local cloud alone, without automirror, and print its endpoint (ARGS="--port N")
 	@cargo build $(LOCAL_CLOUD) --bins
 	@target/debug/cloud $(ARGS)
 

@@ -20,12 +20,13 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use tokio::runtime::{self, Runtime};
+use tokio::sync::mpsc;
 
 use crate::aws::cloudtrail::Trail;
 use crate::aws::config::Config;
 use crate::aws::ec2::{Rates, World};
 use crate::aws::iam::Role;
-use crate::aws::lambda::DeployedFunction;
+use crate::aws::lambda::{DeployedFunction, Invocations, Invoke};
 use crate::aws::logs::Logs;
 use call::Call;
 use fault::Faults;
@@ -68,6 +69,7 @@ struct Shared {
     config: Mutex<Config>,
     functions: Mutex<Vec<DeployedFunction>>,
     trails: Mutex<Vec<Trail>>,
+    invocations: Mutex<Invocations>,
     logs: Arc<Mutex<Logs>>,
     faults: Faults,
     calls: Mutex<Vec<Call>>,
@@ -146,6 +148,11 @@ impl Cloud {
     /// The trails of CloudTrail, of all accounts.
     pub fn trails(&self) -> MutexGuard<'_, Vec<Trail>> {
         self.shared.trails()
+    /// From now on calls of Lambda's `Invoke` come from here, for whoever runs the functions.
+    pub fn invocations(&self) -> mpsc::UnboundedReceiver<Invoke> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.shared.invocations() = Some(sender);
+        receiver
     }
 
     /// What the functions have written.
@@ -226,6 +233,7 @@ impl Shared {
             config: Mutex::default(),
             functions: Mutex::default(),
             trails: Mutex::default(),
+            invocations: Mutex::default(),
             logs: Arc::default(),
             faults: Faults::new(options.seed),
             calls: Mutex::default(),
@@ -255,6 +263,8 @@ impl Shared {
 
     fn trails(&self) -> MutexGuard<'_, Vec<Trail>> {
         self.trails.lock().unwrap_or_else(PoisonError::into_inner)
+    fn invocations(&self) -> MutexGuard<'_, Invocations> {
+        self.invocations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn logs(&self) -> MutexGuard<'_, Logs> {

@@ -44,7 +44,11 @@ impl Deployment {
     /// One worker with these settings, and a trail. Its role may do what the template allows it with
     /// these settings, no more.
     pub async fn start(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let cloud = Cloud::start(&Options::default())?;
+        Self::start_in(Cloud::start(&Options::default())?, settings).await
+    }
+
+    /// The same in a cloud that there is.
+    pub async fn start_in(cloud: Cloud, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let role = role::of("automirror", &cloud, settings)?;
         let worker = start(binary("automirror"), &cloud, settings, Some(&role)).await?;
         Ok(Self {

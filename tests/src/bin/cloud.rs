@@ -1,30 +1,67 @@
-#![expect(clippy::print_stdout, reason = "it speaks to people")]
 //! Runs the local cloud for people: `make cloud ARGS="--port 4566"`.
 
-use anyhow::{Context, bail};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
 use local_cloud::{
     aws::config::PutRule,
     cloud::{Cloud, Options},
 };
 
+const USAGE: &str = "\
+usage: cloud [--port NUMBER]
+
+Runs EC2 and AWS Config on this machine, until Ctrl-C. Without a number the port is any that is free.
+This is only the cloud: automirror does not run in it, as it does in `make demo ARGS=--serve`.";
+
 /// The Config rule that there is.
 const RULE: &str = "mirroring";
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
-    let port = port(std::env::args().skip(1))?;
-    let cloud = Cloud::start(&Options { port, auto_tick: true, ..Options::default() })?;
-    println!("EC2 and AWS Config at {}; try:", cloud.endpoint());
-    let key = "AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=x AWS_DEFAULT_REGION=us-east-1";
-    for command in [
-        "ec2 run-instances --instance-type t3.micro --count 2",
-        "ec2 create-traffic-mirror-filter",
-        "ec2 describe-traffic-mirror-sessions",
-        &format!("configservice get-compliance-details-by-config-rule --config-rule-name {RULE}"),
-    ] {
-        println!("{key} aws --endpoint-url {} {command}", cloud.endpoint());
+async fn main() -> io::Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let port = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => Some(0),
+        ["--help"] => {
+            writeln!(io::stdout(), "{USAGE}")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        ["--port", port] => port.parse().ok(),
+        _ => None,
+    };
+    let Some(port) = port else {
+        writeln!(io::stderr(), "{USAGE}")?;
+        return Ok(ExitCode::from(2));
+    };
+    if let Err(err) = run(port).await {
+        writeln!(io::stderr(), "cloud: {err:#}")?;
+        return Ok(ExitCode::FAILURE);
     }
-    println!("Evaluations are put with the token {}", token(&cloud)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run(port: u16) -> anyhow::Result<()> {
+    let cloud = Cloud::start(&Options { port, auto_tick: true, ..Options::default() })?;
+    let text = format!(
+        "EC2 and AWS Config at {endpoint}. This is only the cloud: automirror does not run in it, as it
+does in `make demo ARGS=--serve`. In another terminal:
+
+# An access key of this cloud is the number of an account.
+export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION=us-east-1
+export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=x
+
+aws ec2 run-instances --instance-type t3.micro --count 2
+aws ec2 create-traffic-mirror-filter
+aws ec2 describe-traffic-mirror-sessions
+aws configservice get-compliance-details-by-config-rule --config-rule-name {RULE}
+
+A function of the rule puts evaluations with the token
+{token}",
+        endpoint = cloud.endpoint(),
+        token = token(&cloud)?
+    );
+    writeln!(io::stdout(), "{text}")?;
     tokio::signal::ctrl_c().await.context("could not wait for Ctrl-C")
 }
 
@@ -34,14 +71,4 @@ fn token(cloud: &Cloud) -> anyhow::Result<String> {
     let mut config = cloud.config();
     config.put_rule(&PutRule::new(RULE))?;
     Ok(config.issue_token(&world, RULE))
-}
-
-fn port(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<u16> {
-    match (arguments.next().as_deref(), arguments.next(), arguments.next()) {
-        (None, _, _) => Ok(0),
-        (Some("--port"), Some(port), None) => {
-            port.parse().with_context(|| format!("`--port` must be a port number, got `{port}`"))
-        }
-        _ => bail!("usage: cloud [--port NUMBER]"),
-    }
 }

@@ -82,7 +82,7 @@ impl Line {
         let reply = reply(&self.shared, &uri, &headers, body).await;
         (self.gate)(&action, Moment::After).await;
         match reply {
-            Reply::Answer { status, service, body } => {
+            Reply::Answer { status, service, body, .. } => {
                 let status = StatusCode::try_from(status.as_u16()).map_err(user_error)?;
                 let mut response = HttpResponse::new(status, SdkBody::from(service.encode(body)));
                 let [(name, value)] = service.content_type();

@@ -6,8 +6,10 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use super::Shared;
 use super::service::{Request, Service};
 use crate::aws::ec2::{Caller, Refusal};
+use crate::aws::lambda;
 use crate::cloud::call::{Call, Outcome};
 use crate::cloud::fault::Kind;
+use crate::lambda::Answer;
 
 /// What comes of a request, whichever way it came.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(super) enum Reply {
         status: StatusCode,
         service: Service,
         body: String,
+        /// Whether a function failed, which Lambda says in a header.
+        function_failed: bool,
     },
     /// The connection stays open, without an answer.
     Never,
@@ -38,9 +42,15 @@ pub(super) async fn reply(shared: &Shared, uri: &Uri, headers: &HeaderMap, body:
     }
     let given = fault.as_ref().and_then(|kind| kind.refusal(service));
     let prevented = matches!(fault, Some(Kind::HangBefore | Kind::ResetBefore));
+    let mut function_failed = false;
     let answer = match &given {
         Some((_, refusal)) => Err(refusal.clone()),
         None if prevented => Ok(String::new()),
+        None if request.is_invoke() => {
+            let answer = request.invoke(shared, &caller, &region).await;
+            function_failed = matches!(answer, Ok(Answer::Error(_)));
+            answer.map(|answer| lambda::body(&answer))
+        }
         None => request.answer(shared, &caller, &region, fault.as_ref()),
     };
     let outcome = outcome(fault.as_ref(), &answer);
@@ -52,9 +62,9 @@ pub(super) async fn reply(shared: &Shared, uri: &Uri, headers: &HeaderMap, body:
         (Some(Kind::ResetBefore | Kind::ResetAfter), _) => Reply::Reset,
         (Some(Kind::Garbage), _) => {
             let body = "{\"message\": \"not XML".to_owned();
-            Reply::Answer { status: StatusCode::OK, service, body }
+            Reply::Answer { status: StatusCode::OK, service, body, function_failed: false }
         }
-        (_, Ok(body)) => Reply::Answer { status: StatusCode::OK, service, body },
+        (_, Ok(body)) => Reply::Answer { status: StatusCode::OK, service, body, function_failed },
         (_, Err(refusal)) => {
             refused(service, given.map_or(refusal.status(), |(status, _)| status), &refusal)
         }
@@ -85,5 +95,5 @@ fn signer(headers: &HeaderMap) -> Option<(Caller, String)> {
 
 fn refused(service: Service, status: u16, refusal: &Refusal) -> Reply {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    Reply::Answer { status, service, body: service.refuse(refusal) }
+    Reply::Answer { status, service, body: service.refuse(refusal), function_failed: false }
 }

@@ -31,8 +31,9 @@ async fn handle(
     body: Bytes,
 ) -> Response {
     match reply(&shared, &uri, &headers, body).await {
-        Reply::Answer { status, service, body } => {
-            (status, service.content_type(), service.encode(body)).into_response()
+        Reply::Answer { status, service, body, function_failed } => {
+            let failed = function_failed.then_some([("x-amz-function-error", "Unhandled")]);
+            (status, service.content_type(), failed, service.encode(body)).into_response()
         }
         Reply::Never => future::pending().await,
         Reply::Reset => {

@@ -12,6 +12,7 @@ use crate::aws::ec2::{self, Caller, Refusal, World};
 use crate::aws::iam::{self, Asked, Authorization, Decision};
 use crate::aws::{cloudtrail, cloudwatch, config, elb, lambda, sts};
 use crate::cloud::fault::Kind;
+use crate::lambda::Answer;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -69,6 +70,11 @@ impl Request {
             pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         if let Some(action) = lambda::action(&path) {
             let action = action.to_owned();
+            let mut parameters = parameters;
+            if let Some(kind) = headers.get(lambda::INVOCATION_TYPE) {
+                let kind = String::from_utf8_lossy(kind.as_bytes()).into_owned();
+                parameters.insert("InvocationType".to_owned(), kind);
+            }
             return Self { service: Service::Lambda, action, parameters, body, path };
         }
         let action = parameters.get("Action").cloned().unwrap_or_default();
@@ -88,9 +94,6 @@ impl Request {
         region: &str,
         fault: Option<&Kind>,
     ) -> Result<String, Refusal> {
-        if NOT_ENABLED.contains(&region) {
-            return Err(self.service.unknown_credentials());
-        }
         let mut world = shared.world();
         self.authorize(shared, &world, caller, region)?;
         match self.service {
@@ -129,6 +132,29 @@ impl Request {
 }
 
 impl Request {
+    /// Whether it is for a function, whose answer takes its time.
+    pub(super) fn is_invoke(&self) -> bool {
+        self.service == Service::Lambda && self.action == lambda::INVOKE
+    }
+
+    /// Invokes the function and waits for its answer.
+    pub(super) async fn invoke(
+        &self,
+        shared: &Shared,
+        caller: &Caller,
+        region: &str,
+    ) -> Result<Answer, Refusal> {
+        self.authorize(shared, &shared.world(), caller, region)?;
+        let kind = self.parameters.get("InvocationType").map_or("RequestResponse", String::as_str);
+        if kind != "RequestResponse" {
+            let message = format!("the local cloud knows RequestResponse only, not `{kind}`");
+            return Err(Refusal::new("InvalidParameterValueException", message));
+        }
+        let request = (self.path.as_str(), &self.body[..], caller.arn());
+        let answered = lambda::invoke(&shared.functions(), &shared.invocations(), request)?;
+        answered.await.map_err(|_| lambda::nothing_runs())
+    }
+
     /// Whether the caller's role, if it is one with a policy, may do this.
     fn authorize(
         &self,
@@ -137,6 +163,9 @@ impl Request {
         caller: &Caller,
         region: &str,
     ) -> Result<(), Refusal> {
+        if NOT_ENABLED.contains(&region) {
+            return Err(self.service.unknown_credentials());
+        }
         let role = caller.role_name().and_then(|name| shared.roles().get(name).cloned());
         let Some(role) = role else { return Ok(()) };
         let (action, parameters) = (self.action.as_str(), &self.parameters);

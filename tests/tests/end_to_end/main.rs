@@ -14,6 +14,7 @@ mod bench;
 mod cache;
 mod compliance;
 mod decisions;
+mod demo;
 mod emulator;
 mod envelopes;
 mod events;

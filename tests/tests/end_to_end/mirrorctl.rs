@@ -14,7 +14,7 @@ mod scale;
 mod sensor;
 mod settings;
 mod snapshots;
-mod terminal;
+pub(crate) mod terminal;
 mod worlds;
 
 use std::{

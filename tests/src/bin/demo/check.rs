@@ -4,6 +4,7 @@ use anyhow::{Context, ensure};
 use local_cloud::aws::config::{Compliance, ResourceKey};
 use local_cloud::aws::ec2::{DEFAULT_ACCOUNT, Instance, Session};
 
+use crate::decision::Decision;
 use crate::label::{self, count};
 use crate::screen::GREEN;
 use crate::stage::Stage;
@@ -73,7 +74,7 @@ impl Stage {
         };
         let foreign = if foreign == 0 { String::new() } else { format!("; {foreign} foreign") };
         let verdicts = match at_fault {
-            [] => "; none NON_COMPLIANT".to_owned(),
+            [] => "; all compliant".to_owned(),
             names => format!("; NON_COMPLIANT: {}", names.join(", ")),
         };
         self.as_told(&(text + &foreign + &verdicts))
@@ -81,25 +82,27 @@ impl Stage {
 
     /// automirror said this about an interface of the instance in this scene, and the rule gives
     /// the same reason.
-    pub(crate) fn check_said(
-        &mut self,
-        name: &str,
-        action: &str,
-        reason: &str,
-    ) -> anyhow::Result<()> {
-        let instance = self.instance(name)?.id;
-        let decision = self
-            .decisions
-            .iter()
-            .find(|it| it.instance == instance && it.action == action && it.reason == reason)
-            .with_context(|| {
-                format!("automirror should have said of {name}: {action}, {reason}")
-            })?;
-        let annotation = self.verdict(&instance).and_then(|verdict| verdict.annotation.as_deref());
-        let annotation = label::shorten(annotation.unwrap_or_default());
+    pub(crate) fn check_said(&self, name: &str, action: &str, reason: &str) -> anyhow::Result<()> {
+        let decision = self.decided(name, action, reason)?;
+        let annotation =
+            self.verdict(&decision.instance).and_then(|verdict| verdict.annotation.as_deref());
+        let annotation = annotation.unwrap_or_default();
         let reason = decision.text();
         ensure!(annotation.contains(&reason), "of {name} the rule says {annotation}, not {reason}");
         Ok(())
+    }
+
+    /// automirror did this to a session of the instance in this scene.
+    pub(crate) fn check_done(&self, name: &str, action: &str, reason: &str) -> anyhow::Result<()> {
+        self.decided(name, action, reason).map(drop)
+    }
+
+    fn decided(&self, name: &str, action: &str, reason: &str) -> anyhow::Result<&Decision> {
+        let instance = self.instance(name)?.id;
+        let mut decisions = self.decisions.iter();
+        decisions
+            .find(|it| it.instance == instance && it.action == action && it.reason == reason)
+            .with_context(|| format!("automirror should have said of {name}: {action}, {reason}"))
     }
 
     /// Checks that the instance's sessions are gone, and that the rule does not know it yet.
@@ -133,7 +136,7 @@ impl Stage {
     }
 
     pub(crate) fn as_told(&mut self, text: &str) -> anyhow::Result<()> {
-        self.screen.row((GREEN, "check"), "as told", text)?;
+        self.screen.detail((GREEN, "check"), &format!("ok: {text}"))?;
         Ok(())
     }
 

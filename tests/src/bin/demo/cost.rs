@@ -14,9 +14,9 @@ pub(crate) struct Cost {
     pub(crate) time: Duration,
     /// Calls of EC2.
     reads: usize,
-    writes: usize,
+    pub(crate) writes: usize,
     config_calls: usize,
-    refused: usize,
+    pub(crate) refused: usize,
 }
 
 /// What it took so far.

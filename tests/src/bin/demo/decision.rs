@@ -1,6 +1,7 @@
 //! The steps and remarks in automirror's log.
 
 use anstyle::Style;
+use local_cloud::aws::config::Verdict;
 use local_cloud::aws::ec2::World;
 use local_cloud::lambda::LogLine;
 use serde_json::Value;
@@ -65,9 +66,20 @@ impl Decision {
         }
     }
 
-    /// The interface, by the name of its instance.
-    pub(crate) fn subject(&self, world: &World) -> String {
-        format!("{} {}", label::instance_name(world, &self.instance), label::short(&self.interface))
+    /// Whether everything stays as it is, at least for now.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        !self.failed && matches!(self.action.as_str(), "keep" | "ignore")
+    }
+
+    /// Whether both say the same, of two interfaces.
+    pub(crate) fn says_as(&self, other: &Self) -> bool {
+        self.action == other.action && self.failed == other.failed && self.text() == other.text()
+    }
+
+    /// Whether it gave the reason for this verdict.
+    pub(crate) fn explains(&self, verdict: &Verdict) -> bool {
+        let annotation = verdict.annotation.as_deref().unwrap_or_default();
+        verdict.key.id == self.instance && annotation.contains(&self.text())
     }
 
     /// The message without what the columns before it say.
@@ -78,6 +90,22 @@ impl Decision {
         for prefix in prefixes {
             text = text.strip_prefix(prefix).unwrap_or(text);
         }
-        label::shorten(text.trim_start_matches([':', ' ']))
+        text.trim_start_matches([':', ' ']).to_owned()
     }
+}
+
+/// The text without the event that set it off, unless that was somebody's call: what people did is on the screen.
+pub(crate) fn without_event(text: &str) -> &str {
+    match text.split_once(" (because of: ") {
+        Some((decision, cause)) if !cause.contains(" by ") => decision,
+        _ => text,
+    }
+}
+
+/// The interfaces that these decisions are about, with the names of their instances.
+pub(crate) fn subjects(world: &World, decisions: &[&Decision]) -> String {
+    let texts = decisions
+        .iter()
+        .map(|it| format!("{} {}", label::instance_name(world, &it.instance), it.interface));
+    texts.collect::<Vec<_>>().join(", ")
 }

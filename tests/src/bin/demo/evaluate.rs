@@ -24,12 +24,17 @@ impl Stage {
 
     /// Lets the rule evaluate everything, on its schedule, and delivers the events of that to automirror.
     pub(crate) async fn evaluate_everything(&mut self) -> anyhow::Result<()> {
-        let label = (CYAN, "sweep");
-        self.screen.row(label, "on schedule", "config-rule evaluates everything")?;
+        self.screen.row((CYAN, "sweep"), "on schedule, config-rule evaluates everything")?;
+        self.evaluate_everything_now().await?;
+        self.settle().await
+    }
+
+    /// Lets the rule evaluate everything.
+    pub(crate) async fn evaluate_everything_now(&mut self) -> anyhow::Result<()> {
         self.deployment.cloud.clear_calls();
         self.deployment.schedule_rule().await?;
         self.show_evaluations()?;
-        self.settle().await
+        Ok(())
     }
 
     /// Shows how long it took until a deleted session was missed, recreated, and found compliant again.
@@ -37,10 +42,10 @@ impl Stage {
         let [missed, restored, found] = steps.map(millis);
         let sum = millis(steps.iter().sum());
         let text = format!(
-            "deleted -> NON_COMPLIANT in {missed} -> mirrored again in {restored} -> COMPLIANT in \
-             {found}: {sum} in all, without the time that AWS takes to bring each event"
+            "{name}: deleted -> NON_COMPLIANT in {missed} -> mirrored again in {restored} -> \
+             COMPLIANT in {found}: {sum} in all, without the time that AWS takes to bring each event"
         );
-        self.screen.row((GREEN, "healed"), name, &text)?;
+        self.screen.row((GREEN, "healed"), &text)?;
         Ok(())
     }
 
@@ -59,14 +64,16 @@ impl Stage {
         for attempt in attempts {
             // Lambda retries what fails; in this story nothing does.
             anyhow::ensure!(!attempt.has_failed(), "config-rule failed: {:?}", attempt.outcome);
-            times.push(attempt.outcome?.wall_time);
+            let invocation = attempt.outcome?;
+            self.screen.log(&invocation.log)?;
+            times.push(invocation.wall_time);
         }
         self.show_turns()?;
         let cost = Cost::new("config-rule", times, &self.deployment.cloud.calls());
         self.totals.rule += cost;
         let invocations = count(cost.invocations, "invocation");
-        let text = format!("{invocations} of config-rule: {}", cost.calls());
-        self.screen.row((DIM, "took"), &millis(cost.time), &text)?;
+        let text = format!("{}: {invocations} of config-rule: {}", millis(cost.time), cost.calls());
+        self.screen.detail((DIM, "took"), &text)?;
         Ok(cost.time)
     }
 
@@ -76,14 +83,15 @@ impl Stage {
         let world = cloud.world();
         let config = cloud.config();
         let rule = config.rule(&self.rule()?.name).context("there is no rule")?;
-        let mut turns: Vec<(Compliance, String, Vec<String>)> = Vec::new();
+        let mut turns: Vec<(Turn, Vec<String>)> = Vec::new();
         for new in rule.verdicts() {
             let old = self.verdicts.get(&new.key);
-            let Some(text) = turn(old, new) else { continue };
+            let is_known = self.decisions.iter().any(|decision| decision.explains(new));
+            let Some(turn) = Turn::new(old, new, is_known) else { continue };
             let subject = subject(&world, &new.key);
-            match turns.iter_mut().find(|(_, known, _)| *known == text) {
-                Some((_, _, subjects)) => subjects.push(subject),
-                None => turns.push((new.compliance, text, vec![subject])),
+            match turns.iter_mut().find(|(known, _)| *known == turn) {
+                Some((_, subjects)) => subjects.push(subject),
+                None => turns.push((turn, vec![subject])),
             }
         }
         let verdicts = rule.verdicts().map(|it| (it.key.clone(), it.clone()));
@@ -91,38 +99,64 @@ impl Stage {
         drop(config);
         drop(world);
         self.verdicts = verdicts;
-        for (compliance, text, subjects) in turns {
-            let label = (paint(compliance), "verdict");
-            let subject = match &subjects[..] {
-                [first, _, _, _, ..] => format!("{first} and {} more", subjects.len() - 1),
-                few => few.join(", "),
-            };
-            self.screen.row(label, &subject, &text)?;
+        for (turn, subjects) in turns {
+            let label = (paint(turn.now), "verdict");
+            let text = format!("{}: {}", subjects.join(", "), turn.text);
+            if turn.is_routine() {
+                self.screen.detail(label, &text)?;
+            } else {
+                self.screen.row(label, &text)?;
+            }
         }
         Ok(())
     }
 }
 
-/// From what to what, and why. What became of a session goes without saying, unless it was or is
-/// wrong: its instance's verdict tells.
-fn turn(old: Option<&Verdict>, new: &Verdict) -> Option<String> {
-    let (before, now) = (old.map(|old| old.compliance), new.compliance);
-    let is_wrong = before == Some(Compliance::NonCompliant) || now == Compliance::NonCompliant;
-    if before == Some(now) || (new.key.resource_type != INSTANCE && !is_wrong) {
-        return None;
+/// A verdict that is not what it was.
+#[derive(Debug, PartialEq, Eq)]
+struct Turn {
+    before: Option<Compliance>,
+    now: Compliance,
+    /// From what to what, and why.
+    text: String,
+}
+
+impl Turn {
+    /// What became of a session goes without saying, unless it was or is wrong: its instance's verdict tells. A reason
+    /// that is known is only named.
+    fn new(old: Option<&Verdict>, new: &Verdict, is_known: bool) -> Option<Self> {
+        let (before, now) = (old.map(|old| old.compliance), new.compliance);
+        let is_wrong = before == Some(Compliance::NonCompliant) || now == Compliance::NonCompliant;
+        let is_same = before == Some(now) && (!is_wrong || old?.annotation == new.annotation);
+        if is_same || (new.key.resource_type != INSTANCE && !is_wrong) {
+            return None;
+        }
+        let from = match before {
+            Some(before) if before == now => "still ".to_owned(),
+            Some(before) => format!("{} -> ", before.name()),
+            None => String::new(),
+        };
+        let why = match (now, new.annotation.as_deref()) {
+            (Compliance::Compliant, _) | (_, None) => String::new(),
+            (_, Some(why)) if is_known => {
+                why.split_once(']').map_or_else(String::new, |(code, _)| format!(" {code}]"))
+            }
+            (_, Some(why)) => format!(": {why}"),
+        };
+        Some(Self { before, now, text: format!("{from}{}{why}", now.name()) })
     }
-    let before = before.map(|before| format!("{} -> ", before.name())).unwrap_or_default();
-    let why = match now {
-        Compliance::Compliant => String::new(),
-        _ => new.annotation.as_deref().map(|why| format!(": {why}")).unwrap_or_default(),
-    };
-    Some(label::shorten(&format!("{before}{}{why}", now.name())))
+
+    /// Whether nothing was wrong or is, and the instance has been judged before, or is not to be mirrored.
+    fn is_routine(&self) -> bool {
+        let is_wrong = [self.before, Some(self.now)].contains(&Some(Compliance::NonCompliant));
+        !is_wrong && (self.before.is_some() || self.now == Compliance::NotApplicable)
+    }
 }
 
 fn subject(world: &World, key: &ResourceKey) -> String {
     match key.resource_type.as_str() {
-        INSTANCE => label::instance_name(world, &key.id),
-        _ => label::short(&key.id),
+        INSTANCE => label::instance(world, &key.id),
+        _ => key.id.clone(),
     }
 }
 
@@ -141,9 +175,13 @@ mod tests {
     use super::*;
 
     fn verdict(key: ResourceKey, compliance: Compliance) -> Verdict {
-        let annotation = Some("eni-00000000000000015: why".to_owned());
+        let annotation = Some("[code] eni-00000000000000015: why".to_owned());
         let time = Time(0);
         Verdict { key, compliance, annotation, ordering: time, recorded: time, invoked: time }
+    }
+
+    fn told(old: Option<&Verdict>, new: &Verdict) -> Option<String> {
+        Turn::new(old, new, false).map(|turn| turn.text)
     }
 
     #[test]
@@ -151,13 +189,23 @@ mod tests {
         use Compliance::{Compliant, NonCompliant, NotApplicable};
         let instance = |compliance| verdict(ResourceKey::instance("i-1"), compliance);
         let session = |compliance| verdict(ResourceKey::session("tms-1"), compliance);
-        let good = instance(Compliant);
-        let told = turn(Some(&good), &instance(NonCompliant)).unwrap();
-        assert_eq!(told, "COMPLIANT -> NON_COMPLIANT: eni-…0015: why");
-        assert_eq!(turn(None, &good).unwrap(), "COMPLIANT");
-        assert_eq!(turn(Some(&good), &good), None);
-        assert_eq!(turn(Some(&session(Compliant)), &session(NotApplicable)), None);
-        let told = turn(Some(&session(NonCompliant)), &session(Compliant)).unwrap();
-        assert_eq!(told, "NON_COMPLIANT -> COMPLIANT");
+        let (good, bad) = (instance(Compliant), instance(NonCompliant));
+        let text = told(Some(&good), &bad).unwrap();
+        assert_eq!(text, "COMPLIANT -> NON_COMPLIANT: [code] eni-00000000000000015: why");
+        let known = Turn::new(Some(&good), &bad, true).unwrap();
+        assert_eq!(known.text, "COMPLIANT -> NON_COMPLIANT [code]");
+        assert_eq!(told(None, &good).unwrap(), "COMPLIANT");
+        assert_eq!(told(Some(&good), &good), None);
+        assert_eq!(told(Some(&session(Compliant)), &session(NotApplicable)), None);
+        let text = told(Some(&session(NonCompliant)), &session(Compliant)).unwrap();
+        assert_eq!(text, "NON_COMPLIANT -> COMPLIANT");
+    }
+
+    #[test]
+    fn what_is_still_wrong_for_another_reason_is_told() {
+        let old = verdict(ResourceKey::instance("i-1"), Compliance::NonCompliant);
+        let new = Verdict { annotation: Some("[other] why".to_owned()), ..old.clone() };
+        assert_eq!(told(Some(&old), &new).unwrap(), "still NON_COMPLIANT: [other] why");
+        assert_eq!(told(Some(&new), &new), None);
     }
 }

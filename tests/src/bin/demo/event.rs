@@ -51,12 +51,12 @@ fn event_of(world: &World, event: &Value) -> (String, String) {
     let text = |pointer| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     match text("/detail-type") {
         "EC2 Instance State-change Notification" => {
-            let instance = label::instance_name(world, text("/detail/instance-id"));
+            let instance = label::instance(world, text("/detail/instance-id"));
             (format!("state {}", text("/detail/state")), instance)
         }
         "Tag Change on Resource" => {
             let id = text("/resources/0").rsplit('/').next().unwrap_or_default();
-            (format!("tag changed: {}", changed_keys(event)), label::instance_name(world, id))
+            (format!("tag changed: {}", changed_keys(event)), label::instance(world, id))
         }
         "AWS API Call via CloudTrail" => {
             let by = text("/detail/userIdentity/arn").rsplit('/').next().unwrap_or_default();
@@ -66,8 +66,8 @@ fn event_of(world: &World, event: &Value) -> (String, String) {
             let id = text("/detail/resourceId");
             let verdict = text("/detail/newEvaluationResult/complianceType");
             let about = match text("/detail/resourceType") {
-                INSTANCE => label::instance_name(world, id),
-                _ if verdict == "NON_COMPLIANT" => label::short(id),
+                INSTANCE => label::instance(world, id),
+                _ if verdict == "NON_COMPLIANT" => id.to_owned(),
                 _ => "a session".to_owned(),
             };
             (format!("rule {verdict}"), about)

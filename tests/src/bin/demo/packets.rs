@@ -39,20 +39,25 @@ impl Stage {
                 format!("{packets} from {} with VNI {}", it.address, it.vni)
             };
             let text = senders.iter().map(of).collect::<Vec<_>>().join(", ");
-            self.screen.row((GREEN, "seen"), name, &text)?;
-        }
-        for name in silent {
-            let instance = self.instance(name)?.id;
-            let verdict =
-                self.verdict(&instance).with_context(|| format!("no verdict on {name}"))?;
-            let why = label::shorten(verdict.annotation.as_deref().unwrap_or_default());
-            self.screen.row((RED, "silent"), name, &why)?;
+            self.screen.detail((GREEN, "seen"), &format!("{name}: {text}"))?;
         }
         let found: BTreeSet<_> = names.keys().map(String::as_str).collect();
         let expected: BTreeSet<_> = seen.iter().copied().collect();
         ensure!(found == expected, "packets of {found:?} arrive, not of {expected:?}");
-        let text = format!("packets of {} arrive, and of no other instance", seen.join(", "));
-        self.as_told(&text)
+        let arrived = seen.join(", ");
+        self.screen.row((GREEN, "seen"), &format!("{arrived}, and no other instance"))?;
+        let reasons = silent.iter().map(|name| self.reason(name)).collect::<Result<Vec<_>, _>>()?;
+        self.screen.row((RED, "silent"), &reasons.join(", "))?;
+        Ok(())
+    }
+
+    /// An instance and why it is not mirrored: the code, since the scene in which it came up has the sentence.
+    fn reason(&self, name: &str) -> anyhow::Result<String> {
+        let instance = self.instance(name)?.id;
+        let verdict = self.verdict(&instance).with_context(|| format!("no verdict on {name}"))?;
+        let why = verdict.annotation.as_deref().unwrap_or_default();
+        let (code, _) = why.split_once(' ').context("the verdict has no reason")?;
+        Ok(format!("{name} {instance} {code}"))
     }
 
     /// What `mirrorctl seen` says of a capture on the sensors.

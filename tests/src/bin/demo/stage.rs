@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use anyhow::Context;
 use local_cloud::aws::config::{ResourceKey, Verdict};
-use local_cloud::aws::ec2::Caller;
-use local_cloud::aws::sqs::Message;
+use local_cloud::aws::ec2::{Caller, Session};
+use local_cloud::cloud::{Cloud, Options};
 use local_cloud::deployment::{ConfigRule, Deployment};
-use local_cloud::lambda::{Answer, Invocation, LogLine};
-use serde_json::Value;
 
-use crate::cost::{Cost, Totals};
-use crate::decision::{Decision, Said};
-use crate::event;
-use crate::label::{count, millis};
-use crate::screen::{BOLD, CYAN, DIM, PLAIN, Screen};
+use crate::arguments::Shown;
+use crate::cost::Totals;
+use crate::decision::Decision;
+use crate::screen::{BOLD, CYAN, PLAIN, Screen};
 
 /// How many rounds of deliveries, evaluations and ticks settle whatever a scene begins.
 const ROUNDS: usize = 30;
+
+/// The settings of both functions: the defaults. mirrorctl finds the function by it.
+pub(crate) const SETTINGS: [(&str, &str); 1] = [("MIRROR_MODE", "enforce")];
 
 /// The cloud with automirror in it, and what is shown of them.
 pub(crate) struct Stage {
@@ -31,30 +31,34 @@ pub(crate) struct Stage {
     /// What the Config rule was seen to say last.
     pub(crate) verdicts: BTreeMap<ResourceKey, Verdict>,
     pub(crate) totals: Totals,
-    scenes: usize,
+    /// The session of somebody else, as it was created.
+    pub(crate) siphon: Option<Session>,
+    /// How many of automirror's sessions somebody deleted or changed.
+    pub(crate) attacked: usize,
+    pub(crate) scenes: usize,
 }
 
 impl Stage {
-    pub(crate) async fn open() -> anyhow::Result<Self> {
-        let mut deployment = Deployment::start(&[]).await?;
-        deployment.add_rule(&[], &[]).await?;
+    pub(crate) async fn open(shown: Shown, port: u16) -> anyhow::Result<Self> {
+        let cloud = Cloud::start(&Options { port, ..Options::default() })?;
+        let mut deployment = Deployment::start_in(cloud, &SETTINGS).await?;
+        deployment.add_rule(&SETTINGS, &[]).await?;
         // The story takes a second. Were this EC2 to remember client tokens of sessions that are
         // gone, what is recreated within the same minute would have to wait for the next one.
         deployment.cloud.world().token_outlives_session = false;
         let worker = deployment.workers.first().context("there is no worker")?;
         let rule = deployment.rule.as_ref().context("there is no rule")?;
-        let line = format!(
-            "automirror and config-rule, the real binaries, started in {} and {} ms; their AWS is \
-             the local cloud at {}",
+        let text = format!(
+            "automirror and config-rule, the real binaries, started in {} and {} ms. Their AWS is \
+             {}, where the IAM policies of the CloudFormation template hold.",
             worker.init_time().as_millis(),
             rule.function.init_time().as_millis(),
             deployment.cloud.endpoint()
         );
-        let mut screen = Screen::open();
-        screen.line(PLAIN, &line)?;
-        let line = "each of their calls is checked against the IAM policies of the CloudFormation \
-                    templates";
-        screen.line(PLAIN, line)?;
+        let mut screen = Screen::open(shown);
+        screen.paragraph(PLAIN, &text)?;
+        screen.log(&worker.log())?;
+        screen.log(&rule.function.log())?;
         Ok(Self {
             deployment,
             screen,
@@ -62,15 +66,18 @@ impl Stage {
             decisions: Vec::new(),
             verdicts: BTreeMap::new(),
             totals: Totals::default(),
+            siphon: None,
+            attacked: 0,
             scenes: 0,
         })
     }
 
     pub(crate) fn scene(&mut self, headline: &str) -> anyhow::Result<()> {
+        self.screen.pause()?;
         self.scenes += 1;
         self.decisions.clear();
         self.screen.line(PLAIN, "")?;
-        self.screen.line(BOLD, &format!("{}. {headline}", self.scenes))?;
+        self.screen.paragraph(BOLD, &format!("{}. {headline}", self.scenes))?;
         Ok(())
     }
 
@@ -104,86 +111,21 @@ impl Stage {
         Ok(time)
     }
 
-    /// Starts the scheduled sweep, and brings what it causes to automirror.
+    /// Lets a scene wait for the scheduled sweep, and brings what it causes to automirror.
     pub(crate) async fn sweep(&mut self) -> anyhow::Result<()> {
-        let sweep = (CYAN, "sweep");
-        self.screen.row(sweep, "on schedule", "automirror looks at everything")?;
-        self.deployment.cloud.clear_calls();
-        let invocation = self.deployment.sweep().await?;
-        self.show_invocation(&invocation)?;
+        self.screen.row((CYAN, "sweep"), "on schedule, automirror looks at everything")?;
+        self.sweep_now().await?;
         self.settle().await
     }
 
-    pub(crate) fn show_totals(&mut self) -> anyhow::Result<()> {
-        let sessions = self.deployment.cloud.world().sessions().count();
-        let sessions = count(sessions, "session");
-        self.screen.line(BOLD, &self.totals.text())?;
-        self.screen.line(BOLD, &format!("{sessions} in the cloud; all as told."))?;
-        Ok(())
+    /// Starts the scheduled sweep.
+    pub(crate) async fn sweep_now(&mut self) -> anyhow::Result<()> {
+        self.deployment.cloud.clear_calls();
+        let invocation = self.deployment.sweep().await?;
+        self.show_invocation(&invocation)
     }
 
     pub(crate) fn rule(&self) -> anyhow::Result<&ConfigRule> {
         self.deployment.rule.as_ref().context("there is no rule")
     }
-
-    fn show_events(&mut self, messages: &[Message]) -> anyhow::Result<()> {
-        self.totals.events += messages.len();
-        let kinds = event::events(&self.deployment.cloud.world(), messages);
-        for events in kinds {
-            self.screen.row((CYAN, "event"), &events.kind, &events.text())?;
-        }
-        Ok(())
-    }
-
-    fn show_invocation(&mut self, invocation: &Invocation) -> anyhow::Result<()> {
-        let remarks = self.show_log(&invocation.log)?;
-        let calls = self.deployment.cloud.calls();
-        let cost = Cost::new("automirror", [invocation.wall_time], &calls);
-        let returned = returned(&invocation.answer)?;
-        self.totals.automirror += cost;
-        self.totals.returned += returned;
-
-        let mut text = vec![cost.calls()];
-        if returned > 0 {
-            text.push(format!("{} must be retried", count(returned, "event")));
-        }
-        text.extend(remarks);
-        self.screen.row((DIM, "took"), &millis(cost.time), &text.join("; "))?;
-        Ok(())
-    }
-
-    /// Shows what automirror did and why, and returns what it says of the invocation as a whole.
-    fn show_log(&mut self, log: &[LogLine]) -> anyhow::Result<Vec<String>> {
-        let mut remarks = Vec::new();
-        for line in log {
-            match Said::read(line) {
-                Said::Step(decision) => {
-                    let subject = decision.subject(&self.deployment.cloud.world());
-                    let label = (decision.paint(), decision.action.as_str());
-                    self.screen.row(label, &subject, &decision.text())?;
-                    self.decisions.push(decision);
-                }
-                Said::Ignored(why) => {
-                    let remark = format!("ignored: {why}");
-                    // Several events may be ignored for one reason.
-                    if !remarks.contains(&remark) {
-                        remarks.push(remark);
-                    }
-                }
-                Said::Summary(reasons) if reasons.is_empty() => {}
-                Said::Summary(reasons) => remarks.push(format!("plan: {reasons}")),
-                Said::Other(text) => self.screen.row((DIM, "log"), "", &text)?,
-            }
-        }
-        Ok(remarks)
-    }
-}
-
-/// How many events of a batch must be retried; a sweep answers with a summary instead.
-fn returned(answer: &Answer) -> anyhow::Result<usize> {
-    let Answer::Response(response) = answer else {
-        anyhow::bail!("automirror answered with an error: {answer:?}");
-    };
-    let failures = response.get("batchItemFailures").and_then(Value::as_array);
-    Ok(failures.map_or(0, Vec::len))
 }

@@ -1,104 +1,60 @@
-//! The table at the end: every interface with its sessions.
+//! The table at the end: every session.
 
 use comfy_table::{Table, presets::NOTHING};
-use local_cloud::aws::config::{Compliance, Verdict};
 use local_cloud::aws::ec2::{Instance, Session};
 
-use crate::label::{self, short};
-use crate::screen::{BOLD, DIM, PLAIN, YELLOW, wrap};
+use crate::label;
+use crate::screen::{BOLD, DIM, PLAIN, YELLOW};
 use crate::stage::Stage;
 use crate::user::is_owned;
 
-const HEADER: [&str; 9] = [
-    "instance",
-    "type",
-    "state",
-    "interface",
-    "session",
-    "target",
-    "filter",
-    "whose",
-    "compliance",
-];
-/// The most characters of the reason for a verdict.
-const REASON: usize = 40;
+const HEADER: [&str; 5] = ["name", "interface", "session", "to", "compliance"];
 
-/// Shows every interface of every instance with its sessions.
+/// Shows every session of every instance.
 pub(crate) fn show(stage: &mut Stage) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for instance in stage.instances()? {
         rows.extend(rows_of(stage, &instance));
     }
-    let is_foreign = rows.iter().map(|[.., whose, _]| whose.starts_with("foreign"));
+    let is_foreign = rows.iter().map(|[_, _, _, to, _]| to.ends_with("(foreign)"));
     let styles: Vec<_> = is_foreign.map(|it| if it { YELLOW } else { PLAIN }).collect();
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(HEADER).add_rows(rows);
     if let Some(first) = table.column_mut(0) {
         first.set_padding((2, 1));
     }
+    stage.screen.pause()?;
     stage.screen.line(PLAIN, "")?;
-    stage.screen.line(BOLD, "What is there now")?;
+    stage.screen.line(BOLD, "The sessions now")?;
     let text = table.trim_fmt();
     for (style, line) in [DIM].into_iter().chain(styles).zip(text.lines()) {
         stage.screen.line(style, line)?;
     }
-    stage.screen.line(PLAIN, "")?;
     Ok(())
 }
 
-fn rows_of(stage: &Stage, instance: &Instance) -> Vec<[String; 9]> {
-    let none = || "-".to_owned();
-    let sessions = stage.sessions();
-    let mut rows = Vec::new();
-    let row = |interface: String, session: [String; 4]| {
-        let name = label::instance(&stage.deployment.cloud.world(), &instance.id);
-        let [number, target, filter, whose] = session;
-        let kind = instance.instance_type.clone();
-        let life = instance.state.name().to_owned();
-        let compliance = stage.verdict(&instance.id).map_or_else(none, in_short);
-        [name, kind, life, interface, number, target, filter, whose, compliance]
+fn rows_of(stage: &Stage, instance: &Instance) -> Vec<[String; 5]> {
+    let mut sessions = stage.sessions();
+    sessions.retain(|session| instance.interfaces.contains(&session.interface));
+    sessions.sort_by_key(|session| (session.interface.clone(), session.number));
+    let row = |session: &Session| {
+        let name = label::name(&instance.tags, &instance.id);
+        let [id, to] = cells_of(stage, session);
+        let verdict = stage.verdict(&instance.id).map(|it| it.compliance.name());
+        let compliance = verdict.unwrap_or("-").to_owned();
+        [name, session.interface.clone(), id, to, compliance]
     };
-    if instance.interfaces.is_empty() {
-        rows.push(row(none(), [none(), none(), none(), none()]));
-    }
-    for interface in &instance.interfaces {
-        let mut on_it: Vec<_> = sessions.iter().filter(|s| s.interface == *interface).collect();
-        on_it.sort_by_key(|session| session.number);
-        if on_it.is_empty() {
-            rows.push(row(short(interface), [none(), none(), none(), none()]));
-        }
-        for session in on_it {
-            rows.push(row(short(interface), cells_of(stage, session)));
-        }
-    }
-    rows
+    sessions.iter().map(row).collect()
 }
 
-/// The verdict; if it is bad, with the reason, without its interface, which the row names.
-fn in_short(verdict: &Verdict) -> String {
-    let name = verdict.compliance.name();
-    let why = verdict.annotation.as_deref().unwrap_or_default();
-    if verdict.compliance != Compliance::NonCompliant {
-        return name.to_owned();
-    }
-    let why = label::shorten(why.split_once(": ").map_or(why, |(_, why)| why));
-    let lines = wrap(&why, REASON);
-    let rest = if lines.len() > 1 { "…" } else { "" };
-    format!("{name}: {}{rest}", lines.first().map_or("", String::as_str))
-}
-
-fn cells_of(stage: &Stage, session: &Session) -> [String; 4] {
+/// A session by its number and id, and where it leads.
+fn cells_of(stage: &Stage, session: &Session) -> [String; 2] {
     let world = stage.deployment.cloud.world();
-    let target = world.target(&session.target);
-    let target_name = target.map(|target| label::name(&target.tags, &target.id));
-    let filter = world.filter(&session.filter).map(|filter| label::name(&filter.tags, &filter.id));
-    let manager = session.tags.get("ManagedBy").cloned();
-    let outside = target.filter(|target| target.owner != session.owner);
-    let whose = match outside {
-        _ if is_owned(session) => manager.unwrap_or_default(),
-        Some(target) => format!("foreign, to {}", target.owner),
-        None => "foreign".to_owned(),
+    let to = match world.target(&session.target) {
+        Some(target) if target.owner != session.owner => target.owner.clone(),
+        Some(target) => label::name(&target.tags, &target.id),
+        None => session.target.clone(),
     };
-    let number = format!("{} {}", session.number, short(&session.id));
-    [number, target_name.unwrap_or_default(), filter.unwrap_or_default(), whose]
+    let whose = if is_owned(session) { "" } else { " (foreign)" };
+    [format!("{} {}", session.number, session.id), format!("{to}{whose}")]
 }

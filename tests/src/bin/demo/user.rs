@@ -3,10 +3,10 @@
 use anyhow::Context;
 use local_cloud::aws::ec2::{
     Caller, CreateRule, CreateSession, DEFAULT_ACCOUNT, Direction, Endpoint, Instance,
-    LaunchInterface, Query, RunInstances, Session, Tags, ZONE_A,
+    LaunchInterface, ModifySession, Query, RunInstances, Session, Tags, ZONE_A,
 };
 
-use crate::label::{self, count, short};
+use crate::label::{self, count};
 use crate::screen::PLAIN;
 use crate::stage::Stage;
 
@@ -36,8 +36,11 @@ impl Stage {
             }
         }
         let tags = if tags.is_empty() { "no tag".to_owned() } else { in_words(tags) };
-        let number = usize::try_from(interfaces)?;
-        let text = format!("{instance_type}, {}, {tags}", count(number, "interface"));
+        let number = match usize::try_from(interfaces)? {
+            1 => String::new(),
+            number => format!(", {}", count(number, "interface")),
+        };
+        let text = format!("{instance_type}{number}, {tags}");
         self.tell("alice", &format!("launches {}: {text}", launched.join(", ")))
     }
 
@@ -77,8 +80,7 @@ impl Stage {
     pub(crate) fn make_sensor(&mut self, name: &str) -> anyhow::Result<String> {
         let interface = self.interface(name)?;
         let target = self.make_target(Endpoint::Interface(interface.clone()), name)?;
-        let text = format!("creates target {} for {name}'s {}", short(&target), short(&interface));
-        self.tell("alice", &text)?;
+        self.tell("alice", &format!("creates target {target} for {name}'s {interface}"))?;
         Ok(target)
     }
 
@@ -87,8 +89,7 @@ impl Stage {
         let arn = world.create_network_load_balancer(&self.alice, name, &[ZONE_A])?;
         drop(world);
         let target = self.make_target(Endpoint::NetworkLoadBalancer(arn), name)?;
-        let text =
-            format!("creates target {} for the Network Load Balancer {name}", short(&target));
+        let text = format!("creates target {target} for the Network Load Balancer {name}");
         self.tell("alice", &text)?;
         Ok(target)
     }
@@ -103,7 +104,7 @@ impl Stage {
     pub(crate) fn make_filter(&mut self, name: &str) -> anyhow::Result<()> {
         let filter = self.make_open_filter(&self.alice.clone(), name, "automirror")?;
         let text = "all packets and Amazon DNS";
-        self.tell("alice", &format!("creates filter {} ({name}): {text}", short(&filter)))
+        self.tell("alice", &format!("creates filter {filter} ({name}): {text}"))
     }
 
     fn make_open_filter(&self, by: &Caller, name: &str, manager: &str) -> anyhow::Result<String> {
@@ -121,7 +122,7 @@ impl Stage {
     /// Lets `who` mirror an instance to a target of another account.
     pub(crate) fn siphon(&mut self, name: &str, who: &str, account: &str) -> anyhow::Result<()> {
         let interface = self.interface(name)?;
-        let insider = Caller { principal: format!("user/{who}"), ..self.alice.clone() };
+        let insider = self.insider(who);
         let outsider = Caller::user(account);
         let filter = self.make_open_filter(&insider, who, who)?;
         let mut world = self.deployment.cloud.world();
@@ -131,26 +132,49 @@ impl Stage {
         let session = CreateSession { interface, target, filter, number, ..session };
         let session = world.create_session(&insider, &session)?;
         drop(world);
-        let (id, target) = (short(&session.id), short(&session.target));
-        self.tell(who, &format!("mirrors {name} to target {target} of account {account}: {id}"))
+        let (id, target) = (&session.id, &session.target);
+        self.tell(who, &format!("mirrors {name} to target {target} of account {account}: {id}"))?;
+        self.siphon = Some(session);
+        Ok(())
     }
 
     /// Lets `who` delete all owned sessions on an instance's interfaces.
     pub(crate) fn sabotage(&mut self, name: &str, who: &str) -> anyhow::Result<()> {
-        let interfaces = self.instance(name)?.interfaces;
-        let saboteur = Caller { principal: format!("user/{who}"), ..self.alice.clone() };
-        let sessions = self.sessions();
-        let doomed =
-            sessions.into_iter().filter(|s| interfaces.contains(&s.interface) && is_owned(s));
-        for session in doomed {
-            self.deployment.cloud.world().delete_session(&saboteur, &session.id)?;
-            let id = short(&session.id);
-            self.tell(
-                who,
-                &format!("deletes session {id} on {name}'s {}", short(&session.interface)),
-            )?;
+        let saboteur = self.insider(who);
+        for Session { id, interface, .. } in self.owned_sessions(name)? {
+            self.deployment.cloud.world().delete_session(&saboteur, &id)?;
+            self.attacked += 1;
+            self.tell(who, &format!("deletes session {id} on {name}'s {interface}"))?;
         }
         Ok(())
+    }
+
+    /// Lets `who` turn all owned sessions on an instance's interfaces to the target of another account.
+    pub(crate) fn divert(&mut self, name: &str, who: &str) -> anyhow::Result<()> {
+        let saboteur = self.insider(who);
+        let target = self.siphon.as_ref().context("there is no other target")?.target.clone();
+        for Session { id, interface, .. } in self.owned_sessions(name)? {
+            let change = ModifySession {
+                session: id.clone(),
+                target: Some(target.clone()),
+                ..ModifySession::default()
+            };
+            self.deployment.cloud.world().modify_session(&saboteur, &change)?;
+            self.attacked += 1;
+            self.tell(who, &format!("turns session {id} on {name}'s {interface} to {target}"))?;
+        }
+        Ok(())
+    }
+
+    fn insider(&self, who: &str) -> Caller {
+        Caller { principal: format!("user/{who}"), ..self.alice.clone() }
+    }
+
+    fn owned_sessions(&self, name: &str) -> anyhow::Result<Vec<Session>> {
+        let interfaces = self.instance(name)?.interfaces;
+        let mut sessions = self.sessions();
+        sessions.retain(|session| interfaces.contains(&session.interface) && is_owned(session));
+        Ok(sessions)
     }
 
     /// Lets `who` turn AWS Config's recorder on or off.
@@ -185,7 +209,7 @@ impl Stage {
 
     /// Shows what a person does.
     pub(crate) fn tell(&mut self, who: &str, what: &str) -> anyhow::Result<()> {
-        self.screen.row((PLAIN, "user"), who, what)?;
+        self.screen.row((PLAIN, who), what)?;
         Ok(())
     }
 }

@@ -88,6 +88,16 @@ async fn without_its_profile_nothing_is_asked() {
 /// Runs the command with standard error on a terminal of 100 columns, and says what that has shown. Where something is
 /// typed, standard input is there, too.
 pub(super) fn on_a_terminal(command: &mut Command, typed: Option<&str>) -> (Option<i32>, String) {
+    let (controller, terminal) = terminal();
+    if let Some(typed) = typed {
+        rustix::io::write(&controller, typed.as_bytes()).unwrap();
+        command.stdin(terminal.try_clone().unwrap());
+    }
+    shown(command.stdout(Stdio::null()).stderr(terminal), controller)
+}
+
+/// A terminal of 100 columns: the end of whoever types and looks, and the end of the command.
+pub(crate) fn terminal() -> (OwnedFd, OwnedFd) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&controller).unwrap();
     unlockpt(&controller).unwrap();
@@ -96,14 +106,14 @@ pub(super) fn on_a_terminal(command: &mut Command, typed: Option<&str>) -> (Opti
     let terminal: OwnedFd = rustix::fs::open(name, flags, rustix::fs::Mode::empty()).unwrap();
     let size = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&terminal, size).unwrap();
-    if let Some(typed) = typed {
-        rustix::io::write(&controller, typed.as_bytes()).unwrap();
-        command.stdin(terminal.try_clone().unwrap());
-    }
-    let mut child =
-        command.env("TERM", "xterm").stdout(Stdio::null()).stderr(terminal).spawn().unwrap();
+    (controller, terminal)
+}
+
+/// Runs the command, and says what it has shown on its terminal.
+pub(crate) fn shown(command: &mut Command, controller: OwnedFd) -> (Option<i32>, String) {
+    let mut child = command.env("TERM", "xterm").spawn().unwrap();
     // The last end of the terminal that is open is the child's.
-    command.stdin(Stdio::null()).stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let reader = thread::spawn(move || {
         let (mut shown, mut file) = (Vec::new(), File::from(controller));
         // A terminal that nobody writes to any more ends with an error.

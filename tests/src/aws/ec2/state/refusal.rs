@@ -27,7 +27,7 @@ impl Refusal {
         match self.code.as_str() {
             "AuthFailure" | "MissingAuthenticationToken" | "UnauthorizedOperation" => 403,
             "DryRunOperation" => 412,
-            "InternalError" | "InternalFailure" => 500,
+            "InternalError" | "InternalFailure" | "ServiceException" => 500,
             "RequestLimitExceeded" | "ServiceUnavailable" | "Unavailable" => 503,
             _ => 400,
         }
