@@ -25,7 +25,7 @@ pub(crate) struct Recorded {
 impl Recorded {
     /// Whether it differs in what people and machines go by. The words of an annotation change with a version
     /// of this function, and there may be thousands of verdicts.
-    fn differs_from(&self, evaluation: &Evaluation) -> bool {
+    pub(crate) fn differs_from(&self, evaluation: &Evaluation) -> bool {
         self.verdict != evaluation.verdict || self.codes != evaluation.codes()
     }
 }

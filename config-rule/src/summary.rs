@@ -71,6 +71,15 @@ impl Summary {
         self.problems.push(problem);
     }
 
+    /// The same, each once: several reads may fail for one reason.
+    pub(crate) fn note_problems(&mut self, problems: impl IntoIterator<Item = String>) {
+        for problem in problems {
+            if !self.problems.contains(&problem) {
+                self.note_problem(problem);
+            }
+        }
+    }
+
     /// What was not reached makes the invocation fail: somebody must hear of it.
     pub(crate) fn note_not_reached(&mut self) {
         if self.not_reached > 0 {
