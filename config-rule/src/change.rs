@@ -10,6 +10,7 @@ use shared_ec2::selector::Selector;
 use tracing::warn;
 
 use crate::{
+    evaluation::Evaluation,
     judge::{Judge, Judged},
     look::Look,
     news::{MAX_LAG, age},
@@ -17,7 +18,6 @@ use crate::{
     standing::can_be_seen,
     summary::Summary,
     targets,
-    verdict::Evaluation,
 };
 
 /// What AWS Config says has changed. The first evaluation is that of the resource itself.

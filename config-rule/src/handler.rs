@@ -12,6 +12,7 @@ use tracing::error;
 
 use crate::{
     change::Change,
+    evaluation::Evaluation,
     event::{Invocation, Task},
     judge::Judge,
     look::Looker,
@@ -20,7 +21,6 @@ use crate::{
     schedule::{Schedule, note_delivery},
     standing::Inspector,
     summary::Summary,
-    verdict::Evaluation,
 };
 
 /// The most characters of an error.

@@ -8,7 +8,7 @@ use shared::{
     observed::{Observed, Target},
     plan::{plan, step::Plan, verdict::Verdict},
 };
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     look::Looker,
@@ -22,6 +22,8 @@ use crate::{
 
 /// How much of the time, in percent, is over when what stands behind targets is no longer waited for.
 const INSPECTING_ENDS: u32 = 60;
+/// … of what is judged later than that.
+const LATE_ENDS: u32 = 90;
 
 /// Verdicts that are read back at a time.
 const MAX_CONCURRENT: usize = 4;
@@ -66,14 +68,18 @@ impl Judge<'_> {
         if targets.is_empty() {
             return BTreeMap::new();
         }
-        let until = self.reporter.deadline.after(INSPECTING_ENDS);
-        match timeout_at(until, Box::pin(self.inspector.standings(targets))).await {
-            Ok(standings) => standings,
-            Err(_) => {
-                let why = || Standing::Unread("there was no time for it".to_owned());
-                targets.iter().map(|target| (target.id.clone(), why())).collect()
-            }
-        }
+        let read = timeout_at(self.until(), Box::pin(self.inspector.standings(targets))).await;
+        read.unwrap_or_else(|_| {
+            let unread = || Standing::Unread("there was no time for it".to_owned());
+            targets.iter().map(|target| (target.id.clone(), unread())).collect()
+        })
+    }
+
+    /// What is judged after that share of the time has what is left.
+    fn until(&self) -> Instant {
+        let deadline = self.reporter.deadline;
+        let share = deadline.after(INSPECTING_ENDS);
+        if Instant::now() < share { share } else { deadline.after(LATE_ENDS) }
     }
 
     /// For how long AWS Config holds that nothing receives behind a target.

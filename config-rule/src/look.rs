@@ -18,10 +18,7 @@ use shared_ec2::{
 };
 use tokio::time::Instant;
 
-use crate::{
-    parameters::RuleSettings,
-    verdict::{self, Evaluation},
-};
+use crate::{evaluation::Evaluation, parameters::RuleSettings, verdict};
 
 /// Looks at one account and region, by the settings of one rule.
 pub(crate) struct Looker<'a> {

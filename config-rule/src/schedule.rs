@@ -22,13 +22,13 @@ use aws_sdk_config::primitives::DateTime;
 use shared::observed::Observed;
 
 use crate::{
+    evaluation::Evaluation,
     judge::{Judge, Judged},
     look::Look,
     news::{Held, News},
     report::Delivery,
     resource::{ResourceKey, TARGET},
     summary::{Summary, log_refused},
-    verdict::Evaluation,
 };
 
 /// How much of the time, in percent, is over when the list of instances ends.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::{plan::verdict::Verdict, text::quote};
 use tracing::{info, warn};
 
-use crate::verdict::Evaluation;
+use crate::evaluation::Evaluation;
 
 /// At most this many lines of one kind: the numbers are of all, and AWS Config holds each verdict.
 const MAX_LINES: usize = 100;

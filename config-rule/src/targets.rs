@@ -13,9 +13,9 @@ use shared::{
 };
 
 use crate::{
+    evaluation::Evaluation,
     resource::ResourceKey,
     standing::{Standing, can_be_seen},
-    verdict::Evaluation,
 };
 
 /// The code of a target behind which nothing receives.

@@ -52,8 +52,9 @@ FLOORS = {
     "capture": ["clock frame", "tally", "read"],
     "config-rule": [
         "resource",
-        "event parameters standing",
-        "targets verdict",
+        "evaluation event parameters standing",
+        "targets",
+        "verdict",
         "look news",
         "report summary",
         "judge",

@@ -17,9 +17,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{MAX_CONCURRENT, Reporter, said};
 use crate::{
+    evaluation::{Evaluation, codes, interface_in},
     news::{Extent, Held, Recorded, is_newer, sort_worst_first},
     resource::ResourceKey,
-    verdict::{Evaluation, codes, interface_in},
 };
 
 /// The largest page of results (`GetComplianceDetailsByConfigRule`).

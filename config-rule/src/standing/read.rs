@@ -44,7 +44,7 @@ impl Inspector<'_> {
         let of_interfaces = interfaces.iter().flat_map(BTreeMap::values).flatten();
         let groups: BTreeSet<_> = of_balancers.chain(of_interfaces).cloned().collect();
         let doors = doors::letting_udp_in(self.ec2, &groups, VXLAN).await;
-        Facts { balancers, interfaces, doors: doors.map_err(|error| of_ec2(error)) }
+        Facts { balancers, interfaces, doors: doors.map_err(of_ec2) }
     }
 
     async fn interfaces(

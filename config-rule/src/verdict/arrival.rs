@@ -11,8 +11,11 @@ use shared::{
     },
 };
 
-use super::{annotation::Part, named};
-use crate::targets::{Reception, Targets};
+use super::named;
+use crate::{
+    evaluation::Part,
+    targets::{Reception, Targets},
+};
 
 /// What becomes of the packets of an instance.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use local_cloud::{
     aws::config::{Compliance, PutRule, ResourceKey, Status},
-    aws::ec2::{DEFAULT_GROUP, Endpoint, LoadBalancer, RunInstances, SecurityGroup, ZONE_A},
+    aws::ec2::{DEFAULT_GROUP, Endpoint, LoadBalancer, RunInstances, SecurityGroup, Tags, ZONE_A},
     cloud::call::{Call, count},
     cloud::fault::{Fault, Kind},
     lambda::Answer,
@@ -301,8 +301,7 @@ async fn of_what_cannot_be_seen_or_is_not_known_nothing_is_said() {
     let to = |target: &str| machine(&[("Mirror", "True"), ("Mirror-Target", target)]);
     let endpoint = stage.world().create_gateway_load_balancer_endpoint(&user(), ZONE_A).unwrap();
     let endpoint = Endpoint::GatewayLoadBalancerEndpoint(endpoint);
-    let endpoint =
-        stage.world().create_target(&user(), endpoint, None, Default::default()).unwrap();
+    let endpoint = stage.world().create_target(&user(), endpoint, None, Tags::new()).unwrap();
     let mut instances = Vec::new();
     for target in [&theirs, &endpoint] {
         let instance = stage.launch(&to(target));
