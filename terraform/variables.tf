@@ -441,6 +441,17 @@ variable "unsupported_compliance" {
   }
 }
 
+variable "config_rule_target_health" {
+  description = "If it is set, config-rule also looks at what is behind the targets (state, listener and health of load balancers, security groups), with permissions of its own. An instance is NON_COMPLIANT when nothing has received its packets for so many minutes. AWS Config must record Traffic Mirror targets. Null means that it does not look there."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.config_rule_target_health == null ? true : var.config_rule_target_health >= 1 && var.config_rule_target_health <= 1440 && floor(var.config_rule_target_health) == var.config_rule_target_health
+    error_message = "It must be a whole number from 1 to 1440."
+  }
+}
+
 variable "config_rule_memory_size" {
   description = "Memory of config-rule in MB."
   type        = number

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use shared::{id::AccountId, text::quote};
 
-use crate::resource::{INSTANCE, Resource, SESSION, interface};
+use crate::resource::{INSTANCE, Resource, SESSION, TARGET, interface};
 
 /// One invocation of a rule.
 #[derive(Debug, PartialEq)]
@@ -164,6 +164,7 @@ impl Item {
                 let session = self.resource_id.parse().map_err(bad_id)?;
                 Ok(Resource::Session(session, interface(&self.configuration)))
             }
+            TARGET => self.resource_id.parse().map(Resource::Target).map_err(bad_id),
             other => bail!(
                 "this rule evaluates {INSTANCE} and {SESSION}, not {}: narrow its scope",
                 quote(other)

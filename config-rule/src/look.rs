@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use aws_sdk_config::primitives::DateTime;
-use shared::{id::AccountId, observed::Observed, plan::plan};
+use shared::{id::AccountId, observed::Observed};
 use shared_ec2::{
     ObserveError,
     client::Ec2,
@@ -18,10 +18,7 @@ use shared_ec2::{
 };
 use tokio::time::Instant;
 
-use crate::{
-    parameters::RuleSettings,
-    verdict::{self, Evaluation},
-};
+use crate::{evaluation::Evaluation, parameters::RuleSettings, verdict};
 
 /// Looks at one account and region, by the settings of one rule.
 pub(crate) struct Looker<'a> {
@@ -77,12 +74,6 @@ impl Looker<'_> {
 
     pub(crate) fn now(&self) -> DateTime {
         DateTime::from((self.now)())
-    }
-
-    /// The verdicts on the instances.
-    pub(crate) fn instances(&self, observed: &Observed) -> Vec<Evaluation> {
-        let plan = plan(&self.settings.policy, observed);
-        verdict::instances(observed, &plan, self.settings)
     }
 
     /// The verdicts on the account's own sessions.

@@ -11,6 +11,7 @@ use shared_ec2::{
     log,
     warm_up::connect,
 };
+use shared_elb::Elb;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -34,7 +35,8 @@ async fn run() -> anyhow::Result<()> {
         client::config(concat!(env!("CARGO_PKG_NAME"), "-", env!("CARGO_PKG_VERSION"))).await;
     let ec2 = Ec2::new(&config);
     connect(&ec2).await;
-    let handler = Handler { setting, now, ec2, config: aws_sdk_config::Client::new(&config) };
+    let (elb, config) = (Elb::new(&config), aws_sdk_config::Client::new(&config));
+    let handler = Handler { setting, now, ec2, elb, config };
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handler.handle(event)))
         .await

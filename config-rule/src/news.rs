@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_config::primitives::DateTime;
 use shared::plan::verdict::Verdict;
 
-use crate::{resource::ResourceKey, verdict::Evaluation};
+use crate::{evaluation::Evaluation, resource::ResourceKey};
 
 /// How long to wait for what AWS Config has just seen but EC2 does not show, in seconds: EC2's answers
 /// may lag behind ("Eventual consistency in the EC2 API"). Lambda retries an event after one minute and
@@ -25,7 +25,7 @@ pub(crate) struct Recorded {
 impl Recorded {
     /// Whether it differs in what people and machines go by. The words of an annotation change with a version
     /// of this function, and there may be thousands of verdicts.
-    fn differs_from(&self, evaluation: &Evaluation) -> bool {
+    pub(crate) fn differs_from(&self, evaluation: &Evaluation) -> bool {
         self.verdict != evaluation.verdict || self.codes != evaluation.codes()
     }
 }
@@ -150,7 +150,7 @@ mod tests {
 
     fn recorded(verdict: Verdict, annotation: &str, time: i64) -> Recorded {
         let time = Some(DateTime::from_secs(time));
-        Recorded { verdict, codes: crate::verdict::codes(annotation), time }
+        Recorded { verdict, codes: crate::evaluation::codes(annotation), time }
     }
 
     /// Whether an evaluation is news where AWS Config holds this.

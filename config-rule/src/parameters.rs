@@ -20,8 +20,12 @@ const PARAMETERS: [(&str, &str); 10] = [
     ("acceptedReasons", "MIRROR_ACCEPTED_REASONS"),
 ];
 
-/// The parameter that is not a setting.
+/// The parameters that are no settings.
 const UNSUPPORTED: &str = "unsupported";
+const TARGET_HEALTH: &str = "targetHealth";
+
+/// The longest grace time, in minutes: a day.
+const MAX_GRACE: i64 = 1440;
 
 /// What a rule evaluates by.
 pub struct RuleSettings {
@@ -30,6 +34,9 @@ pub struct RuleSettings {
     /// The verdict on interfaces that EC2 cannot mirror. None: `NON_COMPLIANT` where the instance's own tag
     /// asks for mirroring and none of its interfaces can be mirrored, else `NOT_APPLICABLE`.
     pub unsupported: Option<Verdict>,
+    /// Whether to look at what stands behind targets: for how many seconds nothing may receive there before an
+    /// instance is not compliant for that. None: nobody looks.
+    pub target_health: Option<i64>,
 }
 
 impl RuleSettings {
@@ -42,7 +49,7 @@ impl RuleSettings {
         setting: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Self> {
         let parameters = texts(parameters)?;
-        let known = || PARAMETERS.iter().map(|(name, _)| *name).chain([UNSUPPORTED]);
+        let known = || PARAMETERS.iter().map(|(name, _)| *name).chain([UNSUPPORTED, TARGET_HEALTH]);
         if let Some(unknown) = parameters.keys().find(|name| known().all(|known| known != *name)) {
             let known: Vec<_> = known().collect();
             bail!("unknown rule parameter {unknown:?}: known are {}", known.join(", "));
@@ -67,7 +74,22 @@ impl RuleSettings {
                  `NON_COMPLIANT`"
             ),
         };
-        Ok(Self { policy, unsupported })
+        let target_health = grace(parameters.get(TARGET_HEALTH).map_or("", |value| value.trim()))?;
+        Ok(Self { policy, unsupported, target_health })
+    }
+}
+
+/// A grace time in minutes, as seconds; none where it is empty.
+fn grace(value: &str) -> anyhow::Result<Option<i64>> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    match value.parse() {
+        Ok(minutes @ 1..=MAX_GRACE) => Ok(Some(minutes * 60)),
+        _ => bail!(
+            "rule parameter {TARGET_HEALTH} is {value:?}: accepted is a whole number of minutes from 1 to \
+             {MAX_GRACE}, or nothing"
+        ),
     }
 }
 
@@ -105,7 +127,7 @@ mod tests {
             r#"{"tagKey":"Watch","tagValue":"yes","scope":"tagged","vpcIds":"vpc-1",
                 "targetIds":"tmt-1","targetOwners":"123456789012","trustedTargets":"tmt-2",
                 "filterId":"tmf-1","interfaces":"primary","acceptedReasons":"filter-partial",
-                "unsupported":"NON_COMPLIANT"}"#,
+                "unsupported":"NON_COMPLIANT","targetHealth":"30"}"#,
         )
         .unwrap();
         let policy = settings.policy;
@@ -119,10 +141,16 @@ mod tests {
         assert_eq!(policy.filter, "tmf-1".parse().ok());
         assert_eq!(policy.owner, "blue");
         assert_eq!(settings.unsupported, Some(Verdict::NonCompliant));
+        assert_eq!(settings.target_health, Some(1800));
 
         let settings = parse(r#"{"scope":""}"#).unwrap();
         assert_eq!(settings.policy.scope, Scope::All);
         assert_eq!(settings.unsupported, None);
+        assert_eq!(settings.target_health, None);
+        for (text, expected) in [("", None), (" 1 ", Some(60)), ("1440", Some(86_400))] {
+            let settings = parse(&format!(r#"{{"targetHealth":"{text}"}}"#)).unwrap();
+            assert_eq!(settings.target_health, expected);
+        }
         let settings = parse(r#"{"unsupported":"NOT_APPLICABLE"}"#).unwrap();
         assert_eq!(settings.unsupported, Some(Verdict::NotApplicable));
     }
@@ -134,6 +162,12 @@ mod tests {
             (r#"{"tag":"x"}"#, "unknown rule parameter \"tag\": known are tagKey, tagValue"),
             (r#"{"scope":"some"}"#, "rule parameter scope: MIRROR_SCOPE is `some`"),
             (r#"{"scope":7}"#, "rule parameter \"scope\" is 7: accepted is a text"),
+            (
+                r#"{"targetHealth":"0"}"#,
+                "rule parameter targetHealth is \"0\": accepted is a whole",
+            ),
+            (r#"{"targetHealth":"1441"}"#, "minutes from 1 to 1440"),
+            (r#"{"targetHealth":"true"}"#, "minutes from 1 to 1440"),
             (r#"{"unsupported":"ok"}"#, "accepted is `NOT_APPLICABLE` or `NON_COMPLIANT`"),
         ] {
             let Err(error) = parse(parameters) else { panic!("{parameters}") };

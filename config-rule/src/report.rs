@@ -19,7 +19,7 @@ use shared::{plan::verdict::Verdict, text::sanitize};
 use shared_ec2::{deadline::Deadline, is_denied};
 use tokio::time::sleep;
 
-use crate::{event::TEST_TOKEN, verdict::Evaluation};
+use crate::{evaluation::Evaluation, event::TEST_TOKEN};
 
 /// The most evaluations that one call accepts (`PutEvaluations`).
 const MAX_EVALUATIONS: usize = 100;

@@ -5,6 +5,7 @@
 //! part of the time | what is done
 //! -----------------+----------------------------------------------------------------------------------
 //! up to 40 %       | the list of instances is read; what it has shown by then is judged
+//! up to 60 %       | with `targetHealth`, what stands behind the targets is read
 //! up to 75 %       | the verdicts that AWS Config holds are read back, those not compliant first
 //! to the end       | what differs is sent, 100 at a time, the worst verdicts first; if it is not much, it is
 //!                  | read back once more, since a change may have been judged meanwhile; then, 1,000 at a
@@ -21,12 +22,13 @@ use aws_sdk_config::primitives::DateTime;
 use shared::observed::Observed;
 
 use crate::{
-    look::{Look, Looker},
+    evaluation::Evaluation,
+    judge::{Judge, Judged},
+    look::Look,
     news::{Held, News},
-    report::{Delivery, Reporter},
-    resource::ResourceKey,
+    report::Delivery,
+    resource::{ResourceKey, TARGET},
     summary::{Summary, log_refused},
-    verdict::Evaluation,
 };
 
 /// How much of the time, in percent, is over when the list of instances ends.
@@ -39,36 +41,43 @@ const MAX_READ_BY_ID: usize = 1000;
 
 /// A scheduled evaluation.
 pub(crate) struct Schedule<'a> {
-    pub(crate) looker: &'a Looker<'a>,
-    pub(crate) reporter: &'a Reporter<'a>,
+    pub(crate) judge: Judge<'a>,
     pub(crate) summary: &'a mut Summary,
 }
 
 impl Schedule<'_> {
     /// Evaluates everything.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
-        let deadline = self.reporter.deadline;
-        let look = self.looker.look_at_everything(deadline.after(LIST_ENDS)).await?;
+        let Judge { looker, reporter, .. } = self.judge;
+        let deadline = reporter.deadline;
+        let look = looker.look_at_everything(deadline.after(LIST_ENDS)).await?;
         let Look { at, observed, cut_short } = look;
-        let mut evaluations = self.looker.instances(&observed);
-        evaluations.extend(self.looker.sessions(&observed));
+        let is_cut_short = cut_short.is_some();
+        let Judged { instances, targets } = self.judged(&observed).await;
+        let (mut evaluations, mut withheld) = (instances.evaluations, instances.withheld);
+        evaluations.extend(looker.sessions(&observed));
+        evaluations.extend(targets.evaluations());
+        withheld.extend(targets.unread());
+        if looker.settings.target_health.is_some() && !is_cut_short {
+            evaluations.extend(targets.others(&observed));
+        }
         drop(observed);
         self.summary.judge(&evaluations);
-        let is_cut_short = cut_short.is_some();
         if let Some(error) = cut_short {
             let error = anyhow::Error::from(error);
             let problem = format!("not every instance was evaluated: {error:#}");
             self.summary.note_problem(problem);
         }
-        if self.reporter.is_test() {
+        if reporter.is_test() {
             self.send(&evaluations, at).await;
             return Ok(());
         }
-        let (held, problem) = self.reporter.held(deadline.after(READING_BACK_ENDS)).await?;
+        let (held, problem) = reporter.held(deadline.after(READING_BACK_ENDS)).await?;
         if let Some(problem) = problem {
             self.summary.note_problem(problem);
         }
-        let missing = held.not_evaluated(&evaluations);
+        let mut missing = held.not_evaluated(&evaluations);
+        missing.retain(|it| !withheld.contains(it));
         let mut calls = self.send_news(&held, evaluations, at).await;
         if is_cut_short {
             self.summary.not_reached += missing.len();
@@ -82,21 +91,34 @@ impl Schedule<'_> {
         Ok(())
     }
 
+    async fn judged(&mut self, observed: &Observed) -> Judged {
+        let judged = self.judge.instances(observed).await;
+        self.summary.note_problems(judged.targets.problems());
+        judged
+    }
+
     /// Evaluates what AWS Config holds a verdict on and the look at everything did not show. Returns how many
     /// calls AWS Config accepted.
     async fn look_for(&mut self, missing: &[ResourceKey], held: &Held) -> anyhow::Result<usize> {
         let mut calls = 0;
         let mut chunks = missing.chunks(MAX_READ_BY_ID);
         while let Some(chunk) = chunks.next() {
-            if self.reporter.deadline.is_near() {
+            if self.judge.reporter.deadline.is_near() {
                 self.summary.not_reached += chunk.len() + chunks.map(<[_]>::len).sum::<usize>();
                 break;
             }
-            let look = self.looker.look(chunk.iter().filter_map(ResourceKey::selector)).await?;
+            let looker = self.judge.looker;
+            let judges_targets = looker.settings.target_health.is_some();
+            let is_judged = |it: &&ResourceKey| judges_targets || it.resource_type != TARGET;
+            let selectors = chunk.iter().filter(is_judged).filter_map(ResourceKey::selector);
+            let look = looker.look(selectors).await?;
             let named: BTreeSet<_> = chunk.iter().collect();
-            let mut evaluations = self.looker.instances(&look.observed);
-            evaluations.extend(self.looker.sessions(&look.observed));
+            let mut evaluations = self.judged(&look.observed).await.instances.evaluations;
+            evaluations.extend(looker.sessions(&look.observed));
             evaluations.retain(|evaluation| named.contains(&evaluation.resource));
+            // The parameter was taken away since.
+            let unjudged = chunk.iter().filter(|it| !is_judged(it)).cloned();
+            evaluations.extend(unjudged.map(Evaluation::out_of_scope));
             let gone = gone(&look.observed).filter(|it| held.is_to_be_taken_back(it, look.at));
             evaluations.extend(gone.map(|it| Evaluation::gone(it, None)));
             self.summary.judge(&evaluations);
@@ -114,13 +136,13 @@ impl Schedule<'_> {
     ) -> usize {
         let News { evaluations, unknown } = held.news(evaluations, look);
         self.summary.not_reached += unknown;
-        let evaluations = self.reporter.without_outdated(evaluations, look).await;
+        let evaluations = self.judge.reporter.without_outdated(evaluations, look).await;
         if evaluations.is_empty() { 0 } else { self.send(&evaluations, look).await }
     }
 
     async fn send(&mut self, evaluations: &[Evaluation], look: DateTime) -> usize {
         self.summary.announce(evaluations);
-        let delivery = self.reporter.send(evaluations, look).await;
+        let delivery = self.judge.reporter.send(evaluations, look).await;
         note_delivery(self.summary, delivery)
     }
 }
@@ -128,7 +150,8 @@ impl Schedule<'_> {
 /// What EC2 says does not exist.
 fn gone(observed: &Observed) -> impl Iterator<Item = ResourceKey> + '_ {
     let instances = observed.not_found.instances.iter().map(ResourceKey::instance);
-    instances.chain(observed.not_found.sessions.iter().map(ResourceKey::session))
+    let sessions = observed.not_found.sessions.iter().map(ResourceKey::session);
+    instances.chain(sessions).chain(observed.not_found.targets.iter().map(ResourceKey::target))
 }
 
 /// Counts what became of evaluations. Returns how many calls AWS Config accepted.

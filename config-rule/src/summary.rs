@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::{plan::verdict::Verdict, text::quote};
 use tracing::{info, warn};
 
-use crate::verdict::Evaluation;
+use crate::evaluation::Evaluation;
 
 /// At most this many lines of one kind: the numbers are of all, and AWS Config holds each verdict.
 const MAX_LINES: usize = 100;
@@ -69,6 +69,15 @@ impl Summary {
     /// Something that the invocation must fail with.
     pub(crate) fn note_problem(&mut self, problem: String) {
         self.problems.push(problem);
+    }
+
+    /// The same, each once: several reads may fail for one reason.
+    pub(crate) fn note_problems(&mut self, problems: impl IntoIterator<Item = String>) {
+        for problem in problems {
+            if !self.problems.contains(&problem) {
+                self.note_problem(problem);
+            }
+        }
     }
 
     /// What was not reached makes the invocation fail: somebody must hear of it.

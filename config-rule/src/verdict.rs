@@ -1,6 +1,6 @@
 //! From the plan to evaluations: the verdict on each instance and each session, with the reasons.
 
-mod annotation;
+mod arrival;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,50 +17,23 @@ use shared::{
 };
 
 use crate::{
+    evaluation::{Annotation, Evaluation, Part, cut},
     parameters::RuleSettings,
-    resource::{ResourceKey, SESSION},
+    resource::ResourceKey,
+    targets::Targets,
 };
 
-use self::annotation::{Annotation, Part, cut};
-pub(crate) use self::annotation::{codes, interface_in};
-
-/// A verdict on a resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Evaluation {
-    pub(crate) resource: ResourceKey,
-    pub(crate) verdict: Verdict,
-    /// Why, at most 256 characters. It begins with a code in brackets.
-    pub(crate) annotation: String,
-}
+use self::arrival::{Arrival, leads_to};
 
 /// An annotation names at most this many interfaces for one reason.
 const MAX_NAMED: usize = 3;
 
-impl Evaluation {
-    /// It does not exist any more, by EC2's or AWS Config's own word. Of a session, the annotation keeps the
-    /// interface: if this invocation is repeated, nothing else tells which instance has lost the session.
-    pub(crate) fn gone(resource: ResourceKey, interface: Option<&InterfaceId>) -> Self {
-        let place = interface.map(|interface| format!("{interface}: ")).unwrap_or_default();
-        let annotation = format!("[gone] {place}it no longer exists");
-        Self { resource, verdict: Verdict::NotApplicable, annotation }
-    }
-
-    /// AWS Config says that the rule has nothing to say about it.
-    pub(crate) fn out_of_scope(resource: ResourceKey) -> Self {
-        let annotation =
-            "[out-of-scope] AWS Config does not record it, or it is out of the rule's scope";
-        let verdict = Verdict::NotApplicable;
-        Self { resource, verdict, annotation: annotation.to_owned() }
-    }
-
-    pub(crate) fn is_about_session(&self) -> bool {
-        self.resource.resource_type == SESSION
-    }
-
-    /// The codes of its reasons.
-    pub(crate) fn codes(&self) -> BTreeSet<String> {
-        codes(&self.annotation)
-    }
+/// The verdicts on instances.
+#[derive(Default)]
+pub(crate) struct Instances {
+    pub(crate) evaluations: Vec<Evaluation>,
+    /// Those that may be compliant, as far as nobody knows whether anything receives their packets.
+    pub(crate) withheld: Vec<ResourceKey>,
 }
 
 /// The verdict on each instance that was read: the worst of its steps', with the reasons for it.
@@ -68,17 +41,35 @@ pub(crate) fn instances(
     observed: &Observed,
     plan: &Plan,
     settings: &RuleSettings,
-) -> Vec<Evaluation> {
+    targets: &Targets,
+) -> Instances {
     // A plan is in the order of instances.
     let steps = plan.steps.chunk_by(|one, next| one.instance == next.instance);
     let steps: BTreeMap<&InstanceId, &[Step]> =
         steps.filter_map(|steps| Some((steps.first()?.instance.as_ref()?, steps))).collect();
     let of = |id| steps.get(id).copied().unwrap_or_default();
-    observed.instances.iter().filter_map(|it| instance(it, of(&it.id), settings)).collect()
+    let leads_to = leads_to(observed, targets);
+    let mut judged = Instances::default();
+    for it in &observed.instances {
+        let steps = of(&it.id);
+        let arrival = Arrival::of(steps, &leads_to, targets);
+        match instance(it, steps, settings, &arrival) {
+            Some(found) if found.verdict == Verdict::Compliant && arrival.is_unread => {
+                judged.withheld.push(found.resource);
+            }
+            found => judged.evaluations.extend(found),
+        }
+    }
+    judged
 }
 
 /// None where EC2 shows a pending or running instance without an interface: it has one.
-fn instance(instance: &Instance, steps: &[Step], settings: &RuleSettings) -> Option<Evaluation> {
+fn instance(
+    instance: &Instance,
+    steps: &[Step],
+    settings: &RuleSettings,
+    arrival: &Arrival<'_>,
+) -> Option<Evaluation> {
     if steps.is_empty() && instance.state.is_pending_or_running() {
         return None;
     }
@@ -93,13 +84,15 @@ fn instance(instance: &Instance, steps: &[Step], settings: &RuleSettings) -> Opt
         let annotation = "[no-interface] the instance has no network interface".to_owned();
         return Some(Evaluation { resource, verdict: Verdict::NotApplicable, annotation });
     };
-    let annotation = if worst == Verdict::Compliant {
-        mirrored(steps)
+    let broken = arrival.broken();
+    let verdict_of_all = if broken.is_empty() { worst } else { worst.max(Verdict::NonCompliant) };
+    let annotation: Annotation = if verdict_of_all == Verdict::Compliant {
+        mirrored(steps, arrival)
     } else {
-        let decisive = steps.iter().filter(|step| verdict(step, criteria) == worst);
-        decisive.map(reason).collect()
+        let decisive = steps.iter().filter(|step| verdict(step, criteria) == verdict_of_all);
+        decisive.map(reason).chain(broken).collect()
     };
-    Some(Evaluation { resource, verdict: worst, annotation: annotation.text() })
+    Some(Evaluation { resource, verdict: verdict_of_all, annotation: annotation.text() })
 }
 
 /// The verdict on an interface that EC2 cannot mirror, where the rule does not say: somebody who asked for
@@ -128,7 +121,7 @@ fn reason(step: &Step) -> Part {
 }
 
 /// What is mirrored of a compliant instance, and what is not, with the code that says why.
-fn mirrored(steps: &[Step]) -> Annotation {
+fn mirrored(steps: &[Step], arrival: &Arrival<'_>) -> Annotation {
     let is_kept = |step: &&Step| matches!(step.action, Action::Keep(_));
     let kept = by_code(steps.iter().filter(is_kept));
     let sources: BTreeSet<_> = steps.iter().filter(is_kept).map(|step| &step.source).collect();
@@ -136,7 +129,7 @@ fn mirrored(steps: &[Step]) -> Annotation {
     let kept = kept.into_iter().map(|(code, (reason, ids))| Part {
         before: "",
         code,
-        words: format!("{}: {reason}", named(&ids)),
+        words: format!("{}: {reason}{}", named(&ids), arrival.remark(&ids)),
     });
     let others = others.into_iter().map(|(code, (_, ids))| Part {
         before: "not mirrored ",

@@ -5,6 +5,7 @@ use std::{error::Error, fmt};
 
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata};
 use shared_ec2::ObserveError;
+use shared_elb::ElbError;
 
 /// What there is to know of a kind of problem.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,6 +52,12 @@ impl Problem {
 impl From<ObserveError> for Problem {
     fn from(error: ObserveError) -> Self {
         Self::of_call(&error.action(), error.code.as_deref(), &error)
+    }
+}
+
+impl From<ElbError> for Problem {
+    fn from(error: ElbError) -> Self {
+        Self::of_call(error.action, error.code.as_deref(), &error)
     }
 }
 

@@ -290,6 +290,34 @@ run "the_parameter_of_the_config_rule" {
   }
 }
 
+run "the_config_rule_that_looks_behind_targets" {
+  command = plan
+
+  module {
+    source = "./modules/config-rule"
+  }
+
+  variables {
+    zip                       = "README.md"
+    config_rule_target_health = 30
+  }
+
+  assert {
+    condition     = jsondecode(aws_config_config_rule.this.input_parameters) == { targetHealth = "30" }
+    error_message = "The rule must have one parameter, targetHealth."
+  }
+
+  assert {
+    condition     = contains(aws_config_config_rule.this.scope[0].compliance_resource_types, "AWS::EC2::TrafficMirrorTarget")
+    error_message = "The rule must evaluate targets."
+  }
+
+  assert {
+    condition     = strcontains(aws_iam_role_policy.this.policy, "elasticloadbalancing:DescribeTargetHealth")
+    error_message = "The role must be allowed to read load balancers."
+  }
+}
+
 run "failures_of_the_config_rule" {
   command = plan
 

@@ -39,6 +39,7 @@ run "rejects" {
     sweep_schedule             = "15 minutes"
     config_rule_interval       = "Two_Hours"
     unsupported_compliance     = "COMPLIANT"
+    config_rule_target_health  = 0
     config_rule_memory_size    = 127
     config_rule_timeout        = 29
     architecture               = "amd64"
@@ -94,6 +95,7 @@ run "rejects" {
     var.sweep_schedule,
     var.config_rule_interval,
     var.unsupported_compliance,
+    var.config_rule_target_health,
     var.config_rule_memory_size,
     var.config_rule_timeout,
     var.architecture,
@@ -470,46 +472,47 @@ run "module_config_rule_rejects" {
   }
 
   variables {
-    zip                      = "README.md"
-    name                     = "has space"
-    mirror_tag_key           = "Mirror*"
-    mirror_tag_value         = "False"
-    mirror_scope             = "some"
-    mirror_vpc_ids           = ["subnet-0123456789abcdef0"]
-    mirror_target_ids        = ["tmf-0123456789abcdef0"]
-    mirror_target_owners     = ["12345678901"]
-    mirror_trusted_targets   = ["eni-0123456789abcdef0"]
-    mirror_filter_id         = "tmt-0123456789abcdef0"
-    mirror_interfaces        = "first"
-    mirror_packet_length     = 0
-    mirror_vni               = 0
-    mirror_precedence        = "between"
-    mirror_mode              = "off"
-    mirror_rate_share        = 0
-    mirror_owner             = "$${aws:username}"
-    mirror_supported_types   = ["m8g.large.x"]
-    mirror_unsupported_types = ["t3,"]
-    mirror_session_tags      = { ManagedBy = "me" }
-    mirror_accepted_reasons  = ["shadowed"]
-    config_rule_interval     = "Two_Hours"
-    unsupported_compliance   = "COMPLIANT"
-    architecture             = "amd64"
-    memory_size              = 127
-    log_level                = "info"
-    log_retention_days       = 31
-    permissions_boundary_arn = "arn:aws:iam::123456789012:role/not-a-policy"
-    kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:alias/not-a-key"
-    subnet_ids               = ["vpc-0123456789abcdef0"]
-    security_group_ids       = ["subnet-0123456789abcdef0"]
-    code_signing_config_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:f"
-    config_rule_name         = "has space"
-    mirror_deletion_limit    = 0
-    config_rule_timeout      = 29
-    config_rule_concurrency  = 0
-    role_path                = "automirror"
-    role_name_prefix         = "auto mirror"
-    code_bucket              = "Zips"
-    object_version           = "a b"
+    zip                       = "README.md"
+    name                      = "has space"
+    mirror_tag_key            = "Mirror*"
+    mirror_tag_value          = "False"
+    mirror_scope              = "some"
+    mirror_vpc_ids            = ["subnet-0123456789abcdef0"]
+    mirror_target_ids         = ["tmf-0123456789abcdef0"]
+    mirror_target_owners      = ["12345678901"]
+    mirror_trusted_targets    = ["eni-0123456789abcdef0"]
+    mirror_filter_id          = "tmt-0123456789abcdef0"
+    mirror_interfaces         = "first"
+    mirror_packet_length      = 0
+    mirror_vni                = 0
+    mirror_precedence         = "between"
+    mirror_mode               = "off"
+    mirror_rate_share         = 0
+    mirror_owner              = "$${aws:username}"
+    mirror_supported_types    = ["m8g.large.x"]
+    mirror_unsupported_types  = ["t3,"]
+    mirror_session_tags       = { ManagedBy = "me" }
+    mirror_accepted_reasons   = ["shadowed"]
+    config_rule_interval      = "Two_Hours"
+    unsupported_compliance    = "COMPLIANT"
+    config_rule_target_health = 0
+    architecture              = "amd64"
+    memory_size               = 127
+    log_level                 = "info"
+    log_retention_days        = 31
+    permissions_boundary_arn  = "arn:aws:iam::123456789012:role/not-a-policy"
+    kms_key_arn               = "arn:aws:kms:eu-central-1:123456789012:alias/not-a-key"
+    subnet_ids                = ["vpc-0123456789abcdef0"]
+    security_group_ids        = ["subnet-0123456789abcdef0"]
+    code_signing_config_arn   = "arn:aws:lambda:eu-central-1:123456789012:function:f"
+    config_rule_name          = "has space"
+    mirror_deletion_limit     = 0
+    config_rule_timeout       = 29
+    config_rule_concurrency   = 0
+    role_path                 = "automirror"
+    role_name_prefix          = "auto mirror"
+    code_bucket               = "Zips"
+    object_version            = "a b"
   }
 
   expect_failures = [
@@ -535,6 +538,7 @@ run "module_config_rule_rejects" {
     var.mirror_accepted_reasons,
     var.config_rule_interval,
     var.unsupported_compliance,
+    var.config_rule_target_health,
     var.architecture,
     var.memory_size,
     var.log_level,

@@ -21,7 +21,7 @@ FLOORS = {
         "addressed described filter targets",
         "ask by_id pages",
         "call interfaces",
-        "resources",
+        "doors resources",
         "cache",
         "target_usage",
         "reader",
@@ -29,6 +29,7 @@ FLOORS = {
         "witness",
         "observe",
     ],
+    "shared-elb": ["convert error", "pages", "read"],
     "automirror": [
         "event",
         "act memory",
@@ -51,11 +52,13 @@ FLOORS = {
     "capture": ["clock frame", "tally", "read"],
     "config-rule": [
         "resource",
-        "event parameters",
+        "evaluation event parameters standing",
+        "targets",
         "verdict",
         "look news",
         "report summary",
-        "schedule",
+        "judge",
+        "change schedule",
         "handler",
     ],
 }

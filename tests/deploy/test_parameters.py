@@ -51,6 +51,9 @@ ACCEPTED = [
 # Parameters that are no settings of the functions.
 ACCEPTED_BY_THE_TEMPLATE = [
     ("ConfigRuleName", "automirror"),
+    ("ConfigRuleTargetHealth", ""),
+    ("ConfigRuleTargetHealth", "1"),
+    ("ConfigRuleTargetHealth", "1440"),
     ("ConfigRuleConcurrency", ""),
     ("ConfigRuleConcurrency", "5"),
     ("AlarmEmail", ""),
@@ -136,6 +139,9 @@ REJECTED = [
     ("MirrorSessionTags", f"{FORTY},one=more"),
     ("MirrorSessionTags", f"{'k' * 129}=v"),
     ("MirrorSessionTags", f"k={'v' * 257}"),
+    ("ConfigRuleTargetHealth", "0"),
+    ("ConfigRuleTargetHealth", "1441"),
+    ("ConfigRuleTargetHealth", "30 "),
     ("MirrorAcceptedReasons", "shadowed"),
     ("MirrorAcceptedReasons", "is-target,made-a-target"),
     ("MirrorAcceptedReasons", "is-target, ipv6-only"),

@@ -36,6 +36,7 @@ OPTIONS = {
     "config_rule_name": "mirroring",
     "config_rule_interval": "Three_Hours",
     "unsupported_compliance": "NON_COMPLIANT",
+    "config_rule_target_health": 30,
     "architecture": "x86_64",
     "memory_size": 512,
     "config_rule_memory_size": 1024,

@@ -20,8 +20,8 @@ def read_calls():
     return {"ec2:Describe" + "".join(part.capitalize() for part in name.split("_")) for name in names}
 
 
-def statements(role):
-    (policy,) = template("automirror.yaml", "stack", {})["Resources"][role]["Properties"]["Policies"]
+def statements(role, given=()):
+    (policy,) = template("automirror.yaml", "stack", dict(given))["Resources"][role]["Properties"]["Policies"]
     return policy["PolicyDocument"]["Statement"]
 
 
@@ -30,6 +30,19 @@ def test_what_the_code_reads_is_what_the_role_may_read(role):
     (statement,) = [one for one in statements(role) if one["Sid"] == "ReadEc2"]
     assert set(statement["Action"]) == read_calls()
     assert (statement["Resource"], statement["Condition"]) == ("*", {"StringEquals": {"ec2:Region": "us-east-1"}})
+
+
+def test_only_a_rule_that_looks_behind_targets_may():
+    sids = {"ReadSecurityGroups", "ReadLoadBalancers"}
+    assert not sids & {one["Sid"] for one in statements("ConfigRuleRole")}
+    chosen = statements("ConfigRuleRole", {"ConfigRuleTargetHealth": "30"})
+    groups, balancers = (one for one in chosen if one["Sid"] in sids)
+    assert groups["Action"] == "ec2:DescribeSecurityGroups"
+    # Those of shared-elb that doctor alone calls are not among them.
+    source = (TOP / "shared/elb/src/read.rs").read_text()
+    called = set(re.findall(r"elasticloadbalancing:\w+", source))
+    assert set(balancers["Action"]) == {one for one in called if "Attributes" not in one and "TargetGroups" not in one}
+    assert not sids & {one["Sid"] for one in statements("Role", {"ConfigRuleTargetHealth": "30"})}
 
 
 # The action that each call of lifecycle.py needs.

@@ -148,6 +148,8 @@ impl Cloud {
     /// The trails of CloudTrail, of all accounts.
     pub fn trails(&self) -> MutexGuard<'_, Vec<Trail>> {
         self.shared.trails()
+    }
+
     /// From now on calls of Lambda's `Invoke` come from here, for whoever runs the functions.
     pub fn invocations(&self) -> mpsc::UnboundedReceiver<Invoke> {
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -263,6 +265,8 @@ impl Shared {
 
     fn trails(&self) -> MutexGuard<'_, Vec<Trail>> {
         self.trails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn invocations(&self) -> MutexGuard<'_, Invocations> {
         self.invocations.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -174,7 +174,7 @@ fn options(binary: PathBuf, cloud: &Cloud, settings: &[(&str, &str)]) -> Functio
     options.timeout = Duration::from_mins(1);
     options.log = Some(cloud.log_sink());
     options.env = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    for service in ["EC2", "CONFIG_SERVICE"] {
+    for service in ["EC2", "CONFIG_SERVICE", "ELASTIC_LOAD_BALANCING_V2"] {
         options.env.push((format!("AWS_ENDPOINT_URL_{service}"), cloud.endpoint()));
     }
     options

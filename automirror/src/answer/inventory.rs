@@ -89,6 +89,8 @@ impl Inventory {
             | Selector::Tagged(instance) => step.instance.as_ref() == Some(instance),
             Selector::Interface(interface) => on_same_instance(interface),
             Selector::Session(session) => self.sessions.get(session).is_some_and(on_same_instance),
+            // Only config-rule asks for one.
+            Selector::Target(_) => false,
         }
     }
 

@@ -17,9 +17,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{MAX_CONCURRENT, Reporter, said};
 use crate::{
+    evaluation::{Evaluation, codes, interface_in},
     news::{Extent, Held, Recorded, is_newer, sort_worst_first},
     resource::ResourceKey,
-    verdict::{Evaluation, codes, interface_in},
 };
 
 /// The largest page of results (`GetComplianceDetailsByConfigRule`).
@@ -97,6 +97,17 @@ impl Reporter<'_> {
         let read =
             read.context("AWS Config could not be read before the time of the function was up")?;
         Ok(read?.and_then(|result| interface_in(result.annotation()?)))
+    }
+
+    /// The verdict that AWS Config holds on a resource for this rule, but for `NOT_APPLICABLE`.
+    pub(crate) async fn recorded_on(
+        &self,
+        resource: &ResourceKey,
+    ) -> anyhow::Result<Option<Recorded>> {
+        let read = self.deadline.cut(self.result_on(resource.clone())).await;
+        let read =
+            read.context("AWS Config could not be read before the time of the function was up")?;
+        Ok(read?.as_ref().and_then(recorded).map(|(_, recorded)| recorded))
     }
 
     /// Leaves out evaluations on which AWS Config holds a verdict from a later look by now: the lists that these

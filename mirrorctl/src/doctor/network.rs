@@ -7,6 +7,8 @@ use std::{
     ops::RangeInclusive,
 };
 
+pub(crate) use shared_elb::{Health, Listener};
+
 use crate::{doctor::block::Block, problem::Problem};
 
 /// What was read, or why it was not.
@@ -136,15 +138,6 @@ pub(crate) struct Balancer {
     pub(crate) pools: Fact<BTreeMap<String, Pool>>,
 }
 
-/// A listener of a load balancer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listener {
-    pub(crate) takes_udp: bool,
-    pub(crate) port: u16,
-    /// The ARNs of the target groups that it hands packets to.
-    pub(crate) pools: Vec<String>,
-}
-
 /// A target group: the sensors behind a listener.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
@@ -160,15 +153,6 @@ pub(crate) struct Sensor {
     pub(crate) id: String,
     pub(crate) port: u16,
     pub(crate) health: Health,
-}
-
-/// Whether a sensor is healthy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Health {
-    Healthy,
-    Unhealthy,
-    /// The load balancer does not say.
-    Unknown,
 }
 
 /// A Gateway Load Balancer endpoint.

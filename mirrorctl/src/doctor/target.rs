@@ -7,18 +7,17 @@ use shared::{
     observed::{Endpoint, Observed, Target, TargetState},
 };
 use shared_ec2::description;
+pub(super) use shared_elb::VXLAN;
+use shared_elb::is_active;
 
 use super::{
-    network::{Balancer, Interface, Listener, Network, Pool, Sensor},
+    network::{Balancer, Interface, Network, Pool, Sensor},
     trouble::{
         BALANCER_GONE, BALANCER_NOT_ACTIVE, ENDPOINT_GONE, ENDPOINT_NOT_AVAILABLE, Grade,
         NO_LISTENER, NOT_SHOWN, OTHER_ACCOUNT, SHARE_WITHDRAWN, TARGET_KIND_UNKNOWN,
         TARGET_STATE_UNKNOWN, Trouble,
     },
 };
-
-/// The port that copies go to ("Packet format").
-pub(super) const VXLAN: u16 = 4789;
 
 /// What stands at a target.
 pub(super) enum Gate<'a> {
@@ -146,8 +145,7 @@ fn balancer<'a>(
         let detail = format!("there is no load balancer {name}");
         return Err(Trouble::new(&BALANCER_GONE, name, detail));
     };
-    // An impaired one works, and lacks room to grow (ELB API, `LoadBalancerState`).
-    if !matches!(balancer.state.as_str(), "active" | "active_impaired") {
+    if !is_active(&balancer.state) {
         let detail = format!("load balancer {name} is {}", balancer.state);
         return Err(Trouble::new(&BALANCER_NOT_ACTIVE, name, detail));
     }
@@ -160,8 +158,7 @@ fn balancer<'a>(
 /// The target groups that copies come to.
 fn pools<'a>(name: &str, balancer: &'a Balancer) -> Result<Vec<&'a Pool>, Trouble> {
     let listeners = balancer.listeners.as_ref().map_err(Trouble::unread)?;
-    let hears = |listener: &&Listener| listener.takes_udp && listener.port == VXLAN;
-    let Some(listener) = listeners.iter().find(hears) else {
+    let Some(listener) = listeners.iter().find(|it| it.takes_copies()) else {
         let detail = format!("load balancer {name} has no UDP listener on port {VXLAN}");
         return Err(Trouble::new(&NO_LISTENER, name, detail));
     };

@@ -26,7 +26,7 @@ use crate::{
     ask::{Ask, Query, filter},
     by_id::{ById, by_id},
     client::Ec2,
-    convert::{self, convert_or_skip},
+    convert::{self, convert_or_skip, parsed},
     error::ObserveError,
     pages::collect,
     targets,
@@ -68,6 +68,22 @@ pub async fn addresses(
     let query = Query::by("network-interface-id", ids.into_iter().map(InterfaceId::as_str));
     let parts: Vec<Vec<_>> =
         query.read_in_turn(|ask| network_interfaces(ec2, ask, addressed::convert)).await?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// The security groups of these interfaces.
+pub(crate) async fn security_groups(
+    ec2: &Ec2,
+    ids: &BTreeSet<&InterfaceId>,
+) -> Result<Vec<(InterfaceId, Vec<String>)>, ObserveError> {
+    let convert = |item: &ec2::NetworkInterface| {
+        let groups = item.groups().iter().filter_map(|group| group.group_id());
+        let groups = groups.map(str::to_owned).collect();
+        Some((parsed(item.network_interface_id())?, groups))
+    };
+    let query = Query::by("network-interface-id", ids.iter().map(|id| id.as_str()));
+    let parts: Vec<Vec<_>> =
+        query.read_in_turn(|ask| network_interfaces(ec2, ask, convert)).await?;
     Ok(parts.into_iter().flatten().collect())
 }
 

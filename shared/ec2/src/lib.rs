@@ -3,7 +3,7 @@
 //! In reading order, each floor over the ones before it: [`client`] is how AWS is called, [`deadline`]
 //! until when, and `error` what goes wrong; [`log`] is how a function logs; `convert`, `addressed`, `filter`, `described` and
 //! `targets` turn the SDK's types into ours; `ask` is what a request asks for, `pages` reads a list to its end, `by_id` asks about ids; `call` and `interfaces` have
-//! one function for each EC2 call;
+//! one function for each EC2 call; [`doors`] are the security groups in front of targets;
 //! `resources` are targets and filters, and [`cache`] keeps them between invocations; [`selector`] is
 //! what to read; `target_usage` how full the targets are and whether they receive; [`reader`] what every
 //! read shares; `named` and `sweep` which calls are made for which selectors; `witness` asks about what a
@@ -21,6 +21,7 @@ pub mod client;
 mod convert;
 pub mod deadline;
 mod described;
+pub mod doors;
 mod error;
 mod filter;
 mod interfaces;

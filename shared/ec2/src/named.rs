@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::try_join;
 use shared::{
-    id::{InstanceId, InterfaceId, SessionId},
-    observed::{Instance, NotFound, Session, Source},
+    id::{InstanceId, InterfaceId, SessionId, TargetId},
+    observed::{Instance, NotFound, Session, Source, Target},
     plan::desired::selected,
     policy::Policy,
 };
@@ -32,6 +32,7 @@ struct Named<'a> {
     only_started: BTreeSet<&'a InstanceId>,
     interfaces: BTreeSet<InterfaceId>,
     sessions: Vec<&'a SessionId>,
+    targets: Vec<&'a TargetId>,
     unattached: bool,
 }
 
@@ -56,6 +57,7 @@ impl<'a> Named<'a> {
                     named.interfaces.insert(id.clone());
                 }
                 Selector::Session(id) => named.sessions.push(id),
+                Selector::Target(id) => named.targets.push(id),
                 Selector::Unattached => named.unattached = true,
                 Selector::Sweep => {}
             }
@@ -82,14 +84,16 @@ pub(crate) async fn read_named(
     // A service never manages an instance's own primary interface; it may manage one added later.
     let ask_requesters = most_interfaces.is_some_and(|count| count > 1);
     // EC2 may already list a new session by its interface and not yet by its id.
-    let is_planned = most_interfaces.is_some() || !named.sessions.is_empty();
-    let (sessions, (resources, origin), requesters, usage) = try_join!(
+    let is_planned =
+        most_interfaces.is_some() || !named.sessions.is_empty() || !named.targets.is_empty();
+    let (sessions, (mut resources, origin), requesters, usage) = try_join!(
         read_sessions_on(reader, &interfaces),
         read_if(is_planned, reader.resources()),
         read_if(ask_requesters, interfaces::requesters(ec2, account)),
         read_if(most_interfaces.is_some(), reader.read_usage_early(&described)),
     )?;
     add_requesters(&mut described.sources, &requesters);
+    ask_about_targets(reader, &named, &mut resources.targets, &mut not_found).await?;
     Ok(PartialRead {
         described,
         cut_short: None,
@@ -151,6 +155,22 @@ async fn ask_about_instances(
     let (found, gone) = call::instances_by_id(reader.ec2, reader.policy, &missing).await?;
     described.append(found);
     not_found.instances.extend(gone);
+    Ok(())
+}
+
+/// For a verdict, asks about the named targets that the list does not show.
+async fn ask_about_targets(
+    reader: &Reader<'_>,
+    named: &Named<'_>,
+    targets: &mut Vec<Target>,
+    not_found: &mut NotFound,
+) -> Result<(), ObserveError> {
+    let shown: BTreeSet<_> = targets.iter().map(|target| &target.id).collect();
+    let missing = named.targets.iter().copied().filter(|id| reader.judges && !shown.contains(id));
+    let missing: Vec<TargetId> = missing.cloned().collect();
+    let answer = call::targets_by_id(&reader.ec2.client, &missing).await?;
+    targets.extend(answer.found);
+    not_found.targets.extend(answer.not_found);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use aws_sdk_ec2::{
     operation::{
         describe_instances::DescribeInstancesOutput,
         describe_network_interfaces::DescribeNetworkInterfacesOutput,
-        describe_tags::DescribeTagsOutput,
+        describe_security_groups::DescribeSecurityGroupsOutput, describe_tags::DescribeTagsOutput,
         describe_traffic_mirror_filters::DescribeTrafficMirrorFiltersOutput,
         describe_traffic_mirror_sessions::DescribeTrafficMirrorSessionsOutput,
         describe_traffic_mirror_targets::DescribeTrafficMirrorTargetsOutput,
@@ -61,6 +61,8 @@ pages! {
     DescribeInstancesOutput: "describe instances", reservations, Reservation, MAX_PAGES;
     DescribeNetworkInterfacesOutput:
         "describe network interfaces", network_interfaces, NetworkInterface, MAX_PAGES;
+    DescribeSecurityGroupsOutput:
+        "describe security groups", security_groups, SecurityGroup, MAX_PAGES;
     DescribeTagsOutput: "describe tags", tags, TagDescription, MAX_PAGES;
     DescribeTrafficMirrorSessionsOutput:
         "describe traffic mirror sessions", traffic_mirror_sessions, TrafficMirrorSession,

@@ -1,6 +1,6 @@
 //! What to read: events and callers name it. It says nothing about what should be done there.
 
-use shared::id::{InstanceId, InterfaceId, SessionId};
+use shared::id::{InstanceId, InterfaceId, SessionId, TargetId};
 
 /// A part of the account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +19,8 @@ pub enum Selector {
     Interface(InterfaceId),
     /// A session, its interface, and the instance that the interface is on.
     Session(SessionId),
+    /// A target.
+    Target(TargetId),
     /// The interfaces that are attached to nothing, where sessions outlive their instance.
     Unattached,
 }
@@ -29,7 +31,11 @@ impl Selector {
     pub fn instance(&self) -> Option<&InstanceId> {
         match self {
             Self::Instance(id) | Self::Started(id) | Self::Tagged(id) => Some(id),
-            Self::Sweep | Self::Interface(_) | Self::Session(_) | Self::Unattached => None,
+            Self::Sweep
+            | Self::Interface(_)
+            | Self::Session(_)
+            | Self::Target(_)
+            | Self::Unattached => None,
         }
     }
 }

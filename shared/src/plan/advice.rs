@@ -147,6 +147,12 @@ advice! {
         "Create a target for another sensor, and delete this one.", TARGETS;
     "target-stopped", Target, "The sessions lead nowhere until the sensor runs again.",
         "Start the instance behind the target, or create another target.", TARGETS;
+    "target-unhealthy", Target,
+        "The session is there and billed, and no sensor gets its packets: the load balancer has no UDP listener on port \
+         4789, nothing healthy behind it, or is not active, or a security group lets no UDP in on that port.",
+        "`mirrorctl doctor` names the link that is broken, and the command that mends it. The AWS Config rule says this \
+         only with its parameter targetHealth, once the target has been so for the minutes that are set there.",
+        TARGETS;
     "target-draining", Target, "There is nowhere else to go, so new sources reach no sensor.",
         "Create another target, or remove the tag Mirror-Drain.", TARGETS;
     "no-target", Target, "Nothing can be mirrored.",

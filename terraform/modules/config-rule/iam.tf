@@ -37,6 +37,28 @@ locals {
     },
   ]
 
+  # Elastic Load Balancing, as EC2, supports no resource-level permissions for these actions.
+  health_statements = [for statement in [
+    {
+      Sid       = "ReadSecurityGroups"
+      Effect    = "Allow"
+      Action    = ["ec2:DescribeSecurityGroups"]
+      Resource  = "*"
+      Condition = { StringEquals = { "ec2:Region" = local.region } }
+    },
+    {
+      Sid    = "ReadLoadBalancers"
+      Effect = "Allow"
+      Action = [
+        "elasticloadbalancing:DescribeListeners",
+        "elasticloadbalancing:DescribeLoadBalancers",
+        "elasticloadbalancing:DescribeTargetHealth",
+      ]
+      Resource  = "*"
+      Condition = { StringEquals = { "aws:RequestedRegion" = local.region } }
+    },
+  ] : statement if var.config_rule_target_health != null]
+
   failure_statements = [for queue in [var.dead_letter_queue_arn] : {
     Sid    = "SendFailures"
     Effect = "Allow"
@@ -114,6 +136,6 @@ resource "aws_iam_role_policy" "this" {
 
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = concat(local.statements, local.failure_statements, local.kms_statements, local.vpc_statements)
+    Statement = concat(local.statements, local.health_statements, local.failure_statements, local.kms_statements, local.vpc_statements)
   })
 }

@@ -53,6 +53,12 @@ locals {
     MIRROR_DELETION_LIMIT    = tostring(var.mirror_deletion_limit)
     MIRROR_INSTALLATION      = var.installation
   }
+
+  # The rule's own parameters.
+  parameters = { for name, value in {
+    unsupported  = var.unsupported_compliance
+    targetHealth = var.config_rule_target_health == null ? null : tostring(var.config_rule_target_health)
+  } : name => value if value != null }
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -135,10 +141,13 @@ resource "aws_config_config_rule" "this" {
   name             = var.config_rule_name
   tags             = var.tags
   description      = "Checks that each instance is mirrored as its tags and the settings of automirror require, and that no session sends packets to a target that is not allowed."
-  input_parameters = var.unsupported_compliance == null ? null : jsonencode({ unsupported = var.unsupported_compliance })
+  input_parameters = length(local.parameters) == 0 ? null : jsonencode(local.parameters)
 
   scope {
-    compliance_resource_types = ["AWS::EC2::Instance", "AWS::EC2::TrafficMirrorSession"]
+    compliance_resource_types = concat(
+      ["AWS::EC2::Instance", "AWS::EC2::TrafficMirrorSession"],
+      var.config_rule_target_health == null ? [] : ["AWS::EC2::TrafficMirrorTarget"],
+    )
   }
 
   source {

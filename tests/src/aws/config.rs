@@ -32,6 +32,7 @@ use record::Recorded;
 
 pub const INSTANCE: &str = "AWS::EC2::Instance";
 pub const SESSION: &str = "AWS::EC2::TrafficMirrorSession";
+pub const TARGET: &str = "AWS::EC2::TrafficMirrorTarget";
 
 /// The Config of an account.
 #[derive(Debug)]

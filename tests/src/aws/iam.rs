@@ -12,5 +12,5 @@ mod role;
 pub use authorization::{Authorization, Tagged};
 pub use policy::{Decision, Policy};
 pub use record::Record;
-pub(crate) use request::{Asked, config, ec2};
+pub(crate) use request::{Asked, config, ec2, elb};
 pub use role::Role;

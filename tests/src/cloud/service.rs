@@ -175,8 +175,8 @@ impl Request {
             Service::Config => iam::config(&asked, &shared.config()),
             // Nobody needs a permission to ask who he is.
             Service::Sts if action == "GetCallerIdentity" => Some(Vec::new()),
-            Service::Elb
-            | Service::Lambda
+            Service::Elb => iam::elb(&asked),
+            Service::Lambda
             | Service::Logs
             | Service::CloudTrail
             | Service::CloudWatch

@@ -57,13 +57,23 @@ impl Attempt {
     }
 }
 
+/// The settings, with what the rule's parameters are in the template.
+fn with_parameters<'a>(
+    settings: &[(&'a str, &'a str)],
+    parameters: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
+    let health = parameters.iter().filter(|(name, _)| *name == "targetHealth");
+    let health = health.map(|(_, value)| ("CONFIG_RULE_TARGET_HEALTH", *value));
+    settings.iter().copied().chain(health).collect()
+}
+
 impl ConfigRule {
     pub(super) async fn start(
         cloud: &Cloud,
         settings: &[(&str, &str)],
         parameters: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let role = role::of("config-rule", cloud, settings)?;
+        let role = role::of("config-rule", cloud, &with_parameters(settings, parameters))?;
         let function = start(binary("config-rule"), cloud, settings, Some(&role)).await?;
         Ok(Self { role: Some(role), ..Self::new(function, cloud, parameters)? })
     }

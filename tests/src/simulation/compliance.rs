@@ -8,6 +8,7 @@ use anyhow::{Context, bail, ensure};
 use config_rule::handler::Handler;
 use lambda_runtime::LambdaEvent;
 use shared_ec2::client::{Ec2, own_retries};
+use shared_elb::Elb;
 
 use super::check::Found;
 use super::clock;
@@ -141,6 +142,7 @@ pub(super) async fn evaluate_as(
         setting,
         now: clock::now,
         ec2: Ec2::new(&sdk_config),
+        elb: Elb::new(&sdk_config),
         config: aws_sdk_config::Client::from_conf(config),
     };
     let event = {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use config_rule::handler::Handler;
 use lambda_runtime::LambdaEvent;
 use shared_ec2::client::{Ec2, own_retries};
+use shared_elb::Elb;
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 use tokio::time::sleep;
@@ -41,6 +42,7 @@ impl Rule {
             setting: |_| None,
             now: clock::now,
             ec2: Ec2::new(&sdk_config),
+            elb: Elb::new(&sdk_config),
             config: aws_sdk_config::Client::from_conf(config),
         };
         cloud.config().put_rule(&PutRule::new(Which::First.rule())).expect("a rule");

@@ -21,6 +21,7 @@ mod events;
 mod evidence;
 mod failures;
 mod guardrails;
+mod health;
 mod hostile;
 mod limits;
 mod mirrorctl;

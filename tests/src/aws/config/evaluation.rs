@@ -1,5 +1,7 @@
 //! The evaluations that a rule's function sends, and which of them AWS Config stores.
 
+use std::time::Duration;
+
 use super::rule::{Rule, invalid};
 use super::{Config, ResourceKey, Time, event};
 use crate::aws::ec2::{Refusal, World};
@@ -126,6 +128,17 @@ impl Config {
             rule.verdicts.insert(new.key.clone(), new);
         }
         Ok(failed.to_vec())
+    }
+
+    /// Lets time pass: each verdict of a rule is from so much longer ago.
+    pub fn age_verdicts(&mut self, rule: &str, by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        let verdicts = self.rules.get_mut(rule).into_iter().flat_map(|it| it.verdicts.values_mut());
+        for verdict in verdicts {
+            for time in [&mut verdict.ordering, &mut verdict.recorded, &mut verdict.invoked] {
+                time.0 = time.0.saturating_sub(by);
+            }
+        }
     }
 
     /// One evaluation that is not accepted takes the whole call with it.

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{INSTANCE, SESSION, Time};
+use super::{INSTANCE, SESSION, TARGET, Time};
 use crate::aws::ec2::Tags;
 
 /// A resource of any type.
@@ -60,6 +60,10 @@ impl ResourceKey {
 
     pub fn session(id: &str) -> Self {
         Self::new(SESSION, id)
+    }
+
+    pub fn target(id: &str) -> Self {
+        Self::new(TARGET, id)
     }
 }
 

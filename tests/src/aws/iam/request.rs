@@ -17,6 +17,7 @@
 //!
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsconfig.html>
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html>
 
 use std::collections::BTreeMap;
 
@@ -45,6 +46,7 @@ pub(crate) fn ec2(asked: &Asked<'_>, world: &World) -> Result<Option<Vec<Authori
         "DescribeInstances"
         | "DescribeNetworkInterfaces"
         | "DescribeRegions"
+        | "DescribeSecurityGroups"
         | "DescribeTags"
         | "DescribeTrafficMirrorFilters"
         | "DescribeTrafficMirrorSessions"
@@ -84,6 +86,16 @@ pub(crate) fn ec2(asked: &Asked<'_>, world: &World) -> Result<Option<Vec<Authori
         _ => return Ok(None),
     };
     Ok(Some(all))
+}
+
+/// What a call to Elastic Load Balancing asks for; `None` if that is not known.
+pub(crate) fn elb(asked: &Asked<'_>) -> Option<Vec<Authorization>> {
+    match asked.action {
+        "DescribeListeners" | "DescribeLoadBalancers" | "DescribeTargetHealth" => {
+            Some(vec![asked.on("elasticloadbalancing", "*")])
+        }
+        _ => None,
+    }
 }
 
 /// What a call to AWS Config asks for; `None` if that is not known.

@@ -9,14 +9,14 @@ const MAX_LENGTH: usize = 256;
 
 /// What an annotation says, one part after the other.
 #[derive(Default)]
-pub(super) struct Annotation(Vec<Part>);
+pub(crate) struct Annotation(Vec<Part>);
 
 /// One reason.
-pub(super) struct Part {
+pub(crate) struct Part {
     /// What stands before the code.
-    pub(super) before: &'static str,
-    pub(super) code: &'static str,
-    pub(super) words: String,
+    pub(crate) before: &'static str,
+    pub(crate) code: &'static str,
+    pub(crate) words: String,
 }
 
 impl FromIterator<Part> for Annotation {
@@ -28,7 +28,7 @@ impl FromIterator<Part> for Annotation {
 impl Annotation {
     /// The text, in which each code stands before its words. Where that is too long, all codes come first:
     /// none is cut off, as they are what is searched, counted and compared.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let text = self.parts(|Part { before, code, words }| format!("{before}[{code}] {words}"));
         if fits(&text) {
             return text;
@@ -70,7 +70,7 @@ pub(crate) fn interface_in(annotation: &str) -> Option<InterfaceId> {
 }
 
 /// The text, cut between characters to the longest annotation.
-pub(super) fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     if fits(text) {
         return text.to_owned();
     }
