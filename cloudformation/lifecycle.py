@@ -80,10 +80,9 @@ def invoked(payload, context):
     # Time must be left to answer CloudFormation.
     patience = max(1, (context.get_remaining_time_in_millis() - ROUND / 2) / 1000)
     config = Config(connect_timeout=10, read_timeout=patience, retries={"total_max_attempts": 1})
+    client = boto3.client("lambda", config=config)
     try:
-        result = boto3.client("lambda", config=config).invoke(
-            FunctionName=os.environ["FUNCTION"], Payload=json.dumps(payload)
-        )
+        result = client.invoke(FunctionName=os.environ["FUNCTION"], Payload=json.dumps(payload))
         said = result["Payload"].read().decode()
     except (BotoCoreError, ClientError) as error:
         return None, f"automirror was not invoked: {error}"
