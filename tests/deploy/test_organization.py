@@ -43,6 +43,9 @@ NOT_HANDED_ON = {
     "CodeSigningConfigArn": "a code signing configuration is of one account and region",
     "SubnetIds": "subnets are of one account and region",
     "SecurityGroupIds": "security groups are of one account and region",
+    "SensorLoadBalancers": "a load balancer is of one account and region",
+    "AutomirrorObjectVersion": "a version is of one bucket, and each region has its own",
+    "ConfigRuleObjectVersion": "a version is of one bucket, and each region has its own",
 }
 # What differs in organization.yaml, and why.
 OTHERWISE = {
