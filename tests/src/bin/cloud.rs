@@ -44,8 +44,9 @@ async fn main() -> io::Result<ExitCode> {
 async fn run(port: u16) -> anyhow::Result<()> {
     let cloud = Cloud::start(&Options { port, auto_tick: true, ..Options::default() })?;
     let text = format!(
-        "EC2 and AWS Config at {endpoint}. This is only the cloud: automirror does not run in it, as it
-does in `make demo ARGS=--serve`. In another terminal:
+        "EC2 and AWS Config at {endpoint}.
+This is only the cloud: automirror does not run in it, as it does in `make demo ARGS=--serve`.
+In another terminal:
 
 # An access key of this cloud is the number of an account.
 export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION=us-east-1
