@@ -129,8 +129,9 @@ async fn each_reason_occurs_and_ends_when_its_advice_is_followed() {
     }
 }
 
-/// Those that no world of the local cloud shows at once: each has a test of its own below.
-const OTHERS: [&str; 3] = ["removed", "tags-unconfirmed", "interface-unknown"];
+/// Those that no world of the local cloud shows at once, each with a test of its own below; and the one that no plan
+/// has, only config-rule, with tests in `health.rs`.
+const OTHERS: [&str; 4] = ["removed", "tags-unconfirmed", "interface-unknown", "target-unhealthy"];
 
 /// A new reason needs a case.
 #[tokio::test]
