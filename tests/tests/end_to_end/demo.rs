@@ -69,7 +69,7 @@ fn the_demo_is_short_can_be_pasted_from_and_says_what_it_proved() {
 fn the_readme_shows_what_the_demo_shows() {
     let text = printed(program("demo", &[]).output().unwrap());
     let readme = include_str!("../../../README.md");
-    let (_, shown) = readme.split_once("scenes. Some of its lines:\n\n```text\n").unwrap();
+    let (_, shown) = readme.split_once("It shows:\n\n```text\n").unwrap();
     let (shown, _) = shown.split_once("```").unwrap();
     for part in shown.split("…\n") {
         assert!(text.contains(part), "{part}\n{text}");

@@ -12,6 +12,7 @@ use super::way::{
 use crate::stage::user;
 
 /// A fault that is put in, and what becomes of it.
+#[derive(Clone, Copy)]
 pub(super) struct Case {
     pub(super) code: &'static str,
     pub(super) link: &'static str,
