@@ -8,7 +8,7 @@ use shared::{id::InterfaceId, plan::verdict::Verdict};
 
 use crate::resource::{ResourceKey, SESSION};
 
-pub(crate) use self::annotation::{Annotation, Part, codes, cut, interface_in};
+pub(crate) use self::annotation::{Annotation, Part, codes, cut, interface_in, named};
 
 /// A verdict on a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::{
     parameters::RuleSettings,
     report::Reporter,
     schedule::{Schedule, note_delivery},
-    standing::Inspector,
+    standing::read::Inspector,
     summary::Summary,
 };
 

@@ -15,7 +15,7 @@ use crate::{
     news::age,
     report::Reporter,
     resource::ResourceKey,
-    standing::{Inspector, Standing},
+    standing::{Standing, read::Inspector},
     targets::{HeldFor, Known, Targets, UNHEALTHY, led_to},
     verdict::{self, Instances},
 };

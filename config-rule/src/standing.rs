@@ -1,6 +1,6 @@
 //! What stands behind a target: whether something receives the copies there, as far as AWS shows it.
 
-mod read;
+pub(crate) mod read;
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,6 @@ use shared::{
     observed::{Endpoint, Target, TargetState},
 };
 use shared_elb::{Health, Listener, Sensor, VXLAN, is_active};
-
-pub(crate) use self::read::Inspector;
 
 /// What was read, or why it was not.
 type Read<T> = Result<T, String>;

@@ -17,16 +17,13 @@ use shared::{
 };
 
 use crate::{
-    evaluation::{Annotation, Evaluation, Part, cut},
+    evaluation::{Annotation, Evaluation, Part, cut, named},
     parameters::RuleSettings,
     resource::ResourceKey,
     targets::Targets,
 };
 
 use self::arrival::{Arrival, leads_to};
-
-/// An annotation names at most this many interfaces for one reason.
-const MAX_NAMED: usize = 3;
 
 /// The verdicts on instances.
 #[derive(Default)]
@@ -151,15 +148,6 @@ fn by_code<'s>(
         }
     }
     all
-}
-
-/// Some interfaces by their ids.
-fn named(ids: &[&InterfaceId]) -> String {
-    let first: Vec<_> = ids.iter().take(MAX_NAMED).map(|id| id.as_str()).collect();
-    match ids.len().saturating_sub(first.len()) {
-        0 => first.join(", "),
-        more => format!("{} and {more} more", first.join(", ")),
-    }
 }
 
 /// The verdict on a session, whoever created it: does it lead to a target where sessions may lead? None

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod doctor;
+mod price;
 mod sensor;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -10,6 +11,7 @@ use clap_complete::Shell;
 use shared::id::{InstanceId, InterfaceId, SessionId, VpcId};
 
 pub(crate) use doctor::{Captured, Doctor};
+use price::price;
 pub(crate) use sensor::{Map, MapFormat, Seen, SignedFile, Verify};
 
 /// Shows what automirror would do, why, and how well an account is mirrored. It makes the same decision
@@ -298,9 +300,4 @@ fn source_id(text: &str) -> Result<String, String> {
         || text.parse::<InterfaceId>().is_ok()
         || text.parse::<SessionId>().is_ok();
     is_id.then(|| text.to_owned()).ok_or_else(|| "an id such as i-…, eni-… or tms-…".to_owned())
-}
-
-fn price(text: &str) -> Result<f64, String> {
-    let price = text.parse().ok().filter(|price: &f64| price.is_finite() && *price >= 0.0);
-    price.ok_or_else(|| "a price in USD such as 0.015".to_owned())
 }

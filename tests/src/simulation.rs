@@ -267,7 +267,7 @@ impl Play<'_> {
         for installation in self.installations() {
             let since = busy_since(installation);
             let Installation { keeper, site, .. } = installation;
-            keeper.check(&cloud.world(), site, since)?;
+            keeper.check(&cloud.world(), site, since, clock::milliseconds())?;
         }
         Ok(())
     }

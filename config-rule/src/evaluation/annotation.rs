@@ -6,6 +6,8 @@ use shared::id::InterfaceId;
 
 /// The longest annotation AWS Config accepts, in characters (`PutEvaluations`).
 const MAX_LENGTH: usize = 256;
+/// An annotation names at most this many interfaces for one reason.
+const MAX_NAMED: usize = 3;
 
 /// What an annotation says, one part after the other.
 #[derive(Default)]
@@ -67,6 +69,15 @@ pub(crate) fn codes(annotation: &str) -> BTreeSet<String> {
 pub(crate) fn interface_in(annotation: &str) -> Option<InterfaceId> {
     let is_part_of_id = |c: char| c.is_ascii_alphanumeric() || c == '-';
     annotation.split(|c| !is_part_of_id(c)).find_map(|word| word.parse().ok())
+}
+
+/// Some interfaces by their ids.
+pub(crate) fn named(ids: &[&InterfaceId]) -> String {
+    let first: Vec<_> = ids.iter().take(MAX_NAMED).map(|id| id.as_str()).collect();
+    match ids.len().saturating_sub(first.len()) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
 }
 
 /// The text, cut between characters to the longest annotation.

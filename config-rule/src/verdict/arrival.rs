@@ -11,9 +11,8 @@ use shared::{
     },
 };
 
-use super::named;
 use crate::{
-    evaluation::Part,
+    evaluation::{Part, named},
     targets::{Reception, Targets},
 };
 

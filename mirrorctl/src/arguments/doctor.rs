@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use shared::id::TargetId;
 
-use super::price;
+use super::price::price;
 
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {

@@ -2,7 +2,7 @@
 //! be mirrored, and those of what is on its way out.
 //!
 //! A function can know no more than what it was shown while it worked. So what counts is what has been so since
-//! before that: people did not touch it meanwhile.
+//! before that: people did not touch it meanwhile, and no other invocation has led a session elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -73,6 +73,7 @@ impl Keeper {
         world: &World,
         site: &Site,
         busy_since: Option<Moment>,
+        now: Moment,
     ) -> anyhow::Result<()> {
         if let Some(begun) = busy_since {
             let seen = self.seen_since(begun);
@@ -85,7 +86,12 @@ impl Keeper {
                 }
             }
         }
-        self.views = views(world, site);
+        let views = views(world, site);
+        let moved = views
+            .iter()
+            .filter(|(id, view)| self.views.get(*id).is_some_and(|before| has_moved(before, view)));
+        self.touched.extend(moved.map(|(id, _)| (id.clone(), now)));
+        self.views = views;
         Ok(())
     }
 
@@ -94,6 +100,14 @@ impl Keeper {
         let stale = self.stale.iter().filter(|(_, until)| until.is_none_or(|it| it >= begun));
         stale.map(|(frozen, _)| *frozen).min().unwrap_or(begun).min(begun)
     }
+}
+
+/// Whether one of the sessions leads elsewhere.
+fn has_moved(before: &View, after: &View) -> bool {
+    before
+        .sessions
+        .iter()
+        .any(|old| after.sessions.iter().any(|new| new.id == old.id && new.target != old.target))
 }
 
 fn views(world: &World, site: &Site) -> BTreeMap<String, View> {

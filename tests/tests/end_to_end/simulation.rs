@@ -32,7 +32,8 @@ fn the_same_seed_gives_the_same_run() {
     for seed in 1_000..1_003 {
         let (first, second) = (told(seed), told(seed));
         let differ = first.iter().zip(&second).find(|(first, second)| first != second);
-        assert_eq!((first.len(), differ), (second.len(), None), "seed {seed}");
+        let ends = [first.last(), second.last()];
+        assert_eq!((first.len(), differ), (second.len(), None), "seed {seed}: {ends:?}");
     }
     assert_ne!(told(1_000), told(1_001));
 }
