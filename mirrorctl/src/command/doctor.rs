@@ -6,6 +6,7 @@ mod flow;
 mod ocsf;
 mod pre;
 mod seen;
+mod told;
 mod verdict;
 mod view;
 

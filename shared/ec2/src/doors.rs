@@ -16,7 +16,8 @@ use crate::{
 
 /// UDP, by its number (IANA); EC2 writes it in both ways.
 const UDP: [&str; 2] = ["17", "udp"];
-const EVERYTHING: &str = "-1";
+/// Every protocol, in a rule of a security group or a network ACL.
+pub const EVERYTHING: &str = "-1";
 
 /// The security groups of these interfaces, as far as EC2 shows them.
 ///
@@ -55,6 +56,12 @@ pub async fn letting_udp_in(
     Ok(parts.into_iter().flatten().collect())
 }
 
+/// Whether a rule for this protocol is about UDP, alone or with everything else.
+#[must_use]
+pub fn is_about_udp(protocol: &str) -> bool {
+    protocol == EVERYTHING || UDP.contains(&protocol)
+}
+
 /// Whether a rule is about UDP on this port. -1 and -1 are all ports; what cannot be read is not called shut.
 fn takes_udp(rule: &ec2::IpPermission, port: u16) -> bool {
     let protocol = rule.ip_protocol().unwrap_or(EVERYTHING);
@@ -63,7 +70,7 @@ fn takes_udp(rule: &ec2::IpPermission, port: u16) -> bool {
         (Some(from), Some(to)) => (from..=to).contains(&port),
         _ => true,
     };
-    protocol == EVERYTHING || (UDP.contains(&protocol) && has_port)
+    is_about_udp(protocol) && (protocol == EVERYTHING || has_port)
 }
 
 #[cfg(test)]

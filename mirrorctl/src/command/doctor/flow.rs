@@ -26,15 +26,15 @@ pub(super) async fn judge(
     given: Option<f64>,
     now: SystemTime,
 ) {
-    let mut places: Vec<_> = places.iter_mut().flatten().collect();
-    let costs = places.iter().map(|looked| most(looked.senders().len(), looked.balancers().len()));
+    let looked = places.iter_mut().flatten();
+    let asked: Vec<_> = looked.map(|it| (it.senders(), it.balancers(), it)).collect();
+    let costs = asked.iter().map(|(senders, balancers, _)| most(senders.len(), balancers.len()));
     let what = "Asking CloudWatch about the last 3 hours costs";
     if let Err(problem) = agree(costs.sum(), given, what) {
         answer.fail(None, problem);
         return;
     }
-    let judged = places.iter_mut().map(|looked| async move {
-        let (senders, balancers) = (looked.senders(), looked.balancers());
+    let judged = asked.into_iter().map(|(senders, balancers, looked)| async move {
         let flow = flow(&looked.config, &senders, balancers, now).await;
         flow.judge(&mut looked.checked, &looked.decided.world.observed);
     });

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use shared_ec2::selector::Selector;
 
-use super::view::{Counts, SHOWN, mark, state};
+use super::{
+    told::{self, Told},
+    view::{Counts, state},
+};
 use crate::{
     answer::{Answer, Findings},
     doctor::{
@@ -53,14 +56,8 @@ struct Preparation<'a> {
 
 #[derive(Debug, Serialize)]
 struct FindingRow<'a> {
-    account: &'a str,
-    region: &'a str,
-    state: &'static str,
-    code: &'static str,
-    at: &'a str,
-    text: &'a str,
-    why: &'static str,
-    mend: &'static str,
+    #[serde(flatten)]
+    told: Told<'a>,
     checks: Vec<&'static str>,
 }
 
@@ -130,12 +127,9 @@ impl<'a> Preparation<'a> {
         }
         let settings = facts.mirroring.as_ref().ok().map(|it| &it.decided.world.settings);
         let finding = |(trouble, topics): (&'a Trouble, Vec<Topic>)| {
-            let [why, mend] = trouble.advice();
-            let Trouble { grade, code, at, detail: text } = trouble;
             let mut checks: Vec<_> = topics.into_iter().map(Topic::name).collect();
             checks.dedup();
-            let state = grade.name();
-            FindingRow { account, region, state, code, at, text, why, mend, checks }
+            FindingRow { told: Told::new((account, region), trouble), checks }
         };
         let findings = troubles(checks).into_iter().map(finding).collect();
         let check = |Check { topic, result }: &'a Check| {
@@ -171,13 +165,7 @@ impl<'a> Preparation<'a> {
         if hidden > 0 {
             document.line(format!("and {hidden} more checks: --output json has all"));
         }
-        for finding in self.findings.iter().take(SHOWN) {
-            document.blocks.push(finding.block());
-        }
-        let hidden = self.findings.len().saturating_sub(SHOWN);
-        if hidden > 0 {
-            document.line(format!("and {hidden} more findings: --output json has all"));
-        }
+        told::show(document, self.findings.iter().map(FindingRow::block));
         if self.ignored > 0 {
             document.line(format!("left out by --ignore: {} checks", self.ignored));
         }
@@ -202,12 +190,6 @@ impl<'a> Preparation<'a> {
 
 impl FindingRow<'_> {
     fn block(&self) -> Block {
-        let Self { state, code, at, text, why, mend, .. } = self;
-        let details = vec![
-            self.checks.join(", "),
-            format!("why it matters: {why}"),
-            format!("how to mend it: {mend}"),
-        ];
-        Block::Item(mark(state), format!("{state} {code} at {at}: {text}"), details)
+        self.told.block(None, self.checks.join(", "))
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use shared::id::{InstanceId, SessionId, TargetId};
 
+use super::told::{self, Told};
 use crate::{
     doctor::{
         finding::{Finding, findings},
@@ -36,8 +37,7 @@ pub(super) const COLUMNS: [&str; 11] = [
 
 /// What is said where nothing is wrong.
 const FINE: &str = "fine";
-/// Findings, and sources of a finding, that people are shown: four lines for each finding.
-pub(super) const SHOWN: usize = 12;
+/// Sources of a finding that people are shown.
 const NAMED: usize = 3;
 
 /// The state of a place.
@@ -76,14 +76,8 @@ struct LinkRow {
 
 #[derive(Debug, Serialize)]
 struct FindingRow<'a> {
-    account: &'a str,
-    region: &'a str,
-    state: &'static str,
-    code: &'static str,
-    at: &'a str,
-    text: &'a str,
-    why: &'static str,
-    mend: &'static str,
+    #[serde(flatten)]
+    told: Told<'a>,
     links: Vec<&'static str>,
     targets: Vec<&'a str>,
     count: usize,
@@ -130,15 +124,6 @@ impl Counts {
 
 pub(super) fn state(grade: Option<Grade>) -> &'static str {
     grade.map_or(FINE, Grade::name)
-}
-
-/// How serious a finding of this state is.
-pub(super) fn mark(state: &str) -> Mark {
-    match state {
-        "broken" => Mark::Bad,
-        "limited" => Mark::Plain,
-        _ => Mark::Change,
-    }
 }
 
 impl<'a> Name<'a> {
@@ -210,13 +195,7 @@ impl<'a> Diagnosis<'a> {
         if all > 0 {
             self.show_links(document);
         }
-        for finding in self.findings.iter().take(SHOWN) {
-            document.blocks.push(finding.block());
-        }
-        let hidden = self.findings.len().saturating_sub(SHOWN);
-        if hidden > 0 {
-            document.line(format!("and {hidden} more findings: --output json has all"));
-        }
+        told::show(document, self.findings.iter().map(FindingRow::block));
         if self.ignored > 0 {
             document.line(format!("left out by --ignore: {} links", self.ignored));
         }
@@ -256,18 +235,10 @@ impl LinkRow {
 }
 
 impl<'a> FindingRow<'a> {
-    fn new((account, region): (&'a str, &'a str), finding: Finding<'a>) -> Self {
+    fn new(place: (&'a str, &'a str), finding: Finding<'a>) -> Self {
         let Finding { trouble, links, targets, pairs } = finding;
-        let [why, mend] = trouble.advice();
         Self {
-            account,
-            region,
-            state: trouble.grade.name(),
-            code: trouble.code,
-            at: &trouble.at,
-            text: &trouble.detail,
-            why,
-            mend,
+            told: Told::new(place, trouble),
             links: links.into_iter().map(Link::name).collect(),
             targets: targets.into_iter().collect(),
             count: pairs.len(),
@@ -276,9 +247,8 @@ impl<'a> FindingRow<'a> {
     }
 
     fn block(&self) -> Block {
-        let Self { state, code, at, text, count, .. } = self;
-        let paths = if *count == 1 { "1 path" } else { &format!("{count} paths") };
-        let head = format!("{state} {code} at {at}, {paths}: {text}");
+        let count = self.count;
+        let paths = if count == 1 { "1 path" } else { &format!("{count} paths") };
         let named = self.sources.iter().take(NAMED).map(|it| match it.instance {
             Some(instance) => format!("{instance} {}", it.interface),
             None => it.interface.to_owned(),
@@ -288,12 +258,8 @@ impl<'a> FindingRow<'a> {
         if more > 0 {
             named.push(format!("and {more} more"));
         }
-        let details = vec![
-            format!("{}: {}", self.links.join(", "), named.join(", ")),
-            format!("why it matters: {}", self.why),
-            format!("how to mend it: {}", self.mend),
-        ];
-        Block::Item(mark(state), head, details)
+        let what = format!("{}: {}", self.links.join(", "), named.join(", "));
+        self.told.block(Some(paths), what)
     }
 }
 

@@ -4,7 +4,10 @@
 use std::ops::RangeInclusive;
 
 use aws_sdk_ec2::types as ec2;
-use shared_ec2::addresses_of;
+use shared_ec2::{
+    addresses_of,
+    doors::{EVERYTHING, is_about_udp},
+};
 
 use super::super::{
     block::Block,
@@ -13,10 +16,6 @@ use super::super::{
         Via,
     },
 };
-
-/// UDP, by its number (IANA); EC2 writes it in both ways.
-const UDP: [&str; 2] = ["17", "udp"];
-const EVERYTHING: &str = "-1";
 
 pub(super) fn interface(item: &ec2::NetworkInterface) -> Option<Interface> {
     let attachment = item.attachment();
@@ -58,7 +57,7 @@ fn group_rule(item: &ec2::IpPermission) -> Option<GroupRule> {
     let blocks: Option<_> = blocks.map(|block| block?.parse::<Block>().ok()).collect();
     let groups = item.user_id_group_pairs().iter().filter_map(|it| it.group_id());
     let lists = item.prefix_list_ids().iter().filter_map(|it| it.prefix_list_id());
-    let takes_udp = takes_udp(protocol);
+    let takes_udp = is_about_udp(protocol);
     Some(GroupRule {
         takes_udp,
         // Everything comes without ports, and so may another protocol's rule.
@@ -71,10 +70,6 @@ fn group_rule(item: &ec2::IpPermission) -> Option<GroupRule> {
         groups: groups.map(str::to_owned).collect(),
         prefix_lists: lists.map(str::to_owned).collect(),
     })
-}
-
-fn takes_udp(protocol: &str) -> bool {
-    protocol == EVERYTHING || UDP.contains(&protocol)
 }
 
 /// -1 and -1 are all ports.
@@ -115,7 +110,7 @@ fn acl_rule(entry: &ec2::NetworkAclEntry) -> Option<AclRule> {
     Some(AclRule {
         number: entry.rule_number()?,
         allows: *entry.rule_action()? == ec2::RuleAction::Allow,
-        takes_udp: takes_udp(protocol),
+        takes_udp: is_about_udp(protocol),
         ports,
         block: entry.cidr_block().or(entry.ipv6_cidr_block())?.parse().ok()?,
     })

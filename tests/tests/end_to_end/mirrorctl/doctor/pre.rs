@@ -14,7 +14,7 @@ use super::{
         problems::{is_problem, refusal},
     },
     JSON,
-    way::{Kind, Way},
+    way::{Kind, Way, findings_with},
 };
 use crate::stage::user;
 use cases::Case;
@@ -57,13 +57,7 @@ impl Account {
 
 /// Each finding of the only place: its code, its state, and the checks that have it.
 fn findings(answer: &Answer) -> Vec<(String, String, Vec<String>)> {
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let findings = answer.json()["places"][0]["findings"].as_array().unwrap().clone();
-    let finding = |it: &Value| {
-        let checks = it["checks"].as_array().unwrap().iter().map(text).collect();
-        (text(&it["code"]), text(&it["state"]), checks)
-    };
-    findings.iter().map(finding).collect()
+    findings_with(answer, "checks")
 }
 
 #[track_caller]

@@ -226,11 +226,16 @@ impl Way {
 
 /// Each finding of the only place: its code, its state, and its links.
 pub(super) fn findings(answer: &Answer) -> Vec<(String, String, Vec<String>)> {
+    findings_with(answer, "links")
+}
+
+/// Each finding of the only place: its code, its state, and what has it.
+pub(super) fn findings_with(answer: &Answer, what: &str) -> Vec<(String, String, Vec<String>)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let findings = answer.json()["places"][0]["findings"].as_array().unwrap().clone();
     let finding = |it: &Value| {
-        let links = it["links"].as_array().unwrap().iter().map(text).collect();
-        (text(&it["code"]), text(&it["state"]), links)
+        let having = it[what].as_array().unwrap().iter().map(text).collect();
+        (text(&it["code"]), text(&it["state"]), having)
     };
     findings.iter().map(finding).collect()
 }
