@@ -67,6 +67,12 @@ impl Coverage {
     }
 }
 
+/// Whether a filter accepts some packets: not every rule that accepts does, as a reject in front may hide it.
+#[must_use]
+pub fn accepts_packets(filter: &Filter) -> bool {
+    !Coverage::of(filter).is_empty()
+}
+
 fn accepts_some(filter: &Filter, direction: Direction, version: IpVersion) -> bool {
     let rules = filter.rules.iter().filter(|rule| rule.direction == direction);
     let mut rules: Vec<_> = rules.collect();
@@ -218,6 +224,9 @@ mod tests {
     fn amazon_dns_alone_is_not_nothing_and_leaves_everything_missing() {
         let nothing = Coverage::of(&filter(&[], &[]));
         assert!(nothing.is_empty());
+        let hidden = ["1 reject * * 0.0.0.0/0 0.0.0.0/0", "2 accept * * 0.0.0.0/0 0.0.0.0/0"];
+        assert!(!accepts_packets(&filter(&hidden, &hidden)));
+        assert!(accepts_packets(&filter(&hidden, &hidden[1..])));
         let dns = Coverage::of(&Filter { amazon_dns: true, ..filter(&[], &[]) });
         assert!(!dns.is_empty());
         let expected = "ingress IPv4 and no egress IPv4";

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use shared::{
     id::TargetId,
-    observed::{FilterRule, Target},
-    plan::reason::Reason,
+    observed::Target,
+    plan::{accepts_packets, reason::Reason},
 };
 
 use super::{
@@ -91,8 +91,7 @@ pub(super) fn filter(decided: &Decided) -> Result<String, Trouble> {
     let Some(filter) = filters.find(|filter| filter.id == *id) else {
         return broken(&Reason::FilterUnknown { filter: id.clone() });
     };
-    let accepts = |rule: &FilterRule| rule.accepts;
-    if filter.amazon_dns || filter.rules.iter().any(accepts) {
+    if accepts_packets(filter) {
         return Ok(format!("{id} is there and has rules that accept packets"));
     }
     broken(&Reason::FilterEmpty { filter: id.clone() })

@@ -253,3 +253,18 @@ fn add_source(stage: &mut Stage, instance_type: &str, in_state: InstanceState) {
     let id = "eni-9".parse().unwrap();
     stage.observed.sources.push(Source { id, interface: Shown::Yes(interface) });
 }
+
+/// What a filter accepts is the plan's to say.
+#[test]
+fn a_filter_whose_accepting_rules_are_hidden_accepts_nothing() {
+    let mut stage = before_a_deployment(INTERFACE);
+    stage.policy.filter = "tmf-1".parse().ok();
+    let of_filter = |stage: &Stage| found(stage).into_iter().find(|(topic, ..)| *topic == "filter");
+    assert_eq!(of_filter(&stage), None);
+    let rules = &mut stage.observed.filters[0].rules;
+    for mut rule in rules.clone() {
+        (rule.number, rule.accepts) = (0, false);
+        rules.push(rule);
+    }
+    assert_eq!(of_filter(&stage), Some(("filter", "filter-empty", "broken")));
+}
