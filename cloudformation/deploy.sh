@@ -187,23 +187,29 @@ choose_architecture() {
   fail "there is no $top/target/package/automirror-$architecture.zip. Run make package, or download a release into that folder"
 }
 
+# The part of a query that says whether AWS Config records a type. What is not on an exclusion list is recorded.
+records() {
+  echo "(allSupported || recordingStrategy.useOnly=='EXCLUSION_BY_RESOURCE_TYPES' \
+&& !contains(not_null(exclusionByResourceTypes.resourceTypes, \`[]\`), 'AWS::EC2::$1') \
+|| contains(not_null(resourceTypes, \`[]\`), 'AWS::EC2::$1'))"
+}
+
 check_recorder() {
   [ "$(chosen CreateConfigRule true)" = true ] || return 0
-  local recording types
+  local recording said sources targets
   recording=$(aws configservice describe-configuration-recorder-status --output text \
     --query 'ConfigurationRecordersStatus[0].recording')
   [ "$recording" = True ] ||
     fail "AWS Config does not record in $region. Start its recorder, or give CreateConfigRule=false: then nothing reports
 what is not mirrored but the alarms and the log"
-  # What is left out of an exclusion list is recorded.
-  types=$(aws configservice describe-configuration-recorders --output text --query "ConfigurationRecorders[0].recordingGroup
-    | allSupported || recordingStrategy.useOnly=='EXCLUSION_BY_RESOURCE_TYPES'
-      && !contains(not_null(exclusionByResourceTypes.resourceTypes, \`[]\`), 'AWS::EC2::Instance')
-      && !contains(not_null(exclusionByResourceTypes.resourceTypes, \`[]\`), 'AWS::EC2::TrafficMirrorSession')
-    || contains(not_null(resourceTypes, \`[]\`), 'AWS::EC2::Instance')
-      && contains(not_null(resourceTypes, \`[]\`), 'AWS::EC2::TrafficMirrorSession')")
-  [ "$types" = True ] ||
+  said=$(aws configservice describe-configuration-recorders --output text --query \
+    "ConfigurationRecorders[0].recordingGroup.[$(records Instance) && $(records TrafficMirrorSession),$(records TrafficMirrorTarget)]")
+  read -r sources targets <<<"$said"
+  [ "$sources" = True ] ||
     note "AWS Config may not record AWS::EC2::Instance and AWS::EC2::TrafficMirrorSession. Evaluations then come only on schedule"
+  [ "$targets" = True ] || [ -z "$(chosen ConfigRuleTargetHealth "")" ] ||
+    note "AWS Config may not record AWS::EC2::TrafficMirrorTarget. It then shows no verdicts of targets (ConfigRuleTargetHealth), only of
+instances"
   check_recording_mode
 }
 

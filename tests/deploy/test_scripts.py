@@ -46,12 +46,12 @@ NOT_YET = NO_STACK | {"call": ["describe-stacks", "not_null"]}
 NO_OTHER_OWNER = {"call": ["describe-stacks", "ParameterValue=="], "out": "\n"}
 BUCKET = {"call": ["get-bucket-location"], "out": "eu-west-1\n"}
 RECORDS = {"call": ["recorder-status"], "out": "True\n"}
-ALL_TYPES = {"call": ["describe-configuration-recorders", "recordingGroup"], "out": "True\n"}
+ALL_TYPES = {"call": ["describe-configuration-recorders", "recordingGroup"], "out": "True\tTrue\n"}
 CONTINUOUS = {"call": ["describe-configuration-recorders", "recordingMode"], "out": "CONTINUOUS\tNone\tNone\n"}
 TRAIL = {"call": ["describe-trails"], "out": "trail\n"}
 TARGET = {"call": ["describe-traffic-mirror-targets"], "out": "tmt-1\n"}
 UPLOADED = {"call": ["s3 cp"], "out": ""}
-INSTANCE, SESSION = "AWS::EC2::Instance", "AWS::EC2::TrafficMirrorSession"
+INSTANCE, SESSION, A_TARGET = "AWS::EC2::Instance", "AWS::EC2::TrafficMirrorSession", "AWS::EC2::TrafficMirrorTarget"
 AHEAD = [CALLER, BUCKET, RECORDS, ALL_TYPES, CONTINUOUS, TRAIL, TARGET]
 
 
@@ -180,32 +180,52 @@ MISSING = {
 }
 
 
-@pytest.mark.parametrize("answer, is_told", [("True", False), ("False", True), ("None", True)])
-def test_a_recorder_that_leaves_out_a_type_is_told(stage, answer, is_told):
-    types = ALL_TYPES | {"out": f"{answer}\n"}
-    answers = [CALLER, BUCKET, NO_OTHER_OWNER, NO_STACK, RECORDS, types, CONTINUOUS, TRAIL, MISSING]
-    said = stage.run("deploy.sh", "zips", "MirrorTargetIds=tmt-9", answers=answers, code=1)
-    assert ("Evaluations then come only on schedule" in said) is is_told
+SOURCES_LEFT_OUT = "Evaluations then come only on schedule"
+TARGETS_LEFT_OUT = "It then shows no verdicts of targets"
+HEALTH = "ConfigRuleTargetHealth=15"
 
 
 @pytest.mark.parametrize(
-    "group, is_recorded",
+    "answer, parameters, told",
     [
-        ({"allSupported": True, "resourceTypes": []}, True),
-        ({"allSupported": False, "resourceTypes": [INSTANCE, SESSION]}, True),
-        ({"allSupported": False, "resourceTypes": [INSTANCE]}, False),
-        ({"allSupported": False, "resourceTypes": ["AWS::EC2::InstanceConnectEndpoint", SESSION]}, False),
-        ({"allSupported": False} | excluding("AWS::EC2::Volume"), True),
-        ({"allSupported": False, "resourceTypes": []} | excluding(SESSION), False),
-        ({"allSupported": False} | excluding(INSTANCE), False),
-        ({"allSupported": False}, False),
+        ("True\tTrue", [HEALTH], []),
+        ("True\tFalse", [], []),
+        ("True\tFalse", ["ConfigRuleTargetHealth="], []),
+        ("True\tFalse", [HEALTH], [TARGETS_LEFT_OUT]),
+        ("False\tTrue", [HEALTH], [SOURCES_LEFT_OUT]),
+        ("False\tFalse", [HEALTH], [SOURCES_LEFT_OUT, TARGETS_LEFT_OUT]),
+        # No recording group is to be seen.
+        ("None", [], [SOURCES_LEFT_OUT]),
+        ("None", [HEALTH], [SOURCES_LEFT_OUT, TARGETS_LEFT_OUT]),
     ],
 )
-def test_what_the_recorder_leaves_out_is_understood(group, is_recorded):
-    script = (TOP / "cloudformation/deploy.sh").read_text()
-    query = re.search(r'describe-configuration-recorders --output text --query "(.*?)"\)', script, re.DOTALL)
+def test_a_recorder_that_leaves_out_a_type_is_told(stage, answer, parameters, told):
+    types = ALL_TYPES | {"out": f"{answer}\n"}
+    answers = [CALLER, BUCKET, NO_OTHER_OWNER, NO_STACK, RECORDS, types, CONTINUOUS, TRAIL, MISSING]
+    said = stage.run("deploy.sh", "zips", "MirrorTargetIds=tmt-9", *parameters, answers=answers, code=1)
+    assert [note for note in (SOURCES_LEFT_OUT, TARGETS_LEFT_OUT) if note in said] == told
+
+
+@pytest.mark.parametrize(
+    "group, sources, targets",
+    [
+        ({"allSupported": True, "resourceTypes": []}, True, True),
+        ({"allSupported": False, "resourceTypes": [INSTANCE, SESSION]}, True, False),
+        ({"allSupported": False, "resourceTypes": [INSTANCE, SESSION, A_TARGET]}, True, True),
+        ({"allSupported": False, "resourceTypes": [INSTANCE, A_TARGET]}, False, True),
+        ({"allSupported": False, "resourceTypes": ["AWS::EC2::InstanceConnectEndpoint", SESSION]}, False, False),
+        ({"allSupported": False} | excluding("AWS::EC2::Volume"), True, True),
+        ({"allSupported": False, "resourceTypes": []} | excluding(SESSION), False, True),
+        ({"allSupported": False} | excluding(INSTANCE), False, True),
+        ({"allSupported": False} | excluding(A_TARGET), True, False),
+        ({"allSupported": False}, False, False),
+    ],
+)
+def test_what_the_recorder_leaves_out_is_understood(stage, group, sources, targets):
+    stage.run("deploy.sh", "zips", answers=deployed(NO_OTHER_OWNER, NOT_YET))
+    (call,) = [call for call in stage.calls() if "recordingGroup" in call]
     answer = {"ConfigurationRecorders": [{"recordingGroup": group}]}
-    assert jmespath.search(query[1].replace("\\`", "`"), answer) is is_recorded
+    assert jmespath.search(call.partition("--query ")[2], answer) == [sources, targets]
 
 
 DAILY = "once a day only"
