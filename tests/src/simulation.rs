@@ -99,7 +99,7 @@ pub fn run(seed: u64) -> Run {
     let runtime = still(seed);
     let cloud = Arc::new(Cloud::in_process(seed));
     let mut story = Vec::new();
-    let _listening = numbers::listen();
+    numbers::listen();
     let played = LocalSet::new().block_on(&runtime, play(seed, &cloud, &mut story));
     Run { seed, story, calls: cloud.calls(), failure: played.err() }
 }

@@ -308,3 +308,23 @@ fn log_left(execution: &Execution) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_said_once_a_day_and_each_thing_by_its_own_day() {
+        let log = StepLog::default();
+        let at = |hours: u64| SystemTime::UNIX_EPOCH + Duration::from_hours(1_000 + hours);
+        let key = |about: &str, code: &str| (about.to_owned(), code.to_owned());
+        let (full, other) = (key("eni-1", "target-full"), key("eni-1", "filter-empty"));
+        let said: Vec<u64> = (0..60).filter(|hours| log.is_due(&full, at(*hours))).collect();
+        assert_eq!(said, [0, 24, 48]);
+        // The same interface's other obstacle, and the same obstacle of another one, have days of their own.
+        assert!(log.is_due(&other, at(50)) && log.is_due(&key("eni-2", "target-full"), at(50)));
+        assert!(!log.is_due(&other, at(73)) && log.is_due(&other, at(74)));
+        // A clock that is put back says it once more than needed, and not less.
+        assert!(log.is_due(&full, at(40)) && !log.is_due(&full, at(63)));
+    }
+}

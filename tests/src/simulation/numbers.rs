@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Once;
 
 use anyhow::Context;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::{DefaultGuard, Interest};
+use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 
 thread_local! {
@@ -37,9 +38,21 @@ impl Numbers {
 }
 
 /// Listens to what is logged on this thread from now on.
-pub(super) fn listen() -> DefaultGuard {
+///
+/// The ear is the whole process's. tracing asks once whether anybody wants an event, and with a single subscriber only
+/// that of the thread which asks: with one on this thread alone, another thread that logs a summary first would have it
+/// never told again.
+///
+/// # Panics
+/// If something else listens already.
+pub(super) fn listen() {
+    static EAR: Once = Once::new();
+    EAR.call_once(|| {
+        tracing::subscriber::set_global_default(Ear).expect("nothing else listens in this process");
+        // For events that were asked about between the ear's birth and its becoming the process's.
+        tracing::callsite::rebuild_interest_cache();
+    });
     LINES.take();
-    tracing::subscriber::set_default(Ear)
 }
 
 /// The numbers of the invocations that ended since they were taken last.
@@ -105,4 +118,21 @@ impl Visit for Numbers {
     }
 
     fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_is_heard_though_another_thread_logged_the_first_of_its_kind() {
+        fn log() {
+            tracing::info!(summary = true, mirrored = 1_u64);
+        }
+        listen();
+        std::thread::spawn(log).join().expect("it only logs");
+        log();
+        assert_eq!(last().expect("its own line").get("mirrored"), 1);
+        assert!(take().is_empty());
+    }
 }

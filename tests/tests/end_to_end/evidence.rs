@@ -51,7 +51,7 @@ fn call(name: &str, parameters: &Value) -> String {
 
 impl Stage {
     /// A sweep by another function in the same account, with these settings.
-    async fn sweep_with(&self, settings: &[(&str, &str)]) -> Invocation {
+    pub(crate) async fn sweep_with(&self, settings: &[(&str, &str)]) -> Invocation {
         let function = worker(&self.deployment.cloud, settings).await.unwrap();
         function.invoke(br#"{"sweep":true}"#).await.unwrap()
     }
@@ -571,12 +571,13 @@ async fn who_makes_a_target_of_a_source_is_noticed_at_once() {
 }
 
 #[tokio::test]
-async fn ten_thousand_targets_cost_an_event_no_more_calls_than_fifty() {
+async fn many_targets_cost_an_event_no_more_calls_than_few() {
     let mut costs = Vec::new();
-    for targets in [50, 10_000] {
+    // More than a page's thousand. The account's 10,000 would take a busy machine more than a warm-up's time.
+    for targets in [50, 2_500] {
         let stage = stage().await;
         {
-            // One balancer: a debug build of the local cloud would take more than a warm-up's time for as many.
+            // One balancer for all of them, for the same reason.
             let mut world = stage.world();
             let arn = world.create_network_load_balancer(&user(), "many", &[ZONE_A]).unwrap();
             for _ in 1..targets {
