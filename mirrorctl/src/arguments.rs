@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind
 use clap_complete::Shell;
 use shared::id::{InstanceId, InterfaceId, SessionId, VpcId};
 
+use crate::place::{ALL, is_region};
 pub(crate) use doctor::{Captured, Doctor};
 use price::price;
 pub(crate) use sensor::{Map, MapFormat, Seen, SignedFile, Verify};
@@ -69,6 +70,7 @@ pub(crate) struct Global {
         global = true,
         value_name = "REGION",
         value_delimiter = ',',
+        value_parser = region,
         help_heading = "Where"
     )]
     pub(crate) region: Vec<String>,
@@ -210,7 +212,7 @@ impl Command {
 /// Where the world comes from.
 #[derive(Args, Debug)]
 pub(crate) struct Source {
-    /// A file that `observe` or `plan --out` wrote, instead of AWS
+    /// A file that `observe` or `plan --out` wrote, instead of AWS; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "region", "role_arn", "function"])]
     pub(crate) from: Option<PathBuf>,
 }
@@ -293,6 +295,12 @@ pub(crate) struct Adopt {
     /// Says yes in a script: the number of the account
     #[arg(long, value_name = "ACCOUNT")]
     pub(crate) confirm: Option<String>,
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let region = text.trim();
+    let is_one = region == ALL || is_region(region);
+    is_one.then(|| region.to_owned()).ok_or_else(|| "a region such as eu-west-1, or all".to_owned())
 }
 
 fn source_id(text: &str) -> Result<String, String> {

@@ -43,6 +43,10 @@ async fn by_name(client: &Client, name: &str) -> Result<(Deployed, Settings), Pr
         Some("ResourceNotFoundException") => Problem::new(&NO_SUCH_FUNCTION, name),
         code => Problem::of_call("lambda:GetFunctionConfiguration", code, &error),
     })?;
+    if is_rule(answer.description()) {
+        let detail = format!("{name} is the function of the Config rule");
+        return Err(Problem::new(&NO_SUCH_FUNCTION, detail));
+    }
     let environment = answer.environment().and_then(|it| it.variables());
     let variables = environment.into_iter().flatten().map(|(k, v)| (k.clone(), v.clone()));
     let settings = Settings::new(Origin::Function(name.to_owned()), variables)?;
@@ -73,6 +77,9 @@ fn is_automirror(function: &FunctionConfiguration) -> bool {
     let variables = function.environment().and_then(|it| it.variables());
     let has_settings =
         variables.is_some_and(|it| it.keys().any(|name| name.starts_with("MIRROR_")));
-    let is_rule = function.description().is_some_and(|it| it.starts_with(CONFIG_RULE));
-    has_settings && !is_rule
+    has_settings && !is_rule(function.description())
+}
+
+fn is_rule(description: Option<&str>) -> bool {
+    description.is_some_and(|it| it.starts_with(CONFIG_RULE))
 }

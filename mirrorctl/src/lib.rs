@@ -54,7 +54,8 @@ use read::Input;
 const USAGE: u8 = 64;
 const FAILED: u8 = 1;
 
-/// Runs a command. `environment` has the settings of the environment, by name; `now` is the clock.
+/// Runs a command. `environment` has the settings of the environment and its endpoints of AWS, by name; `now` is the
+/// clock.
 pub async fn run(
     arguments: Vec<OsString>,
     environment: BTreeMap<String, String>,

@@ -12,11 +12,15 @@ fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// The settings of the environment, by name.
+fn is_setting(name: &str) -> bool {
+    name.starts_with("MIRROR_") || name.starts_with("AWS_ENDPOINT_URL")
+}
+
+/// The settings of the environment, by name, and where it says that AWS is.
 #[expect(clippy::disallowed_methods, reason = "this is where settings are read")]
 fn settings() -> BTreeMap<String, String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
     };
-    std::env::vars_os().map(text).filter(|(name, _)| name.starts_with("MIRROR_")).collect()
+    std::env::vars_os().map(text).filter(|(name, _)| is_setting(name)).collect()
 }

@@ -1,17 +1,21 @@
 //! Where to look: the accounts and regions, and the credentials for each.
 
-use aws_config::{Region, SdkConfig, sts::AssumeRoleProvider};
+use std::collections::BTreeSet;
+
+use aws_config::{
+    Region, SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    sts::AssumeRoleProvider,
+};
 use aws_credential_types::provider::{
     ProvideCredentials, SharedCredentialsProvider, error::CredentialsError,
 };
-use aws_sdk_sts::error::DisplayErrorContext;
 use futures_util::{StreamExt, stream};
-use shared::id::AccountId;
+use shared::{id::AccountId, text::quote};
 use shared_ec2::client::{self, Ec2};
 
 use crate::{
     arguments::Global,
-    problem::{AWS_REFUSED, NO_ANSWER, NO_CREDENTIALS, NO_REGION, Problem},
+    problem::{AWS_REFUSED, BAD_AWS_CONFIG, NO_ANSWER, NO_CREDENTIALS, NO_REGION, Problem, causes},
 };
 
 /// An account and region.
@@ -27,7 +31,7 @@ pub(crate) struct Place {
 const CONCURRENT: usize = 8;
 
 /// What `--region` says for every region that is enabled.
-const ALL: &str = "all";
+pub(crate) const ALL: &str = "all";
 
 /// The places that the arguments name: each region of each account, in the order of the arguments.
 pub(crate) async fn places(global: &Global) -> Result<Vec<Result<Place, Problem>>, Problem> {
@@ -41,6 +45,15 @@ pub(crate) async fn places(global: &Global) -> Result<Vec<Result<Place, Problem>
     let accounts = configs.into_iter().map(|config| in_regions(global, config));
     let places: Vec<_> = stream::iter(accounts).buffered(CONCURRENT).collect().await;
     Ok(places.into_iter().flatten().collect())
+}
+
+/// Whether a region could have this name: it becomes a part of the names of hosts.
+pub(crate) fn is_region(name: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    name.contains('-') && name.split('-').all(is_part)
 }
 
 /// The configuration of who runs the command.
@@ -59,38 +72,55 @@ async fn own_config(global: &Global) -> Result<SdkConfig, Problem> {
             "neither the arguments nor the AWS configuration name one",
         ));
     };
+    if !is_region(region.as_ref()) {
+        let detail = format!("{} is not the name of a region", quote(region.as_ref()));
+        return Err(Problem::new(&BAD_AWS_CONFIG, detail));
+    }
     tracing::debug!("credentials are looked for, in region {region}");
-    let Some(provider) = config.credentials_provider() else {
+    let provider = match &global.profile {
+        Some(profile) => Some(of_profile(profile, region)),
+        None => config.credentials_provider(),
+    };
+    let Some(provider) = provider else {
         return Err(Problem::new(&NO_CREDENTIALS, "AWS's usual places have none"));
     };
     // Once, here: each place would otherwise say the same.
-    let credentials =
-        provider.provide_credentials().await.map_err(|error| of_credentials(&error))?;
+    let credentials = provider.provide_credentials().await.map_err(|error| {
+        let kind = match error {
+            CredentialsError::InvalidConfiguration(_) => &BAD_AWS_CONFIG,
+            CredentialsError::ProviderTimedOut(_) => &NO_ANSWER,
+            _ => &NO_CREDENTIALS,
+        };
+        Problem::new(kind, causes(&error))
+    })?;
     let credentials = SharedCredentialsProvider::new(credentials);
     Ok(config.into_builder().credentials_provider(credentials).build())
+}
+
+/// The credentials of a profile. By itself the SDK looks for keys in the environment first, whoever names a profile.
+fn of_profile(profile: &str, region: &Region) -> SharedCredentialsProvider {
+    let calls = ProviderConfig::without_region()
+        .with_region(Some(region.clone()))
+        .with_http_client(client::http_client());
+    let provider =
+        ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&calls);
+    SharedCredentialsProvider::new(provider.build())
 }
 
 async fn assume(own: &SdkConfig, role: &str) -> Result<SdkConfig, Problem> {
     let provider = AssumeRoleProvider::builder(role).session_name("mirrorctl").configure(own);
     let provider = provider.build().await;
     let credentials = provider.provide_credentials().await.map_err(|error| {
-        let Problem { kind, detail } = of_credentials(&error);
-        Problem { kind, detail: format!("role {role}: {detail}") }
+        let kind = match error {
+            CredentialsError::CredentialsNotLoaded(_)
+            | CredentialsError::InvalidConfiguration(_) => &NO_CREDENTIALS,
+            CredentialsError::ProviderTimedOut(_) => &NO_ANSWER,
+            _ => &AWS_REFUSED,
+        };
+        Problem::new(kind, format!("role {role}: {}", causes(&error)))
     })?;
     let credentials = SharedCredentialsProvider::new(credentials);
     Ok(own.to_builder().credentials_provider(credentials).build())
-}
-
-fn of_credentials(error: &CredentialsError) -> Problem {
-    let detail = DisplayErrorContext(error).to_string();
-    let kind = match error {
-        CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
-            &NO_CREDENTIALS
-        }
-        CredentialsError::ProviderTimedOut(_) => &NO_ANSWER,
-        _ => &AWS_REFUSED,
-    };
-    Problem::new(kind, detail)
 }
 
 /// The regions of one account.
@@ -129,7 +159,8 @@ async fn regions(global: &Global, config: &SdkConfig) -> Result<Vec<String>, Pro
         return Ok(own.into_iter().collect());
     }
     if !global.region.iter().any(|region| region == ALL) {
-        return Ok(global.region.clone());
+        let mut seen = BTreeSet::new();
+        return Ok(global.region.iter().filter(|it| seen.insert(*it)).cloned().collect());
     }
     let mut regions = shared_ec2::regions(&Ec2::new(config)).await?;
     regions.sort();

@@ -3,7 +3,7 @@
 
 use std::{error::Error, fmt};
 
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_sts::error::ProvideErrorMetadata;
 use shared_ec2::ObserveError;
 use shared_elb::ElbError;
 
@@ -38,7 +38,7 @@ impl Problem {
         let kind = kind_of(code);
         let detail = match code {
             Some(code) => format!("{action}: {code}"),
-            None => format!("{action}: {}", DisplayErrorContext(error)),
+            None => format!("{action}: {}", causes(error)),
         };
         Self { kind, detail }
     }
@@ -59,6 +59,21 @@ impl From<ElbError> for Problem {
     fn from(error: ElbError) -> Self {
         Self::of_call(error.action, error.code.as_deref(), &error)
     }
+}
+
+/// An error and what caused it, outermost first. What only repeats its cause is left out, and so is the inside of the
+/// SDK, which is nobody's business.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        next = error.source();
+        if !said.iter().any(|before| before.contains(&text)) {
+            said.push(text);
+        }
+    }
+    said.join(": ")
 }
 
 /// What an error code of AWS means here. Services spell the same thing in several ways.
@@ -108,6 +123,10 @@ kinds! {
     NO_REGION: "no-region", "no region is set",
         "Traffic Mirroring belongs to a region: without one there is nothing to read.",
         "Name regions with --region, or set AWS_REGION.";
+    BAD_AWS_CONFIG: "bad-aws-config", "the AWS configuration cannot be used",
+        "No call can be made with it.",
+        "Correct the profile, region or endpoint that is named: an argument, a variable of the environment (AWS_PROFILE, \
+         AWS_REGION, AWS_ENDPOINT_URL), or a line of ~/.aws/config.";
     CREDENTIALS_REFUSED: "credentials-refused", "AWS does not accept the credentials",
         "Nothing could be read, so nothing is known about this account and region.",
         "Check with `aws sts get-caller-identity`. The same answer comes from a region that is not enabled \
@@ -149,10 +168,13 @@ kinds! {
     BAD_FILE: "bad-file", "the file cannot be used",
         "Nothing can be concluded from a file that cannot be read whole.",
         "Write it again with `mirrorctl observe --out FILE` of this version.";
+    BAD_PLAN: "bad-plan", "the saved plan cannot be carried out here",
+        "Nothing is done that was not shown in just this account and region.",
+        "Save one with `mirrorctl plan --out FILE`, of this version and where it is to be carried out.";
     FILE_LACKS: "file-lacks", "the file does not hold what the question needs",
         "What was not read may be anything, so the answer would be a guess.",
         "Write the file with the same settings: `mirrorctl observe --set NAME=VALUE --out FILE`.";
-    NOT_WRITTEN: "not-written", "the file could not be written",
+    NOT_WRITTEN: "not-written", "the answer could not be written",
         "Without it there is nothing to use or to send.",
         "Check the folder and its permissions.";
     STALE: "stale-plan", "the world has changed since the plan was saved, so nothing of it was done",
@@ -178,7 +200,7 @@ kinds! {
         "Name the region with --region, or check the id.";
     NO_SUCH_CODE: "no-such-code", "there is no such id or code",
         "A typing error would otherwise look like an answer.",
-        "Ids begin with i-, eni-, tms- or tmt-. docs/reasons.md lists the codes.";
+        "Ids begin with i-, eni-, tms- or tmt-. `mirrorctl codes` lists the codes.";
     NOT_A_CAPTURE: "not-a-capture", "there is no capture that can be read",
         "Nothing was counted, so nothing is known about what arrives.",
         "seen reads pcap and pcapng: `tcpdump -w - udp port 4789 | mirrorctl seen -`.";

@@ -14,9 +14,9 @@ use shared_ec2::{client::Ec2, observe::observe, reader::Reader, selector::Select
 use crate::{
     arguments::Global,
     function::{Deployed, deployed},
-    log::Heard,
+    log::{Heard, millis},
     place::{Place, places},
-    problem::{NO_SUCH_FUNCTION, Problem, SEVERAL_PLACES},
+    problem::{BAD_AWS_CONFIG, NO_SUCH_FUNCTION, Problem, SEVERAL_PLACES},
     settings::{Origin, Settings},
     world::{Decided, File, World},
 };
@@ -26,7 +26,7 @@ pub(crate) struct Input<'a> {
     pub(crate) global: &'a Global,
     /// `--set`.
     pub(crate) flags: &'a [(&'static str, String)],
-    /// The settings of the environment.
+    /// The settings of the environment, and its endpoints of AWS.
     pub(crate) environment: &'a BTreeMap<String, String>,
     /// Whether the answer depends on the function's log.
     pub(crate) listens: bool,
@@ -67,12 +67,22 @@ impl Input<'_> {
         self.in_places(async |place| self.read(place, selectors).await).await
     }
 
+    /// The places that the arguments name.
+    pub(crate) async fn places(&self) -> Result<Vec<Result<Place, Problem>>, Problem> {
+        // The SDK would panic.
+        let mut urls = self.environment.iter().filter(|(name, _)| name.starts_with("AWS_"));
+        if let Some((name, _)) = urls.find(|(_, url)| url.trim().is_empty()) {
+            return Err(Problem::new(&BAD_AWS_CONFIG, format!("{name} is set, and empty")));
+        }
+        places(self.global).await
+    }
+
     /// Does something in each place, in several at once.
     pub(crate) async fn in_places<T>(
         &self,
         work: impl AsyncFn(&Place) -> Result<T, Problem>,
     ) -> Result<Vec<Outcome<T>>, Problem> {
-        let places = places(self.global).await?;
+        let places = self.places().await?;
         let bar = progress(places.len());
         let (bar, work) = (&bar, &work);
         let work = places.into_iter().map(async |place| {
@@ -120,8 +130,17 @@ impl Input<'_> {
         };
         let heard = self.hear(place, function.as_ref());
         let (observed, heard) = tokio::join!(Box::pin(observe(&reader, selectors)), heard);
-        let (account, region) = (place.account.clone(), place.region.clone());
-        World { account, region, settings, function, heard, observed: observed? }.decide()
+        let world = World {
+            account: place.account.clone(),
+            region: place.region.clone(),
+            read_at: Some(millis((self.now)())),
+            is_saved: false,
+            settings,
+            function,
+            heard,
+            observed: observed?,
+        };
+        world.decide()
     }
 
     async fn hear(&self, place: &Place, function: Option<&Deployed>) -> Option<Heard> {
@@ -131,7 +150,7 @@ impl Input<'_> {
 
     /// Where something is changed, it is one account and region at a time.
     pub(crate) async fn only_place(&self) -> Result<Place, Problem> {
-        let mut found = places(self.global).await?;
+        let mut found = self.places().await?;
         match (found.pop(), found.len()) {
             (Some(place), 0) => place,
             (_, others) => {

@@ -123,7 +123,13 @@ pub(crate) fn flags(given: &[String]) -> Result<Vec<(&'static str, String)>, Str
                     names.join(", ")
                 )
             })?;
-            Ok((known, value.to_owned()))
+            // One by one, since each alone is right or wrong.
+            let alone = |asked: &str| (asked == known).then(|| value.to_owned());
+            let wrong = Policy::parse(alone).err().or_else(|| RunSettings::parse(alone).err());
+            match wrong.filter(|error| error.name() == known) {
+                None => Ok((known, value.to_owned())),
+                Some(error) => Err(format!("--set {text}: {error}")),
+            }
         })
         .collect()
 }
@@ -159,7 +165,7 @@ mod tests {
             let flags = flags(&[format!("{name}=tmt-1")]).unwrap();
             assert_eq!(flags, [("MIRROR_TARGET_IDS", "tmt-1".to_owned())], "{name}");
         }
-        for bad in ["scope", "scop=all", "=all"] {
+        for bad in ["scope", "scop=all", "=all", "scope=al", "packet-length=0"] {
             assert!(flags(&[bad.to_owned()]).unwrap_err().contains("accepted is"), "{bad}");
         }
     }

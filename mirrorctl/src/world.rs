@@ -1,7 +1,11 @@
 //! A world: what was observed in one account and region, and the settings that it is judged by. It can be
 //! a file.
 
-use std::{collections::BTreeSet, io::Read, path::Path};
+use std::{
+    collections::BTreeSet,
+    io::{self, Read},
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 use shared::{
@@ -17,7 +21,7 @@ use shared::{
 
 use crate::{
     function::Deployed,
-    log::Heard,
+    log::{Heard, written},
     problem::{BAD_FILE, FILE_LACKS, Problem},
     settings::{Parsed, Settings},
 };
@@ -27,6 +31,12 @@ use crate::{
 pub(crate) struct World {
     pub(crate) account: AccountId,
     pub(crate) region: String,
+    /// When it was read, in milliseconds since 1970. None in a file of a mirrorctl that did not write that down.
+    #[serde(default)]
+    pub(crate) read_at: Option<i64>,
+    /// It comes from a file, so it is not how things are now.
+    #[serde(skip)]
+    pub(crate) is_saved: bool,
     pub(crate) settings: Settings,
     /// The deployed function, where there is one.
     pub(crate) function: Option<Deployed>,
@@ -120,15 +130,23 @@ impl File {
     pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
         let bad = |why: String| Problem::new(&BAD_FILE, format!("{}: {why}", path.display()));
         let mut text = String::new();
-        let mut file = std::fs::File::open(path).map_err(|error| bad(error.to_string()))?;
-        file.read_to_string(&mut text).map_err(|error| bad(error.to_string()))?;
+        let read = if path == Path::new("-") {
+            io::stdin().read_to_string(&mut text)
+        } else {
+            std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+        };
+        read.map_err(|error| bad(error.to_string()))?;
         // The format comes first: of another one, nothing else need be readable.
         let format: Format = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
         if format.format != FORMAT {
             let format = shared::text::quote(&format.format);
             return Err(bad(format!("its format is {format}: accepted is `{FORMAT}`")));
         }
-        serde_json::from_str(&text).map_err(|error| bad(error.to_string()))
+        let mut file: Self = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        for world in &mut file.worlds {
+            world.is_saved = true;
+        }
+        Ok(file)
     }
 }
 
@@ -138,6 +156,12 @@ struct Format {
 }
 
 impl World {
+    /// When it was read, in words.
+    pub(crate) fn as_of(&self) -> String {
+        let at = self.read_at.map(written);
+        format!("at {}", at.as_deref().unwrap_or("a time that the file does not tell"))
+    }
+
     /// The plan of the world.
     pub(crate) fn decide(self) -> Result<Decided, Problem> {
         let parsed = self.settings.parse()?;

@@ -17,7 +17,7 @@ use crate::{
     command::{execute::execute, plan::show},
     confirm::confirm,
     place::Place,
-    problem::{BAD_FILE, NOT_WRITTEN, Problem, STALE},
+    problem::{BAD_PLAN, NOT_WRITTEN, Problem, STALE},
     read::{Input, name},
     settings::Settings,
     view::brake::BY_HAND,
@@ -81,8 +81,8 @@ async fn decide(
 
 /// The saved plan of this place, made again from what it was made from.
 fn read_saved(path: &Path, place: &Place) -> Result<Decided, Problem> {
-    let bad = |why: &str| Problem::new(&BAD_FILE, format!("{}: {why}", path.display()));
-    let mut file = File::read(path)?;
+    let bad = |why: &str| Problem::new(&BAD_PLAN, format!("{}: {why}", path.display()));
+    let mut file = File::read(path).map_err(|problem| Problem { kind: &BAD_PLAN, ..problem })?;
     let shown = file.shown.ok_or_else(|| bad("it is no saved plan: `plan --out` saves one"))?;
     let (Some(world), true) = (file.worlds.pop(), file.worlds.is_empty()) else {
         return Err(bad("it has more than one account and region: save a plan for each"));

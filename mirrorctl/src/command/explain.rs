@@ -7,7 +7,10 @@ mod target;
 
 use std::collections::BTreeSet;
 
-use shared::id::{InstanceId, InterfaceId, SessionId, TargetId};
+use shared::{
+    id::{InstanceId, InterfaceId, SessionId, TargetId},
+    text::quote,
+};
 use shared_ec2::selector::Selector;
 
 use crate::{
@@ -77,7 +80,11 @@ fn subject(text: &str) -> Result<Subject, Problem> {
     match id {
         Some(id) => Ok(id),
         None if is_code(text) => Ok(Subject::Code(text.to_owned())),
-        None => Err(Problem::new(&NO_SUCH_CODE, shared::text::quote(text))),
+        None => {
+            let meant = code::similar(text).map(|code| format!(": did you mean `{code}`?"));
+            let detail = format!("{}{}", quote(text), meant.unwrap_or_default());
+            Err(Problem::new(&NO_SUCH_CODE, detail))
+        }
     }
 }
 
@@ -126,6 +133,18 @@ mod tests {
         assert!(matches!(subject("no-permission"), Ok(Subject::Code(_))));
         for bad in ["", "shadow", "i-", "vpc-1"] {
             assert_eq!(subject(bad).unwrap_err().kind.code, "no-such-code", "{bad}");
+        }
+        for (typed, meant) in [
+            ("shadwed", Some("shadowed")),
+            ("SHADOWED", Some("shadowed")),
+            ("target-ful", Some("target-full")),
+            ("no-permision", Some("no-permission")),
+            ("vpc-1", None),
+            ("", None),
+        ] {
+            let Problem { detail, .. } = subject(typed).unwrap_err();
+            let told = detail.split_once("mean `").map(|(_, rest)| rest.trim_end_matches("`?"));
+            assert_eq!(told, meant, "{detail}");
         }
     }
 }

@@ -21,6 +21,9 @@ impl Decided {
     /// Writes the place and the settings.
     pub(crate) fn head(&self, document: &mut Document) {
         document.title(self.name());
+        if self.world.is_saved {
+            document.line(format!("from a file: as it was {}", self.world.as_of()));
+        }
         document.line(self.settings_line());
         if self.parsed.run.mode == Mode::Detect {
             document.line("mode detect: automirror changes nothing, whatever the plan says");

@@ -13,7 +13,6 @@ use crate::{
     arguments::History,
     log::written,
     output::{Block, Document, Table},
-    place::places,
     problem::{NOT_FOUND, Problem},
     read::{Input, name},
 };
@@ -39,7 +38,7 @@ pub(crate) async fn run(input: &Input<'_>, history: &History) -> Answer {
     let mut answer = Answer::default();
     answer.document.table =
         Table::new(&["account", "region", "time", "source", "by", "what", "detail", "error"]);
-    let places = match places(input.global).await {
+    let places = match input.places().await {
         Ok(places) => places,
         Err(problem) => {
             answer.fail(None, problem);

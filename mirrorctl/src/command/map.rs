@@ -25,7 +25,7 @@ use crate::{
         format::{COLUMNS, Expiry, Found, found},
     },
     output::{Block, Document, Table, listed},
-    place::{Place, places},
+    place::Place,
     problem::{AMBIGUOUS, BAD_FILE, NOT_WRITTEN, Problem, UNSEEN_SOURCE},
     read::{Input, name},
     seen::{check_expiry, expiry},
@@ -64,7 +64,7 @@ pub(crate) async fn run(input: &Input<'_>, map: &Map) -> Answer {
 }
 
 async fn draw(answer: &mut Answer, input: &Input<'_>, arguments: &Map) -> Result<(), Problem> {
-    let places = places(input.global).await?.into_iter().map(async |place| {
+    let places = input.places().await?.into_iter().map(async |place| {
         let place = place.map_err(|problem| (None, problem))?;
         let part = read(&place, arguments).await;
         part.map_err(|problem| (Some(name(place.account.as_str(), &place.region)), problem))

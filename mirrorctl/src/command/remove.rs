@@ -8,6 +8,7 @@ use shared::{
         reason::Reason,
         step::{Action, Step},
     },
+    policy::run::Mode,
 };
 use shared_ec2::selector::Selector;
 
@@ -52,11 +53,13 @@ async fn remove_in(
     let steps = steps(&decided, owner, remove);
     show(answer, &decided, &steps);
     if steps.is_empty() {
-        answer
-            .document
-            .line(format!("no session has the tag ManagedBy={owner}: nothing to delete"));
+        let place = remove.vpc.as_ref().map(|vpc| format!(" in {vpc}")).unwrap_or_default();
+        let nothing = format!("no session{place} has the tag ManagedBy={owner}: nothing to delete");
+        answer.document.line(nothing);
         return Ok(());
     }
+    let (afterwards, hint) = afterwards(&decided, owner);
+    answer.document.line(afterwards);
     let shown = answer.document.show_now(input.global.output);
     shown.map_err(|error| Problem::new(&NOT_WRITTEN, format!("standard output: {error}")))?;
     let what = match steps.len() {
@@ -65,11 +68,35 @@ async fn remove_in(
     };
     confirm(&place.account, remove.confirm.as_deref(), &what)?;
     execute(answer, input, place, &decided.parsed, steps).await;
-    answer.document.line(
-        "automirror creates them again at its next sweep, unless MIRROR_MODE is detect or it is removed",
-    );
-    answer.document.hint("mirrorctl apply brings them back at once");
+    answer.document.hint(hint);
     Ok(())
+}
+
+/// Whether the sessions stay away, which is said before anybody agrees; and what brings them back.
+fn afterwards(decided: &Decided, owner: &str) -> (String, String) {
+    let own = &decided.parsed.policy.owner;
+    if owner != own {
+        let line = format!(
+            "they are not of the installation {own}: only a function with MIRROR_OWNER={owner} creates them again"
+        );
+        let hint =
+            format!("mirrorctl apply --set owner={owner} brings back what those settings ask for");
+        return (line, hint);
+    }
+    let line = match (&decided.world.function, decided.parsed.run.mode) {
+        (None, _) => {
+            "a function with these settings, if there is one, creates them again".to_owned()
+        }
+        (Some(function), Mode::Detect) => {
+            format!("function {} is in mode detect: it does not create them again", function.name)
+        }
+        (Some(function), Mode::Enforce) => format!(
+            "function {} hears of it, and creates again what should be mirrored, most of it within seconds. To keep \
+             them away, take off the tags, set MIRROR_MODE=detect first, or remove the deployment instead",
+            function.name
+        ),
+    };
+    (line, "mirrorctl apply brings back what should be mirrored".to_owned())
 }
 
 /// A deletion for each session of the owner, in the VPC if one is named.

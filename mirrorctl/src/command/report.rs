@@ -40,6 +40,7 @@ struct Page<'a> {
 struct Section<'a> {
     /// For links within the page.
     number: usize,
+    as_of: String,
     status: Status<'a>,
     /// The zones, and the coverage of each VPC in each of them.
     zones: Vec<String>,
@@ -109,7 +110,8 @@ impl<'a> Section<'a> {
         let zones: BTreeSet<&str> = status.areas.iter().map(|area| area.zone.as_str()).collect();
         let zones: Vec<String> = zones.into_iter().map(str::to_owned).collect();
         let heat = heat(&status.areas, &zones);
-        Self { number, heat, types: unsupported_types(decided), zones, status }
+        let as_of = decided.world.as_of();
+        Self { number, as_of, heat, types: unsupported_types(decided), zones, status }
     }
 }
 

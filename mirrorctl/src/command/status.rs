@@ -115,6 +115,10 @@ fn show(document: &mut Document, decided: &Decided, status: &Status<'_>) {
         document.line(function.deployed());
         let (mark, swept) = function.swept();
         document.blocks.push(Block::Item(mark, swept, Vec::new()));
+    } else {
+        document.line(
+            "function: none is asked, so nothing here says that anybody keeps this as it should be",
+        );
     }
     show_coverage(document, status);
     let mut table = Table::new(&["VPC", "zone", "mirrored", "to change", "EC2 cannot", "act"]);
@@ -135,7 +139,7 @@ fn show(document: &mut Document, decided: &Decided, status: &Status<'_>) {
     for unseen in &status.unseen {
         document.line(format!("cannot be seen: {unseen}"));
     }
-    document.line(format!("price: {}", status.price));
+    document.line(format!("price: {} for automirror's sessions", status.price));
     if let Some(obstacle) = status.obstacles.first() {
         document.hint(format!("mirrorctl explain {} says how to mend it", obstacle.reason));
     } else if status.coverage.change > 0 {
@@ -156,7 +160,7 @@ fn show_coverage(document: &mut Document, status: &Status<'_>) {
     };
     let mut details = Vec::new();
     if change > 0 {
-        details.push(format!("{change}: automirror changes a session"));
+        details.push(format!("{change} change: automirror changes a session"));
     }
     for Obstacle { reason, sources, example, .. } in status.obstacles.iter().take(SHOWN) {
         details.push(format!("{sources} {reason}: {example}"));

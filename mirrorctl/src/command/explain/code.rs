@@ -25,13 +25,29 @@ pub(crate) fn explain(document: &mut Document, code: &str) {
     }
 }
 
-/// Every code: the reasons in the order of the catalogue, then the faults, then the problems.
+/// Every code.
 pub(crate) fn explain_all(document: &mut Document) {
-    let reasons = REASONS.iter().map(|entry| entry.code);
-    let faults = FAULTS.iter().map(|fault| fault.code);
-    for code in reasons.chain(faults).chain(KINDS.iter().map(|kind| kind.code)) {
+    for code in all() {
         explain(document, code);
     }
+}
+
+/// The reasons in the order of the catalogue, then the faults, then the problems.
+fn all() -> impl Iterator<Item = &'static str> {
+    let reasons = REASONS.iter().map(|entry| entry.code);
+    let faults = FAULTS.iter().map(|fault| fault.code);
+    reasons.chain(faults).chain(KINDS.iter().map(|kind| kind.code))
+}
+
+/// How alike two words must be, of 1: clap asks for as much of the names of commands.
+const ALIKE: f64 = 0.8;
+
+/// The code that somebody may have meant.
+pub(crate) fn similar(text: &str) -> Option<&'static str> {
+    let text = text.to_lowercase();
+    let alike = all().map(|code| (strsim::jaro_winkler(code, &text), code));
+    let best = alike.filter(|(likeness, _)| *likeness > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.map(|(_, code)| code)
 }
 
 fn write(

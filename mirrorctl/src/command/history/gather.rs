@@ -10,6 +10,7 @@ use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use serde::Serialize;
 use shared::{
     id::{InstanceId, InterfaceId, SessionId},
+    observed::Observed,
     text::{quote, sanitize},
 };
 use shared_ec2::selector::Selector;
@@ -114,14 +115,24 @@ async fn known(
     let group = function.as_ref().map(|function| function.log_group.clone());
     let Ok(selector) = selector else { return (ids, group) };
     match input.read_by(place, settings, function, &[selector].into()).await {
-        Ok(decided) => {
-            let observed = &decided.world.observed;
-            ids.extend(observed.sources.iter().map(|source| source.id.to_string()));
-            ids.extend(observed.sessions.iter().map(|session| session.id.to_string()));
-        }
+        Ok(decided) => ids.extend(belonging(&decided.world.observed, id)),
         Err(problem) => problems.push(problem),
     }
     (ids, group)
+}
+
+/// The interfaces of an id, and the sessions on them. What was read beside these, such as the sessions that fill a
+/// target, belongs to others.
+fn belonging(observed: &Observed, id: &str) -> BTreeSet<String> {
+    let session = observed.sessions.iter().find(|it| it.id.as_str() == id);
+    let sources = observed.sources.iter().filter(|source| {
+        source.id.as_str() == id || source.instance().is_some_and(|it| it.id.as_str() == id)
+    });
+    let interfaces: BTreeSet<_> =
+        sources.map(|source| &source.id).chain(session.map(|it| &it.interface)).collect();
+    let sessions = observed.sessions.iter().filter(|it| interfaces.contains(&it.interface));
+    let sessions = sessions.map(|it| it.id.to_string()).collect::<Vec<_>>();
+    interfaces.into_iter().map(ToString::to_string).chain(sessions).collect()
 }
 
 /// The calls that change sessions, and those that name the id itself.

@@ -26,6 +26,8 @@ fn facts(stage: &Stage) -> Facts {
     let world = World {
         account: observed.account.clone(),
         region: "z".to_owned(),
+        read_at: None,
+        is_saved: false,
         settings: Settings::default(),
         function: None,
         heard: None,

@@ -8,7 +8,7 @@ use local_cloud::{
     },
 };
 
-use super::{Answer, folder, story};
+use super::{Answer, folder, problems::is_problem, story};
 use crate::stage::{Stage, load_balancer, machine, stage, tagged, tags, user};
 
 const ACCOUNT: &str = "111122223333";
@@ -137,14 +137,22 @@ async fn only_a_saved_plan_of_this_place_can_be_applied() {
     let (stage, path, _) = saved("other").await;
     let world = folder("world").join("world.json").to_str().unwrap().to_owned();
     assert_eq!(stage.mirrorctl(&["observe", "--out", &world]).code, 0);
-    refused(&stage.mirrorctl(&["apply", &world, "--confirm", ACCOUNT]), "bad-file");
+    let not_saved = stage.mirrorctl(&["apply", &world, "--confirm", ACCOUNT]);
+    refused(&not_saved, "bad-plan");
+    assert!(
+        not_saved.err.contains("hint: Save one with `mirrorctl plan --out FILE`"),
+        "{}",
+        not_saved.err
+    );
+    let missing = format!("{world}.none");
+    refused(&stage.mirrorctl(&["apply", &missing, "--confirm", ACCOUNT]), "bad-plan");
     let role = "arn:aws:iam::444455556666:role/admin";
     let elsewhere = ["apply", &path, "--role-arn", role, "--confirm", "444455556666"];
-    refused(&stage.mirrorctl(&elsewhere), "bad-file");
+    refused(&stage.mirrorctl(&elsewhere), "bad-plan");
     // Somebody changed the file, or another version wrote it.
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("create session 1", "create session 2")).unwrap();
-    refused(&stage.mirrorctl(&["apply", &path, "--confirm", ACCOUNT]), "bad-file");
+    refused(&stage.mirrorctl(&["apply", &path, "--confirm", ACCOUNT]), "bad-plan");
     assert!(all_sessions(&stage).is_empty());
 }
 
@@ -192,8 +200,14 @@ async fn remove_deletes_what_is_automirrors_and_nothing_else() {
     assert_eq!(foreign.len(), 1);
     let answer = stage.mirrorctl(&["remove", "--vpc", "vpc-0123456789abcdef0"]);
     assert_eq!(answer.code, 0, "nothing is there: {}", answer.err);
+    assert!(
+        answer.out.contains("no session in vpc-0123456789abcdef0 has the tag"),
+        "{}",
+        answer.out
+    );
     let answer = stage.mirrorctl(&["remove", "--owner", "somebody"]);
     assert_eq!(answer.code, 0, "nothing is there: {}", answer.err);
+    assert!(answer.out.contains("no session has the tag ManagedBy=somebody"), "{}", answer.out);
     let answer = stage.mirrorctl(&["remove", "--confirm", ACCOUNT]);
     assert_eq!(answer.code, 0, "{}", answer.err);
     assert!(answer.err.contains("hint: mirrorctl apply"), "{}", answer.err);
@@ -201,6 +215,46 @@ async fn remove_deletes_what_is_automirrors_and_nothing_else() {
     // The command that it names brings them back.
     assert_eq!(stage.mirrorctl(&["apply", "--confirm", ACCOUNT]).code, 0);
     assert!(all_sessions(&stage).len() > foreign.len());
+}
+
+#[tokio::test]
+async fn remove_says_before_it_asks_whether_the_sessions_come_back() {
+    let stage = stage().await;
+    let [own, other] = [(); 2].map(|()| stage.launch(&tagged()));
+    stage.let_run();
+    stage.sweep().await;
+    let taken = stage.session(&other).id;
+    stage.world().create_tags(&user(), &[taken], &tags(&[("ManagedBy", "other")])).unwrap();
+    let own = stage.session(&own).id;
+    let said = |mode: Option<&str>, owner: Option<&str>| {
+        let targets = stage.target.clone();
+        stage.deployment.cloud.functions().clear();
+        if let Some(mode) = mode {
+            stage.deploy(&[("MIRROR_TARGET_IDS", &targets), ("MIRROR_MODE", mode)]);
+        }
+        let owner: Vec<_> = owner.into_iter().flat_map(|owner| ["--owner", owner]).collect();
+        // Nobody agrees.
+        let answer = stage.mirrorctl(&[&["remove"], &owner[..]].concat());
+        is_problem(&answer, "not-confirmed");
+        answer.out
+    };
+    for (mode, owner, told) in [
+        (Some("enforce"), None, "function automirror hears of it, and creates again"),
+        (Some("detect"), None, "function automirror is in mode detect: it does not create them"),
+        (None, None, "a function with these settings, if there is one, creates them again"),
+        (Some("enforce"), Some("other"), "only a function with MIRROR_OWNER=other creates them"),
+    ] {
+        let out = said(mode, owner);
+        assert!(out.contains(told), "{mode:?} {owner:?}: {out}");
+        assert_eq!(out.contains(&own), owner.is_none(), "{out}");
+    }
+    // What it names brings them back.
+    let answer = stage.mirrorctl(&["remove", "--owner", "other", "--confirm", ACCOUNT]);
+    assert!(answer.err.contains("hint: mirrorctl apply --set owner=other"), "{}", answer.err);
+    assert_eq!(stage.sessions(&other), []);
+    let apply = ["apply", "--set", "owner=other", "--confirm", ACCOUNT];
+    assert_eq!(stage.mirrorctl(&apply).code, 0);
+    assert_eq!(stage.session(&other).tags["ManagedBy"], "other");
 }
 
 /// A session as 3CORESec's AutoMirror makes it.

@@ -80,6 +80,37 @@ async fn history_tells_what_happened_and_who_did_it_by_time() {
 }
 
 #[tokio::test]
+async fn history_of_one_says_nothing_of_those_that_share_its_target() {
+    let stage = stage().await;
+    let sensor = stage.sensor("us-east-1a");
+    // A target with a limit: all that fills it is read.
+    let settings = [("MIRROR_TARGET_IDS", sensor.as_str())];
+    let [one, other, without] = [(); 3].map(|()| stage.launch(&tagged()));
+    stage.untag(&without, "Mirror");
+    stage.let_run();
+    stage.sweep_with(&settings).await;
+    stage.deploy(&settings);
+    let interface = stage.interface(&one);
+    let others = [stage.interface(&other), stage.session(&other).id, other.clone()];
+    let own = stage.session(&one).id;
+    for id in [&one, &interface, &own] {
+        let answer = stage.mirrorctl(&["history", id, "--output", "json"]);
+        assert_eq!(answer.code, 0, "{id}: {}", answer.err);
+        assert_eq!(
+            count(&told(&answer), "cloudtrail", "", "CreateTrafficMirrorSession"),
+            1,
+            "{id}"
+        );
+        for other in &others {
+            assert!(!answer.out.contains(other), "{id} tells of {other}: {}", answer.out);
+        }
+    }
+    let answer = stage.mirrorctl(&["history", &without, "--output", "json"]);
+    assert_eq!(count(&told(&answer), "cloudtrail", "", "CreateTrafficMirrorSession"), 0);
+    assert_eq!(count(&told(&answer), "log", "", "create"), 0, "{}", answer.out);
+}
+
+#[tokio::test]
 async fn each_permission_that_is_missing_is_told_and_the_rest_is_shown() {
     let (stage, instance, _) = story().await;
     for (action, said, left) in [

@@ -97,8 +97,36 @@ async fn who_has_no_credentials_no_region_or_no_network_is_told() {
     // Nothing listens there.
     let answer: Answer = command("http://127.0.0.1:9", &["status"]).output().unwrap().into();
     is_problem(&answer, "no-answer");
+    // Nobody is told of the SDK's inside.
+    for inside in ["{", "ConnectorError", "ConstructionFailure"] {
+        assert!(!answer.err.contains(inside), "{}", answer.err);
+    }
     // A region that is not enabled looks to AWS's services like wrong credentials.
     is_problem(&stage.mirrorctl(&["status", "--region", "me-south-1"]), "credentials-refused");
+}
+
+#[tokio::test]
+async fn a_configuration_that_no_call_can_be_made_with_is_told_before_one_is_made() {
+    let stage = stage().await;
+    let endpoint = stage.deployment.cloud.endpoint();
+    for (name, value, told) in [
+        ("AWS_REGION", "us_east_1", "`us_east_1`"),
+        ("AWS_REGION", "us-east-1.evil.example", "`us-east-1.evil.example`"),
+        ("AWS_REGION", "us east 1", "`us east 1`"),
+        ("AWS_ENDPOINT_URL", "", "endpoint"),
+    ] {
+        let answer: Answer =
+            command(&endpoint, &["status"]).env(name, value).output().unwrap().into();
+        is_problem(&answer, "bad-aws-config");
+        assert!(answer.err.contains(told), "{name}={value}: {}", answer.err);
+    }
+    assert!(stage.deployment.cloud.calls().is_empty());
+    // Whoever types a list puts spaces into it, or names a region twice.
+    let twice = "us-east-1, us-east-1";
+    let answer =
+        stage.mirrorctl(&["status", "--region", twice, "--no-function", "--output", "json"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    assert_eq!(answer.json()["places"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -125,12 +153,18 @@ async fn what_cannot_be_read_of_a_list_is_no_answer() {
 #[tokio::test]
 async fn a_wrong_command_line_is_64_and_help_is_0() {
     let stage = stage().await;
-    let wrong: [&[&str]; 9] = [
+    let wrong: [&[&str]; 15] = [
         &[],
         &["sttus"],
         &["status", "--regoin", "x"],
         &["plan", "--set", "scope"],
         &["plan", "--set", "scop=all"],
+        &["plan", "--set", "scope=al"],
+        &["plan", "--set", "target-ids=tmt"],
+        &["plan", "--region", ""],
+        &["plan", "--region", "us_east_1"],
+        &["plan", "--region", "us-east-1,,eu-west-1"],
+        &["plan", "--region", "all,x"],
         &["plan", "--output", "xml"],
         &["plan", "--price", "-1"],
         &["explain", "no-such-thing"],

@@ -118,6 +118,13 @@ async fn a_saved_plan_is_done_exactly_as_shown_or_not_at_all() {
         let plan = ["plan", "--output", "json", "--no-function", "--set", &set, "--out", &path];
         let plan = stage.mirrorctl(&plan);
         let shown = shown(&plan.json());
+        // The file is the world.
+        let filed = stage.mirrorctl(&["plan", "--from", &path, "--output", "json"]);
+        assert_eq!(
+            (filed.code, &filed.json()["places"]),
+            (plan.code, &plan.json()["places"]),
+            "{seed}"
+        );
         let is_changed = random.bool();
         if is_changed {
             for _ in 0..3 {

@@ -50,6 +50,8 @@ async fn a_function_that_is_unclear_unknown_or_newer_is_a_problem() {
     fails(&["--function", "nobody"], "no-such-function");
     stage.deploy(&[("MIRROR_SCOPE", "every")]);
     fails(&[], "bad-setting");
+    // Its settings are the same, and it mirrors nothing.
+    fails(&["--function", "config-rule"], "no-such-function");
     let other = DeployedFunction {
         name: "other".to_owned(),
         environment: tags(&[("MIRROR_FROM_THE_FUTURE", "1")]),

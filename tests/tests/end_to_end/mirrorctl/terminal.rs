@@ -39,17 +39,23 @@ aws_secret_access_key = x
 
 /// The command in a home with two profiles, and with no credentials but theirs.
 fn at_home(stage: &Stage, name: &str, arguments: &[&str]) -> Answer {
+    let mut command = in_home(stage, name, arguments);
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
+        command.env_remove(name);
+    }
+    command.output().unwrap().into()
+}
+
+/// The same with the keys of the environment, too.
+fn in_home(stage: &Stage, name: &str, arguments: &[&str]) -> Command {
     let home = folder(name);
     for (file, text) in [("config", CONFIG), ("credentials", CREDENTIALS)] {
         std::fs::write(home.join(file), text).unwrap();
     }
     let mut command = command(&stage.deployment.cloud.endpoint(), arguments);
-    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
-        command.env_remove(name);
-    }
     command.env("AWS_CONFIG_FILE", home.join("config"));
     command.env("AWS_SHARED_CREDENTIALS_FILE", home.join("credentials"));
-    command.output().unwrap().into()
+    command
 }
 
 #[tokio::test]
@@ -72,6 +78,19 @@ async fn a_profile_has_its_account_and_its_region() {
 }
 
 #[tokio::test]
+async fn a_profile_goes_before_the_keys_of_the_environment() {
+    let stage = stage().await;
+    for (arguments, account) in
+        [(&["--profile", "two"] as &[&str], "444455556666"), (&[], "111122223333")]
+    {
+        let arguments = [&["status", "--output", "json"], arguments].concat();
+        let answer: Answer = in_home(&stage, "both", &arguments).output().unwrap().into();
+        assert_eq!(answer.code, 0, "{}", answer.err);
+        assert_eq!(answer.json()["places"][0]["account"], account);
+    }
+}
+
+#[tokio::test]
 async fn without_its_profile_nothing_is_asked() {
     let stage = stage().await;
     is_problem(
@@ -79,7 +98,13 @@ async fn without_its_profile_nothing_is_asked() {
         "no-credentials",
     );
     let unknown = ["status", "--profile", "three", "--region", "us-east-1"];
-    is_problem(&at_home(&stage, "unknown-profile", &unknown), "no-credentials");
+    let answer = at_home(&stage, "unknown-profile", &unknown);
+    is_problem(&answer, "no-credentials");
+    assert!(answer.err.contains("three"), "{}", answer.err);
+    // The keys of the environment are another account's: they are not taken instead.
+    let answer: Answer = in_home(&stage, "keys-or-profile", &unknown).output().unwrap().into();
+    is_problem(&answer, "no-credentials");
+    assert!(answer.err.contains("three"), "{}", answer.err);
     let file = ["status", "--profile", "one", "--from", "world.json"];
     assert_eq!(at_home(&stage, "file-or-profile", &file).code, 64);
     assert!(stage.deployment.cloud.calls().is_empty());

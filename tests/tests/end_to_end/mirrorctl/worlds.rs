@@ -39,6 +39,36 @@ async fn plan_and_status_from_the_file_are_those_of_the_world() {
 }
 
 #[tokio::test]
+async fn what_a_file_says_is_told_with_its_time() {
+    let (stage, path) = observed("time", &[]).await;
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut file: Value = serde_json::from_str(&text).unwrap();
+    let world = file["worlds"][0].as_object_mut().unwrap();
+    world.insert("read_at".to_owned(), 1_700_000_000_000_u64.into());
+    let page = folder("time").join("page.html").to_str().unwrap().to_owned();
+    let mut tell = |at: Option<&str>| {
+        std::fs::write(&path, file.to_string()).unwrap();
+        let told = at.map_or("a time that the file does not tell", |at| at);
+        for name in ["plan", "status"] {
+            let out = stage.mirrorctl(&[name, "--from", &path]).out;
+            assert!(out.contains(&format!("from a file: as it was at {told}\n")), "{name}: {out}");
+        }
+        stage.mirrorctl(&["report", "--from", &path, "--html", &page]);
+        let page = std::fs::read_to_string(&page).unwrap();
+        assert!(page.contains(&format!("As it was at {told}.")), "{page}");
+        // Another mirrorctl wrote it.
+        file["worlds"][0].as_object_mut().unwrap().remove("read_at");
+    };
+    tell(Some("2023-11-14T22:13:20Z"));
+    tell(None);
+    assert!(!stage.mirrorctl(&["status"]).out.contains("from a file"));
+    // `observe --out - | plan --from -`.
+    let mut plan = super::command(&stage.deployment.cloud.endpoint(), &["plan", "--from", "-"]);
+    let plan: Answer = plan.stdin(std::fs::File::open(&path).unwrap()).output().unwrap().into();
+    assert_eq!(plan.out, stage.mirrorctl(&["plan", "--from", &path]).out);
+}
+
+#[tokio::test]
 async fn a_redacted_file_says_nothing_of_tags_and_gives_the_same_plan() {
     let (stage, path) = observed("redacted", &["--redact"]).await;
     let text = std::fs::read_to_string(&path).unwrap();

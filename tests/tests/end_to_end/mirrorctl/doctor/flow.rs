@@ -70,7 +70,8 @@ async fn nothing_is_asked_that_nobody_agrees_to_pay_for() {
     assert!(cloud.calls().iter().all(|call| call.action != "GetMetricData"));
     is_fine(&ask(&way, &["--flow", "--flow-cost", "0.41"]), "agreed");
     // Two places cost twice as much.
-    let two = ["--region", "us-east-1,us-east-1", "--flow", "--flow-cost", "0.41"];
+    let roles = "arn:aws:iam::111122223333:role/one,arn:aws:iam::111122223333:role/two";
+    let two = ["--role-arn", roles, "--flow", "--flow-cost", "0.41"];
     is_problem(&ask(&way, &two), "not-paid-for");
     for wrong in [&["--flow-cost", "1"][..], &["--flow", "--flow-cost", "much"]] {
         assert_eq!(ask(&way, wrong).code, 64, "{wrong:?}");
