@@ -33,8 +33,8 @@ impl ObserveError {
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
         let code = error.code().map(str::to_owned);
-        let is_garbled =
-            matches!(&error, SdkError::ResponseError(it) if it.raw().status().is_success());
+        // The SDK takes most of what it cannot read for an error of the service, whatever the status.
+        let is_garbled = error.raw_response().is_some_and(|raw| raw.status().is_success());
         Self { operation, code, is_garbled, source: Box::new(error) }
     }
 

@@ -28,12 +28,22 @@ pub struct Fault {
     pub per_mille: u16,
     /// Only calls whose access key or principal (`assumed-role/ROLE/…`) begins so.
     pub caller: Option<String>,
+    /// Only calls that name this, such as an id.
+    pub about: Option<String>,
 }
 
 impl Fault {
     /// Strikes every call of the action, for ever.
     pub fn new(action: &str, kind: Kind) -> Self {
-        Self { action: action.to_owned(), kind, hits: None, skip: 0, per_mille: 1000, caller: None }
+        Self {
+            action: action.to_owned(),
+            kind,
+            hits: None,
+            skip: 0,
+            per_mille: 1000,
+            caller: None,
+            about: None,
+        }
     }
 
     /// Strikes the next call of the action only.
@@ -46,7 +56,9 @@ impl Fault {
         let caller = self.caller.as_ref().is_none_or(|prefix| {
             caller.access_key.starts_with(prefix) || caller.principal.starts_with(prefix)
         });
-        fits && caller && self.kind.can_strike(action, parameters)
+        let about =
+            self.about.as_ref().is_none_or(|it| parameters.values().any(|value| value == it));
+        fits && caller && about && self.kind.can_strike(action, parameters)
     }
 }
 
