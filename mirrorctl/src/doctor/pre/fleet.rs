@@ -36,7 +36,7 @@ pub(super) fn checks(decided: &Decided) -> Vec<Check> {
 }
 
 /// Whether the step is about a source that should be mirrored.
-const fn is_selected(step: &Step) -> bool {
+pub(super) const fn is_selected(step: &Step) -> bool {
     !matches!(step.action, Action::Ignore | Action::Delete(_))
 }
 
