@@ -21,6 +21,7 @@ use crate::{
     doctor::{
         arrival::{Arrivals, Sending, sending},
         finding::{Accepted, leave_out},
+        flow::mixed,
         links::{Checked, Subject, links},
         read::read,
         trouble::{Grade, is_code},
@@ -51,7 +52,8 @@ pub(crate) async fn run(input: &Input<'_>, doctor: &Doctor) -> Result<Answer, Pr
         let network = read(&place.config, subject, !doctor.seen.is_empty()).await;
         let checked = links(subject, &network);
         let sending = sending(&decided.world.observed, &network);
-        Ok(Looked { config: place.config.clone(), decided, checked, sending })
+        let mixed = mixed(&network);
+        Ok(Looked { config: place.config.clone(), decided, checked, sending, mixed })
     });
     let mut outcomes = outcomes.await.unwrap_or_else(|problem| vec![Err((None, problem))]);
     if doctor.flow {
@@ -86,6 +88,8 @@ struct Looked {
     decided: Decided,
     checked: Vec<Checked>,
     sending: Sending,
+    /// Load balancers that get other UDP than copies, by the end of their ARN.
+    mixed: BTreeSet<String>,
 }
 
 impl Looked {

@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{
-    id::{InstanceId, SessionId, TargetId},
+    id::{InstanceId, InterfaceId, SessionId, TargetId},
     observed::{Endpoint, Observed},
 };
 
 use super::{
     link::Link,
     links::{Checked, Pair},
-    network::Fact,
+    network::{Balancer, Fact, Listener, Network},
     trouble::{
         BALANCER_GETS_NOTHING, COPIES_DROPPED, COUNTED_TOGETHER, IDLE, Judgement, NO_COPIES,
         NOT_RANKED, Trouble,
@@ -43,15 +43,13 @@ pub(crate) struct Ranking {
 }
 
 /// What is known of the instances that a query does not show.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum Others {
     /// It shows all that have the metric.
     #[default]
     None,
     /// They have no more than this.
     AtMost(f64),
-    /// Those that have the metric have no less than this.
-    AtLeast(f64, BTreeSet<String>),
     Unknown,
 }
 
@@ -67,13 +65,12 @@ impl Ranking {
         if let Some(&amount) = self.shown.get(instance) {
             return Amount { least: amount, most: amount };
         }
-        let (least, most) = match &self.others {
-            Others::AtMost(most) => (0.0, *most),
-            Others::AtLeast(least, active) if active.contains(instance) => (*least, f64::INFINITY),
-            Others::None | Others::AtLeast(..) => (0.0, 0.0),
-            Others::Unknown => (0.0, f64::INFINITY),
+        let most = match self.others {
+            Others::None => 0.0,
+            Others::AtMost(most) => most,
+            Others::Unknown => f64::INFINITY,
         };
-        Amount { least, most }
+        Amount { least: 0.0, most }
     }
 }
 
@@ -122,46 +119,59 @@ pub(crate) fn balancers(observed: &Observed) -> BTreeMap<TargetId, String> {
     own.filter_map(|target| Some((target.id.clone(), balancer(&target.endpoint)?))).collect()
 }
 
+/// The load balancers that listen for other UDP than copies, by the end of their ARN: CloudWatch counts it together.
+pub(crate) fn mixed(network: &Network) -> BTreeSet<String> {
+    let is_other = |it: &Listener| it.takes_udp && !it.takes_copies();
+    let is_mixed = |it: &Balancer| it.listeners.iter().flatten().any(is_other);
+    let all = network.balancers.iter().flatten();
+    all.filter(|(_, it)| is_mixed(it)).map(|(name, _)| name.clone()).collect()
+}
+
 /// The instances that CloudWatch shows no copy of.
 pub(crate) fn silent(copied: &[Ranking], senders: &BTreeSet<String>) -> Vec<String> {
     senders.iter().filter(|id| Amount::of(copied, id).is_nothing()).cloned().collect()
 }
 
 impl Flow {
-    /// Judges the links that CloudWatch knows something of.
-    pub(crate) fn judge(&self, checked: &mut [Checked], observed: &Observed) {
-        let counts = count_sessions(observed);
+    /// Judges the links that CloudWatch knows something of. `mixed` are load balancers that get other UDP, too.
+    pub(crate) fn judge(
+        &self,
+        checked: &mut [Checked],
+        observed: &Observed,
+        mixed: &BTreeSet<String>,
+    ) {
+        let counted = counted(observed);
         let balancers = balancers(observed);
         let mut fed = BTreeSet::new();
         for one in checked.iter_mut().filter(|it| !is_explained(it)) {
             let Checked { pair, links } = one;
             let Some((instance, _, target)) = mirrored(pair) else { continue };
-            let sessions = counts.get(instance).copied().unwrap_or_default();
-            links.insert(Link::Copies, self.copies(instance, target, sessions));
+            let of_instance = counted.get(instance).copied().unwrap_or_default();
+            let copies = self.copies(instance, target, of_instance);
+            // Where several sessions mirror the instance, its copies may go to other targets.
+            if copies.is_ok() {
+                fed.insert(target.clone());
+            }
+            links.insert(Link::Copies, copies);
             if let Some(load) = self.load(instance, target) {
                 links.insert(Link::Load, load);
-            }
-            if self.sends(instance) {
-                fed.insert(target.clone());
             }
         }
         for Checked { pair, links } in checked {
             let Some((_, _, target)) = mirrored(pair) else { continue };
             let balancer = balancers.get(target).filter(|_| fed.contains(target));
-            links.extend(balancer.map(|name| (Link::Bytes, self.bytes(name))));
+            let bytes = |name: &String| self.bytes(name, mixed.contains(name));
+            links.extend(balancer.map(|name| (Link::Bytes, bytes(name))));
         }
     }
 
-    fn sends(&self, instance: &InstanceId) -> bool {
-        self.copied.as_ref().is_ok_and(|it| Amount::of(it, instance.as_str()).is_some())
-    }
-
-    fn copies(&self, instance: &InstanceId, target: &TargetId, sessions: usize) -> Judgement {
+    fn copies(&self, instance: &InstanceId, target: &TargetId, counted: Counted) -> Judgement {
+        let Counted { sessions, unmirrored } = counted;
+        let together = |detail| Err(Trouble::new(&COUNTED_TOGETHER, instance.as_str(), detail));
         let copied = self.copied.as_ref().map_err(Trouble::unread)?;
         let copied = Amount::of(copied, instance.as_str());
         if copied.is_some() && sessions > 1 {
-            let detail = format!("{sessions} sessions mirror the instance");
-            return Err(Trouble::new(&COUNTED_TOGETHER, instance.as_str(), detail));
+            return together(format!("{sessions} sessions mirror the instance"));
         }
         if copied.is_some() {
             return Ok(());
@@ -172,13 +182,18 @@ impl Flow {
         }
         let traffic = self.traffic.as_ref().map_err(Trouble::unread)?;
         let traffic = traffic.get(instance.as_str()).copied().unwrap_or_default();
-        Err(if traffic < IDLE_BYTES {
+        if traffic < IDLE_BYTES {
             let detail = "these sources have sent and received next to nothing";
-            Trouble::new(&IDLE, target.as_str(), detail)
-        } else {
-            let detail = "these sources have sent no copy of what they send and receive";
-            Trouble::new(&NO_COPIES, target.as_str(), detail)
-        })
+            return Err(Trouble::new(&IDLE, target.as_str(), detail));
+        }
+        if unmirrored > 0 {
+            return together(format!(
+                "it sends no copies, and what it sends and receives may be that of its \
+                 {unmirrored} other interfaces"
+            ));
+        }
+        let detail = "these sources have sent no copy of what they send and receive";
+        Err(Trouble::new(&NO_COPIES, target.as_str(), detail))
     }
 
     /// None where nothing was copied, and so nothing was lost.
@@ -201,10 +216,14 @@ impl Flow {
     }
 
     /// Whether packets come to the load balancer that copies are sent to.
-    fn bytes(&self, balancer: &str) -> Judgement {
+    fn bytes(&self, balancer: &str, is_mixed: bool) -> Judgement {
         let processed = self.balancers.as_ref().map_err(Trouble::unread)?;
         if processed.get(balancer).is_some_and(|bytes| *bytes > 0.0) {
-            return Ok(());
+            if !is_mixed {
+                return Ok(());
+            }
+            let detail = format!("load balancer {balancer} has other listeners for UDP");
+            return Err(Trouble::new(&COUNTED_TOGETHER, balancer, detail));
         }
         let detail = format!("load balancer {balancer} has processed no byte of UDP");
         Err(Trouble::new(&BALANCER_GETS_NOTHING, balancer, detail))
@@ -221,17 +240,29 @@ fn of(share: f64) -> &'static str {
     }
 }
 
-/// The sessions of each instance, whosever they are.
-fn count_sessions(observed: &Observed) -> BTreeMap<InstanceId, usize> {
-    let instances: BTreeMap<_, _> = observed
-        .sources
-        .iter()
-        .filter_map(|source| Some((&source.id, &source.instance()?.id)))
-        .collect();
-    let mut counts = BTreeMap::new();
-    for instance in observed.sessions.iter().filter_map(|it| instances.get(&it.interface)) {
-        let count: &mut usize = counts.entry((*instance).clone()).or_default();
+/// What CloudWatch counts as one for an instance.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    /// Sessions, whosever they are.
+    sessions: usize,
+    /// Interfaces without a session.
+    unmirrored: usize,
+}
+
+fn counted(observed: &Observed) -> BTreeMap<InstanceId, Counted> {
+    let mut sessions: BTreeMap<&InterfaceId, usize> = BTreeMap::new();
+    for session in &observed.sessions {
+        let count = sessions.entry(&session.interface).or_default();
         *count = count.saturating_add(1);
     }
-    counts
+    let mut counted = BTreeMap::new();
+    for source in &observed.sources {
+        let Some(instance) = source.instance() else { continue };
+        let Counted { sessions: all, unmirrored } = counted.entry(instance.id.clone()).or_default();
+        match sessions.get(&source.id) {
+            Some(count) => *all = all.saturating_add(*count),
+            None => *unmirrored = unmirrored.saturating_add(1),
+        }
+    }
+    counted
 }

@@ -213,19 +213,19 @@ faults! {
     NO_COPIES: "no-copies", Broken,
         "the source sends and receives packets, and no copy of any", "The session is there and mirrors nothing.",
         "See whether the filter takes what the source sends and receives (`mirrorctl explain INTERFACE`), and whether \
-         EC2 mirrors it at all: it never does DHCP, ARP, NTP and instance metadata.", METRICS;
+         EC2 mirrors it at all: it never does DHCP, ARP, NTP and instance metadata. Of a session that is new, ask again \
+         in ten minutes: CloudWatch gets to know of its copies later.", METRICS;
     IDLE: "idle", CannotTell,
         "the source sends and receives nothing", "Without packets there are no copies, so nobody knows whether it \
          would send any.",
         "Have the source send something and ask again, or accept it with --ignore idle=INSTANCE.", METRICS;
     COUNTED_TOGETHER: "counted-together", CannotTell,
-        "CloudWatch counts the copies of all sessions of an instance together",
-        "Some of the sessions may send no copies.",
-        "Look at a capture (--seen), or accept it with --ignore counted-together=INSTANCE.", METRICS;
+        "CloudWatch counts all sessions and interfaces of an instance together, and all UDP of a load balancer",
+        "What was counted may be that of others.",
+        "Look at a capture (--seen), or accept it with --ignore counted-together=ID.", METRICS;
     NOT_RANKED: "not-ranked", CannotTell,
         "the source is not among those that CloudWatch shows", ANYTHING,
-        "CloudWatch shows 500 instances, those with the fewest copies and the most losses: mend these first, and ask \
-         again.", "CloudWatch guide, Metrics Insights quotas";
+        "CloudWatch shows the 500 instances with the most losses: mend these first, and ask again.", "CloudWatch guide, Metrics Insights quotas";
     COPIES_DROPPED: "copies-dropped", Limited,
         "copies are lost under load, before they leave the source",
         "The source's own packets go first: what is lost, no sensor can see.",

@@ -1,5 +1,4 @@
-//! CloudWatch, as far as metrics are read: `GetMetricData` with single metrics and Metrics Insights queries, and
-//! `ListMetrics`.
+//! CloudWatch, as far as metrics are read: `GetMetricData` with single metrics and Metrics Insights queries.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -18,8 +17,8 @@ const METRICS: usize = 500;
 const LOOKED_AT: usize = 10_000;
 /// How far back a query may look, in seconds.
 const RECENT: f64 = 3.0 * 3_600.0;
-/// The metrics of a page of `ListMetrics`.
-const PAGE: usize = 500;
+/// How far apart the values are that EC2 writes, in seconds ("basic monitoring").
+const GRAIN: f64 = 300.0;
 
 /// The parameters of a request.
 type Parameters = BTreeMap<String, String>;
@@ -33,7 +32,6 @@ pub(crate) fn answer(
 ) -> Result<String, Refusal> {
     match action {
         "GetMetricData" => data(world, caller, parameters),
-        "ListMetrics" => list(world, caller, parameters),
         _ => {
             let message = format!("The operation {action} is not known");
             Err(Refusal::new("UnknownOperationException", message))
@@ -61,38 +59,62 @@ fn data(world: &World, caller: &Caller, parameters: &Parameters) -> Result<Strin
     if insights == 1 && end - start > RECENT {
         return Err(invalid("Metrics Insights queries can query only the most recent three hours"));
     }
-    let (mut results, mut messages) = (Vec::new(), Vec::new());
+    let mut results = Vec::new();
     for query in &queries {
         let is_id = |id: &str| id.starts_with(|it: char| it.is_ascii_lowercase());
         if !query["Id"].as_str().is_some_and(is_id) {
             return Err(invalid("The value for parameter MetricDataQueries.Id is not valid"));
         }
         let Some(expression) = query["Expression"].as_str() else {
-            results.push(result(
-                query,
-                "a label",
-                single(world, caller, &query["MetricStat"])?,
-                end,
-            ));
+            let name = query["MetricStat"]["Metric"]["MetricName"].as_str().unwrap_or_default();
+            let amount = single(world, caller, &query["MetricStat"])?;
+            if !world.traffic.left_out.contains(name) {
+                results.push(result(query, "a label", amount, (start, end)));
+            }
             continue;
         };
-        let (series, is_all) = insight(world, caller, expression)?;
-        results.extend(series.iter().map(|it| result(query, &it.0, Some(it.1), end)));
-        if !is_all {
-            let text = "The query looked at 10000 metrics, and more match it.";
-            messages.push(json!({"Code": "MaxMetricsExceeded", "Value": text}));
-        }
+        results.extend(series(world, caller, query, expression, (start, end))?);
     }
-    page(world, "MetricDataResults", &results, METRICS, parameters, &json!(messages))
+    page(world, &results, parameters)
 }
 
-/// A series, in two values: nobody knows how CloudWatch divides the time.
-fn result(query: &Value, label: &str, amount: Option<f64>, end: f64) -> Value {
-    let values = amount.map_or_else(Vec::new, |amount| vec![amount * 0.5, amount * 0.5]);
-    let times = values.iter().zip([0.0, 3_600.0]).map(|(_, ago)| end - ago);
+/// What a query shows. Where nothing is to be shown, it is a series of nothing, and what is left out is said of the
+/// results ("Any message about a specific metric returned by the operation appears in the `MetricDataResult`").
+fn series(
+    world: &World,
+    caller: &Caller,
+    query: &Value,
+    expression: &str,
+    time: (f64, f64),
+) -> Result<Vec<Value>, Refusal> {
+    let (series, is_all) = insight(world, caller, expression)?;
+    let shown = series.iter().map(|it| result(query, &it.0, Some(it.1), time));
+    let mut shown: Vec<_> = shown.collect();
+    if shown.is_empty() {
+        shown.push(result(query, "a label", None, time));
+    }
+    if !is_all {
+        let text = "The query did not look at all metrics that match it.";
+        shown[0]["Messages"] = json!([{"Code": "MaxMetricsExceeded", "Value": text}]);
+    }
+    Ok(shown)
+}
+
+/// A series. Nobody knows how CloudWatch divides the time: here at multiples of the period, and what begins before the
+/// time that is asked for is not shown.
+fn result(query: &Value, label: &str, amount: Option<f64>, (start, end): (f64, f64)) -> Value {
+    let period = query["Period"].as_f64().or(query["MetricStat"]["Period"].as_f64());
+    let period = period.unwrap_or(GRAIN).max(GRAIN);
+    let (mut times, mut values) = (Vec::new(), Vec::new());
+    let mut time = (start / period).ceil() * period;
+    while let Some(amount) = amount.filter(|_| time < end) {
+        times.push(time);
+        values.push(amount * (end - time).min(period) / (end - start));
+        time += period;
+    }
     json!({
         "Id": query["Id"], "Label": label, "StatusCode": "Complete",
-        "Timestamps": times.collect::<Vec<_>>(), "Values": values,
+        "Timestamps": times, "Values": values,
     })
 }
 
@@ -128,8 +150,9 @@ fn insight(
     let found = form.captures(expression).ok_or_else(not_valid)?;
     let limit = found[3].parse().map_err(|_| not_valid())?;
     let series = world.instance_metric(caller, &found[1]);
-    let is_all = series.len() <= LOOKED_AT;
-    let mut series: Vec<_> = series.into_iter().take(LOOKED_AT).collect();
+    let looked_at = world.traffic.looked_at.unwrap_or(LOOKED_AT);
+    let is_all = series.len() <= looked_at;
+    let mut series: Vec<_> = series.into_iter().take(looked_at).collect();
     series.sort_by(|(_, one), (_, other)| one.partial_cmp(other).unwrap_or(Ordering::Equal));
     if &found[2] == "DESC" {
         series.reverse();
@@ -138,39 +161,15 @@ fn insight(
     Ok((series, is_all))
 }
 
-fn list(world: &World, caller: &Caller, parameters: &Parameters) -> Result<String, Refusal> {
-    let name = parameters.get("MetricName").map(String::as_str).unwrap_or_default();
-    let is_recent = parameters.get("RecentlyActive").is_some_and(|it| it == "PT3H");
-    if !is_recent || parameters.get("Namespace").is_none_or(|it| it != "AWS/EC2") {
-        return Err(Refusal::new("InvalidParameterValue", "this is not known here"));
-    }
-    let metric = |dimension: &str, value: &str| {
-        let dimensions = json!([{"Name": dimension, "Value": value}]);
-        json!({"Namespace": "AWS/EC2", "MetricName": name, "Dimensions": dimensions})
-    };
-    // EC2 counts by type, too.
-    let mut metrics = vec![metric("InstanceType", "m5.large")];
-    let instances = world.instance_metric(caller, name);
-    metrics.extend(instances.keys().map(|instance| metric("InstanceId", instance)));
-    page(world, "Metrics", &metrics, PAGE, parameters, &Value::Null)
-}
-
-/// Some rows; the token is the number of those before them.
-fn page(
-    world: &World,
-    name: &str,
-    rows: &[Value],
-    size: usize,
-    parameters: &Parameters,
-    messages: &Value,
-) -> Result<String, Refusal> {
+/// Some results; the token is the number of those before them.
+fn page(world: &World, results: &[Value], parameters: &Parameters) -> Result<String, Refusal> {
     let start = parameters.get("NextToken").map(|text| text.parse::<usize>()).transpose();
     let start = start.map_err(|_| Refusal::new("InvalidNextToken", "it is not ours"))?;
     let start = start.unwrap_or_default();
-    let end = start + world.max_page.map_or(size, |max| max.min(size));
-    let shown: Vec<_> = rows.iter().take(end).skip(start).collect();
-    let next = (end < rows.len()).then(|| end.to_string());
-    Ok(json!({name: shown, "NextToken": next, "Messages": messages}).to_string())
+    let end = start + world.max_page.map_or(METRICS, |max| max.min(METRICS));
+    let shown: Vec<_> = results.iter().take(end).skip(start).collect();
+    let next = (end < results.len()).then(|| end.to_string());
+    Ok(json!({"MetricDataResults": shown, "NextToken": next}).to_string())
 }
 
 #[cfg(test)]
@@ -200,8 +199,6 @@ mod tests {
             let refusal = ask("GetMetricData", &given).unwrap_err();
             assert_eq!(refusal.code, "ValidationError", "{start} {end} {queries}");
         }
-        let list = [("MetricName", "NetworkIn"), ("Namespace", "AWS/EC2")];
-        assert_eq!(ask("ListMetrics", &list).unwrap_err().code, "InvalidParameterValue");
         assert_eq!(ask("PutMetricData", &[]).unwrap_err().code, "UnknownOperationException");
     }
 }

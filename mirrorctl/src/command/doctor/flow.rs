@@ -27,7 +27,12 @@ pub(super) async fn judge(
     now: SystemTime,
 ) {
     let looked = places.iter_mut().flatten();
-    let asked: Vec<_> = looked.map(|it| (it.senders(), it.balancers(), it)).collect();
+    let asked = looked.map(|it| (it.senders(), it.balancers(), it));
+    // Where nobody may send copies, there is nothing to ask, and to pay for.
+    let asked: Vec<_> = asked.filter(|(senders, ..)| !senders.is_empty()).collect();
+    if asked.is_empty() {
+        return;
+    }
     let costs = asked.iter().map(|(senders, balancers, _)| most(senders.len(), balancers.len()));
     let what = "Asking CloudWatch about the last 3 hours costs";
     if let Err(problem) = agree(costs.sum(), given, what) {
@@ -36,7 +41,7 @@ pub(super) async fn judge(
     }
     let judged = asked.into_iter().map(|(senders, balancers, looked)| async move {
         let flow = flow(&looked.config, &senders, balancers, now).await;
-        flow.judge(&mut looked.checked, &looked.decided.world.observed);
+        flow.judge(&mut looked.checked, &looked.decided.world.observed, &looked.mixed);
     });
     stream::iter(judged).buffer_unordered(CONCURRENT).collect::<()>().await;
 }

@@ -6,6 +6,7 @@ use shared::{
     id::{InstanceId, InterfaceId},
     observed::{Capacity, TargetState},
     plan::{
+        eligibility::{Support, proven, support},
         reason::{Level, Reason},
         room_on_targets,
         step::{Action, Step},
@@ -35,7 +36,7 @@ pub(super) fn checks(decided: &Decided) -> Vec<Check> {
 }
 
 /// Whether the step is about a source that should be mirrored.
-const fn is_selected(step: &Step) -> bool {
+pub(super) const fn is_selected(step: &Step) -> bool {
     !matches!(step.action, Action::Ignore | Action::Delete(_))
 }
 
@@ -64,24 +65,30 @@ fn sources(decided: &Decided) -> Result<String, Trouble> {
     Ok(format!("the settings select {} interfaces of {instances} instances", sources.len()))
 }
 
-/// The types that EC2 cannot mirror or may not be able to, each with what is said of it.
+/// The types that EC2 cannot mirror or may not be able to, each with what is said of it. What else is in the way of an
+/// instance, such as that there is no target yet, hides nothing of it.
 fn types(decided: &Decided) -> Vec<Result<String, Trouble>> {
-    let all = instances(decided).len();
+    let selected = instances(decided);
+    let all = selected.len();
     if all == 0 {
         return Vec::new();
     }
+    let Decided { world, parsed, .. } = decided;
+    let proven: BTreeSet<_> =
+        world.observed.types.proven.iter().cloned().chain(proven(&world.observed)).collect();
     let mut found: BTreeMap<(Grade, &str, String), BTreeSet<&InstanceId>> = BTreeMap::new();
-    for step in decided.plan.steps.iter().filter(|step| is_selected(step)) {
-        let accepted = &decided.parsed.policy.accepted_reasons;
-        let (grade, instance_type) = match &step.reason {
-            Reason::InstanceType { instance_type } => (Grade::Limited, instance_type),
-            Reason::InstanceTypeUnknown { instance_type } => (Grade::CannotTell, instance_type),
-            _ => continue,
+    for instance in world.observed.instances.iter().filter(|it| selected.contains(&it.id)) {
+        let instance_type = instance.instance_type.to_string();
+        let (grade, reason) = match support(&parsed.policy, &proven, &instance_type) {
+            Support::Can => continue,
+            Support::Cannot => (Grade::Limited, Reason::InstanceType { instance_type }),
+            Support::Unknown => (Grade::CannotTell, Reason::InstanceTypeUnknown { instance_type }),
         };
-        let code = step.reason.code();
-        let grade = if accepted.contains(code) { Grade::Limited } else { grade };
-        let instances = found.entry((grade, code, instance_type.clone())).or_default();
-        instances.extend(&step.instance);
+        let code = reason.code();
+        let is_accepted = parsed.policy.accepted_reasons.contains(code);
+        let grade = if is_accepted { Grade::Limited } else { grade };
+        let of_type = found.entry((grade, code, instance.instance_type.to_string())).or_default();
+        of_type.insert(&instance.id);
     }
     if found.is_empty() {
         return vec![Ok(format!("EC2 can mirror the types of all {all} instances"))];

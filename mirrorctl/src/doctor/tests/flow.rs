@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use shared::observed::{Session, Source};
 
 use super::{
     super::{
-        flow::{Flow, Others, Ranking, senders, silent},
+        flow::{Flow, Others, Ranking, mixed, senders, silent},
         link::Link,
         links::Checked,
-        network::Fact,
+        network::{Fact, Listener},
     },
     stage::{BALANCER, INTERFACE, Stage, problem},
 };
@@ -32,7 +33,7 @@ fn flow() -> Flow {
 
 fn judged(stage: &Stage, flow: &Flow) -> Vec<Checked> {
     let mut checked = stage.check();
-    flow.judge(&mut checked, &stage.observed);
+    flow.judge(&mut checked, &stage.observed, &mixed(&stage.network));
     checked
 }
 
@@ -105,20 +106,76 @@ fn who_has_stopped_is_not_asked_about() {
     assert_eq!(senders(&stage.check()), BTreeSet::new());
 }
 
-/// What a query shows of these amounts if it shows this many series.
-fn ranked(amounts: &BTreeMap<String, f64>, least: bool, limit: usize) -> Ranking {
-    let mut rows: Vec<_> = amounts.clone().into_iter().collect();
-    rows.sort_by(|(_, one), (_, other)| one.total_cmp(other));
-    if !least {
-        rows.reverse();
+/// The source sends and receives, and sends no copies.
+fn silent_flow() -> Flow {
+    let traffic = Ok([("i-1".to_owned(), 2e6)].into());
+    Flow { copied: Ok(Vec::new()), traffic, ..flow() }
+}
+
+/// Another interface on the instance of the source.
+fn add_interface(stage: &mut Stage) {
+    let id = "eni-9".parse().unwrap();
+    let interface = stage.observed.sources[0].interface.clone();
+    stage.observed.sources.push(Source { id, interface });
+}
+
+/// Another session like the first one, on this interface.
+fn add_session(stage: &mut Stage, interface: &str) {
+    let session = Session {
+        id: "tms-9".parse().unwrap(),
+        interface: interface.parse().unwrap(),
+        number: 9.try_into().unwrap(),
+        ..stage.observed.sessions[0].clone()
+    };
+    stage.observed.sessions.push(session);
+}
+
+#[test]
+fn what_another_interface_sends_and_receives_may_be_what_is_counted() {
+    let mut stage = Stage::new(INTERFACE);
+    add_interface(&mut stage);
+    assert_eq!(said(&judged(&stage, &silent_flow())), [Some("counted-together"), None, None]);
+    let idle = Flow { traffic: Ok(BTreeMap::new()), ..silent_flow() };
+    assert_eq!(said(&judged(&stage, &idle)), [Some("idle"), None, None]);
+    // Copies can only be of the interface that is mirrored.
+    assert_eq!(said(&judged(&stage, &flow())), [FINE, FINE, None]);
+    // Of two that are, neither sends copies.
+    add_session(&mut stage, "eni-9");
+    assert_eq!(said(&judged(&stage, &silent_flow())), [Some("no-copies"), None, None]);
+}
+
+#[test]
+fn copies_that_may_go_to_another_target_are_not_missed_at_a_load_balancer() {
+    for interface in ["eni-1", "eni-9"] {
+        let mut stage = Stage::new(BALANCER);
+        add_interface(&mut stage);
+        add_session(&mut stage, interface);
+        let [copies, _, bytes] = said(&judged(&stage, &flow()));
+        assert_eq!((copies, bytes), (Some("counted-together"), None), "{interface}");
     }
+}
+
+#[test]
+fn other_udp_that_a_load_balancer_gets_is_no_copy() {
+    let mut stage = Stage::new(BALANCER);
+    let name = stage.balancers().keys().next().unwrap().clone();
+    let gets = Flow { balancers: Ok([(name, 5.0)].into()), ..flow() };
+    let bytes = |stage: &Stage, flow: &Flow| said(&judged(stage, flow))[2];
+    let listener = Listener { takes_udp: false, port: 443, pools: Vec::new() };
+    stage.listeners().push(listener.clone());
+    assert_eq!(bytes(&stage, &gets), FINE);
+    stage.listeners().push(Listener { takes_udp: true, port: 514, ..listener });
+    assert_eq!(bytes(&stage, &gets), Some("counted-together"));
+    assert_eq!(bytes(&stage, &flow()), Some("balancer-gets-nothing"));
+}
+
+/// The greatest of these amounts, as many as a query shows.
+fn ranked(amounts: &BTreeMap<String, f64>, limit: usize) -> Ranking {
+    let mut rows: Vec<_> = amounts.clone().into_iter().collect();
+    rows.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     rows.truncate(limit);
     let end = rows.last().map(|(_, amount)| *amount).unwrap_or_default();
-    let others = match (amounts.len() < limit, least) {
-        (true, _) => Others::None,
-        (_, true) => Others::AtLeast(end, amounts.keys().cloned().collect()),
-        (_, false) => Others::AtMost(end),
-    };
+    let others = if amounts.len() < limit { Others::None } else { Others::AtMost(end) };
     Ranking { shown: rows.into_iter().collect(), others }
 }
 
@@ -140,10 +197,12 @@ proptest! {
     ) {
         let amount = |index: usize| metrics[index].get("i-1").copied().unwrap_or_default();
         let (copied, dropped) = (amount(0) + amount(1), amount(2) + amount(3));
-        let rank = |index: usize| ranked(&metrics[index], index < 2, limit);
+        // Of copies, what a query does not show is asked.
+        let all = |index: usize| Ranking { shown: metrics[index].clone(), others: Others::None };
+        let rank = |index: usize| ranked(&metrics[index], limit);
         let traffic = if is_busy { 2e6 } else { 2.0 };
         let flow = Flow {
-            copied: Ok(vec![rank(0), rank(1)]),
+            copied: Ok(vec![all(0), all(1)]),
             dropped: Ok(vec![rank(2), rank(3)]),
             traffic: Ok([("i-1".to_owned(), traffic)].into()),
             balancers: Fact::Ok(BTreeMap::new()),
@@ -152,8 +211,7 @@ proptest! {
         match copies.unwrap() {
             "fine" => prop_assert!(copied > 0.0),
             "no-copies" => prop_assert!(copied <= 0.0 && is_busy),
-            "idle" => prop_assert!(copied <= 0.0 && !is_busy),
-            other => prop_assert_eq!(other, "not-ranked"),
+            other => prop_assert!(other == "idle" && copied <= 0.0 && !is_busy, "{}", other),
         }
         match load {
             Some("fine") | None => prop_assert!(dropped <= 0.0),
@@ -162,8 +220,9 @@ proptest! {
         }
         // Whoever is asked about has been shown, or is known to have nothing.
         let is_silent = silent(flow.copied.as_ref().unwrap(), &["i-1".to_owned()].into()).len() == 1;
-        prop_assert!(!is_silent || copied <= 0.0);
+        prop_assert_eq!(is_silent, copied <= 0.0);
         // With room for all nothing is open.
-        prop_assert!(limit <= metrics.iter().map(BTreeMap::len).max().unwrap() || (copies, load) != (Some("not-ranked"), Some("not-ranked")));
+        let is_all = metrics.iter().all(|metric| metric.len() < limit);
+        prop_assert!(!is_all || load != Some("not-ranked"));
     }
 }

@@ -197,6 +197,36 @@ fn a_type_that_the_operator_accepts_is_limited_and_one_that_does_not_run_is_noth
     assert_eq!(found(&stage), []);
 }
 
+/// Before a deployment something is always in the way.
+#[test]
+fn a_type_is_judged_whatever_else_is_in_the_way() {
+    let of_types = |change: fn(&mut Stage)| {
+        let mut stage = before_a_deployment(INTERFACE);
+        add_source(&mut stage, "m99x.large", InstanceState::Running);
+        change(&mut stage);
+        let found = found(&stage).into_iter().filter(|(topic, ..)| *topic == "instance-types");
+        found.map(|(_, code, _)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(of_types(|_| ()), ["instance-type-unknown"]);
+    let ways: [fn(&mut Stage); 4] = [
+        |it| it.observed.targets.clear(),
+        |it| it.observed.targets[0].capacity = Capacity::Sources(0),
+        |it| it.policy.targets = ["tmt-9".parse().unwrap()].into(),
+        |it| it.policy.filter = "tmf-9".parse().ok(),
+    ];
+    for (index, change) in ways.into_iter().enumerate() {
+        assert_eq!(of_types(change), ["instance-type-unknown"], "{index}");
+    }
+    // Nor do tags that are wrong hide that EC2 refuses the type.
+    let found_type = of_types(|it| {
+        it.change_source(|instance| {
+            instance.instance_type = "t2.micro".into();
+            instance.tags.push(Tag { key: "Mirror-Interfaces".into(), value: "some".into() });
+        });
+    });
+    assert_eq!(found_type, ["instance-type", "instance-type-unknown"]);
+}
+
 #[test]
 fn as_many_sessions_are_needed_as_the_settings_ask_for() {
     let needed = |stage: &Stage| {
@@ -269,4 +299,44 @@ fn a_filter_whose_accepting_rules_are_hidden_accepts_nothing() {
         rules.push(rule);
     }
     assert_eq!(of_filter(&stage), Some(("filter", "filter-empty", "broken")));
+}
+
+/// The plan would say so of each source, once there is a target.
+#[test]
+fn a_filter_that_leaves_out_a_direction_or_a_version_of_ip_is_partial() {
+    let of_filter = |change: fn(&mut Stage)| {
+        let mut stage = before_a_deployment(INTERFACE);
+        stage.policy.filter = "tmf-1".parse().ok();
+        change(&mut stage);
+        found(&stage).into_iter().find(|(topic, ..)| *topic == "filter")
+    };
+    let one_direction = |stage: &mut Stage| {
+        stage.observed.filters[0].rules.truncate(1);
+        stage.observed.filters[0].amazon_dns = true;
+    };
+    let partial = |state| Some(("filter", "filter-partial", state));
+    assert_eq!(of_filter(|_| ()), None);
+    assert_eq!(of_filter(one_direction), partial("broken"));
+    assert_eq!(
+        of_filter(|stage| {
+            stage.observed.filters[0].rules.truncate(1);
+            stage.observed.targets.clear();
+        }),
+        partial("broken")
+    );
+    assert_eq!(
+        of_filter(|stage| {
+            let Shown::Yes(interface) = &mut stage.observed.sources[0].interface else { return };
+            interface.has_ipv6 = true;
+        }),
+        partial("broken")
+    );
+    assert_eq!(
+        of_filter(|stage| {
+            stage.observed.filters[0].rules.truncate(1);
+            let accepted_reasons = ["filter-partial".to_owned()].into();
+            stage.policy = Policy { accepted_reasons, ..stage.policy.clone() };
+        }),
+        partial("limited")
+    );
 }

@@ -17,6 +17,10 @@ pub struct Traffic {
     pub lossy: BTreeMap<String, f64>,
     /// Whether the copies are lost on the way.
     pub is_lost: bool,
+    /// The metrics that a query looks at, where it is not 10,000.
+    pub looked_at: Option<usize>,
+    /// Metrics that CloudWatch leaves out of what it answers about single ones.
+    pub left_out: BTreeSet<&'static str>,
 }
 
 /// Packets that are like one of those that are shown.
@@ -56,7 +60,7 @@ impl World {
         }
     }
 
-    /// None of an instance that nobody mirrors, and of one with sessions that do not work: there is no series.
+    /// None of an instance that nobody mirrors, and of one that has never sent a copy: there is no series.
     fn copied(&self, instance: &Instance, direction: Direction) -> Option<f64> {
         let sources = instance.interfaces.iter().filter_map(|id| self.interfaces.get(id));
         let has_session = |id: &str| self.sessions.count(&Key::Interface(id.to_owned())) > 0;
@@ -66,7 +70,7 @@ impl World {
             .filter(|(way, _)| *way == direction)
             .filter_map(|(_, frame)| u32::try_from(frame.len()).ok())
             .collect();
-        let has_sent = !lengths.is_empty() || self.traffic.sends_no_copies(&instance.id);
+        let has_sent = !lengths.is_empty() || self.traffic.idle.contains(&instance.id);
         (!sources.is_empty() && has_sent).then(|| {
             lengths.iter().map(|length| f64::from(*length)).sum::<f64>() * f64::from(ALIKE)
         })
