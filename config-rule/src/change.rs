@@ -17,7 +17,7 @@ use crate::{
     resource::{Resource, ResourceKey, TARGET},
     standing::can_be_seen,
     summary::Summary,
-    targets,
+    targets::{self, HeldFor, Known, Targets},
 };
 
 /// What AWS Config says has changed. The first evaluation is that of the resource itself.
@@ -126,16 +126,17 @@ impl Change<'_> {
     /// evaluation; that alone sees whether sessions lead to it, so of a target on which nothing is held nothing is
     /// said. The same verdict is not sent again: its time tells since when it has been so.
     async fn target(&mut self, id: &TargetId) -> anyhow::Result<Vec<Evaluation>> {
-        if self.judge.looker.settings.target_health.is_none() {
+        let Judge { looker, reporter, .. } = self.judge;
+        let Some(grace) = looker.settings.target_health else {
             bail!(
                 "this rule evaluates {TARGET} only with its parameter targetHealth: narrow its scope"
             );
-        }
+        };
         let key = ResourceKey::target(id);
-        let Some(held) = self.judge.reporter.recorded_on(&key).await? else {
+        let Some(held) = reporter.recorded_on(&key, self.judge.until()).await? else {
             return Ok(vec![targets::not_judged(id)]);
         };
-        let Look { observed, .. } = self.judge.looker.look([Selector::Target(id.clone())]).await?;
+        let Look { observed, .. } = looker.look([Selector::Target(id.clone())]).await?;
         if observed.not_found.targets.contains(id) {
             return Ok(vec![Evaluation::gone(key, None)]);
         }
@@ -145,10 +146,13 @@ impl Change<'_> {
         if target.account != observed.account || !can_be_seen(target) {
             return Ok(vec![targets::not_judged(id)]);
         }
-        let standings = self.judge.standings(&[target]).await;
-        let problems = standings.values().filter_map(targets::unread);
-        self.summary.note_problems(problems);
-        let found = standings.get(id).and_then(|standing| targets::evaluation(id, standing));
-        Ok(found.into_iter().filter(|found| held.differs_from(found)).collect())
+        let known = self.judge.standings(&[target]).await.into_iter().map(|(id, standing)| {
+            (id, Known::new(standing, HeldFor::of(Some(&held), looker.now(), grace)))
+        });
+        let targets = Targets(known.collect());
+        self.summary.note_problems(targets.problems());
+        let mut found = targets.evaluations();
+        found.retain(|found| held.differs_from(found));
+        Ok(found)
     }
 }

@@ -6,17 +6,16 @@ use futures_util::{StreamExt, stream};
 use shared::{
     id::TargetId,
     observed::{Observed, Target},
-    plan::{plan, step::Plan, verdict::Verdict},
+    plan::{plan, step::Plan},
 };
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     look::Looker,
-    news::age,
     report::Reporter,
     resource::ResourceKey,
     standing::{Standing, read::Inspector},
-    targets::{HeldFor, Known, Targets, UNHEALTHY, led_to},
+    targets::{HeldFor, Known, Targets, led_to},
     verdict::{self, Instances},
 };
 
@@ -55,10 +54,11 @@ impl Judge<'_> {
 
     async fn targets(&self, observed: &Observed, plan: &Plan) -> Targets {
         let Some(grace) = self.looker.settings.target_health else { return Targets::default() };
+        let until = self.until();
         let standings = self.standings(&led_to(observed, plan)).await;
         let known = standings.into_iter().map(|(id, standing)| async move {
-            let held = self.held(&id, &standing, grace).await;
-            (id, Known { standing, held })
+            let held = self.held(&id, &standing, grace, until).await;
+            (id, Known::new(standing, held))
         });
         Targets(stream::iter(known).buffered(MAX_CONCURRENT).collect().await)
     }
@@ -76,29 +76,27 @@ impl Judge<'_> {
     }
 
     /// What is judged after that share of the time has what is left.
-    fn until(&self) -> Instant {
+    pub(crate) fn until(&self) -> Instant {
         let deadline = self.reporter.deadline;
         let share = deadline.after(INSPECTING_ENDS);
         if Instant::now() < share { share } else { deadline.after(LATE_ENDS) }
     }
 
-    /// For how long AWS Config holds that nothing receives behind a target.
-    async fn held(&self, id: &TargetId, standing: &Standing, grace: i64) -> HeldFor {
-        if !matches!(standing, Standing::Unhealthy(_)) {
+    /// For how long AWS Config holds that nothing receives behind a target. Nobody asks where something does, or
+    /// where what is held stays anyway.
+    async fn held(
+        &self,
+        id: &TargetId,
+        standing: &Standing,
+        grace: i64,
+        until: Instant,
+    ) -> HeldFor {
+        if matches!(standing, Standing::Healthy | Standing::Unread(_)) {
             return HeldFor::NotYet;
         }
-        let recorded = match self.reporter.recorded_on(&ResourceKey::target(id)).await {
-            Ok(recorded) => recorded,
-            Err(error) => return HeldFor::Unread(format!("{error:#}")),
-        };
-        let is_it = |verdict| verdict == Verdict::NonCompliant;
-        let held = recorded.filter(|it| is_it(it.verdict) && it.codes.contains(UNHEALTHY));
-        let Some(held) = held else { return HeldFor::NotYet };
-        let now = self.looker.now();
-        if held.time.is_some_and(|time| age(time, now) >= grace) {
-            HeldFor::Long
-        } else {
-            HeldFor::Short
+        match self.reporter.recorded_on(&ResourceKey::target(id), until).await {
+            Ok(held) => HeldFor::of(held.as_ref(), self.looker.now(), grace),
+            Err(error) => HeldFor::Unread(format!("{error:#}")),
         }
     }
 }

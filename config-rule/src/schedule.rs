@@ -5,10 +5,11 @@
 //! part of the time | what is done
 //! -----------------+----------------------------------------------------------------------------------
 //! up to 40 %       | the list of instances is read; what it has shown by then is judged
-//! up to 60 %       | with `targetHealth`, what stands behind the targets is read
+//! up to 60 %       | with `targetHealth`, what stands behind the targets is read, and since when nothing has
+//!                  | received there
 //! up to 75 %       | the verdicts that AWS Config holds are read back, those not compliant first
 //! to the end       | what differs is sent, 100 at a time, the worst verdicts first; if it is not much, it is
-//!                  | read back once more, since a change may have been judged meanwhile; then, 1,000 at a
+//!                  | read back once more, up to 90 %, since a change may have been judged meanwhile; then, 1,000 at a
 //!                  | time, what AWS Config holds a verdict on and the look did not show: EC2 is asked for
 //!                  | its id, and what differs is sent
 //! ```

@@ -75,6 +75,10 @@ fn behind_interface(state: TargetState, id: &InterfaceId, facts: &Facts) -> Stan
     let door = match &facts.interfaces {
         Err(why) => Standing::Unread(why.clone()),
         Ok(all) => match all.get(id) {
+            // Each has one, other than a load balancer.
+            Some(groups) if groups.is_empty() => {
+                Standing::Unknown(format!("EC2 shows no security group of {id}"))
+            }
             Some(groups) => door(id.as_str(), groups, &facts.doors),
             None => Standing::Unknown(format!("EC2 does not show {id}")),
         },
@@ -90,9 +94,12 @@ fn behind_balancer(name: &str, facts: &Facts) -> Standing {
     let Some(balancer) = balancer else {
         return Standing::Unhealthy(format!("there is no load balancer {name}"));
     };
-    if !is_active(&balancer.state) {
-        return Standing::Unhealthy(format!("load balancer {name} is {}", balancer.state));
-    }
+    let state = format!("load balancer {name} is {}", balancer.state);
+    let active = match is_active(&balancer.state) {
+        Some(false) => return Standing::Unhealthy(state),
+        Some(true) => Standing::Healthy,
+        None => Standing::Unknown(state),
+    };
     let received = match &balancer.listeners {
         Err(why) => Standing::Unread(why.clone()),
         Ok(all) if !all.iter().any(Listener::takes_copies) => {
@@ -100,7 +107,7 @@ fn behind_balancer(name: &str, facts: &Facts) -> Standing {
         }
         Ok(_) => health(name, &balancer.pools),
     };
-    received.max(door(name, &balancer.groups, &facts.doors))
+    active.max(received).max(door(name, &balancer.groups, &facts.doors))
 }
 
 /// One healthy sensor is enough, whatever is known of the others.

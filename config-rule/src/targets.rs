@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_config::primitives::DateTime;
 use shared::{
     id::{InterfaceId, TargetId},
     observed::{Observed, Target},
@@ -14,12 +15,13 @@ use shared::{
 
 use crate::{
     evaluation::Evaluation,
+    news::{Recorded, age},
     resource::ResourceKey,
     standing::{Standing, can_be_seen},
 };
 
 /// The code of a target behind which nothing receives.
-pub(crate) const UNHEALTHY: &str = "target-unhealthy";
+const UNHEALTHY: &str = "target-unhealthy";
 
 /// What is known of the targets that were looked at. Of any other nothing is said.
 #[derive(Debug, Default)]
@@ -29,7 +31,7 @@ pub(crate) struct Targets(pub(crate) BTreeMap<TargetId, Known>);
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) standing: Standing,
-    /// Where nothing receives: for how long AWS Config holds that.
+    /// Where nothing is seen to receive: for how long AWS Config holds that.
     pub(crate) held: HeldFor,
 }
 
@@ -57,6 +59,36 @@ pub(crate) enum Reception<'a> {
     Unread,
     /// Nothing receives.
     Broken(&'a TargetId, &'a str),
+}
+
+impl Known {
+    /// Where AWS does not say, the fault that AWS Config holds goes on until AWS shows that it is over. Sensors that
+    /// start and fail over and over are starting in one look and not healthy in the next, and a list may leave out
+    /// a row.
+    pub(crate) fn new(seen: Standing, held: HeldFor) -> Self {
+        let standing = match (seen, &held) {
+            (Standing::Unknown(why), HeldFor::Short | HeldFor::Long) => {
+                Standing::Unhealthy(format!("{why}, and nothing received when that was last seen"))
+            }
+            (Standing::Unknown(_), HeldFor::Unread(why)) => Standing::Unread(why.clone()),
+            (seen, _) => seen,
+        };
+        Self { standing, held }
+    }
+}
+
+impl HeldFor {
+    /// By the verdict that AWS Config holds on the target, and the grace time in seconds.
+    pub(crate) fn of(held: Option<&Recorded>, now: DateTime, grace: i64) -> Self {
+        let is_it =
+            |it: &&Recorded| it.verdict == Verdict::NonCompliant && it.codes.contains(UNHEALTHY);
+        match held.filter(is_it).map(|it| it.time) {
+            None => Self::NotYet,
+            Some(None) => Self::Unread("AWS Config does not say how old a verdict is".to_owned()),
+            Some(Some(time)) if age(time, now) < grace => Self::Short,
+            Some(Some(_)) => Self::Long,
+        }
+    }
 }
 
 impl Targets {
@@ -124,7 +156,7 @@ impl Targets {
 }
 
 /// Why nothing can be said of a target.
-pub(crate) fn unread(standing: &Standing) -> Option<String> {
+fn unread(standing: &Standing) -> Option<String> {
     match standing {
         Standing::Unread(why) => Some(format!("what is behind targets was not read: {why}")),
         Standing::Healthy | Standing::Unknown(_) | Standing::Unhealthy(_) => None,
@@ -132,7 +164,7 @@ pub(crate) fn unread(standing: &Standing) -> Option<String> {
 }
 
 /// None where it could not be read.
-pub(crate) fn evaluation(id: &TargetId, standing: &Standing) -> Option<Evaluation> {
+fn evaluation(id: &TargetId, standing: &Standing) -> Option<Evaluation> {
     let (verdict, code, words) = match standing {
         Standing::Healthy => (
             Verdict::Compliant,
@@ -181,6 +213,35 @@ mod tests {
             (id.parse().unwrap(), Known { standing: standing.clone(), held })
         });
         Targets(known.collect())
+    }
+
+    #[test]
+    fn a_fault_that_is_held_goes_on_where_aws_does_not_say_and_its_age_is_that_of_its_verdict() {
+        let held = |verdict, annotation: &str, time: Option<i64>| {
+            let (codes, time) =
+                (crate::evaluation::codes(annotation), time.map(DateTime::from_secs));
+            HeldFor::of(Some(&Recorded { verdict, codes, time }), DateTime::from_secs(1_000), 60)
+        };
+        let ill = "[target-unhealthy] load balancer net/a/b has no UDP listener";
+        assert_eq!(HeldFor::of(None, DateTime::from_secs(1_000), 60), HeldFor::NotYet);
+        for (found, expected) in [
+            (held(Verdict::NonCompliant, ill, Some(940)), "Long"),
+            (held(Verdict::NonCompliant, ill, Some(941)), "Short"),
+            (held(Verdict::NonCompliant, ill, Some(2_000)), "Short"),
+            (held(Verdict::NonCompliant, ill, None), "Unread"),
+            (held(Verdict::NonCompliant, "[another-code] x", Some(0)), "NotYet"),
+            (held(Verdict::Compliant, "[target-healthy] x", Some(0)), "NotYet"),
+        ] {
+            assert!(format!("{found:?}").starts_with(expected), "{found:?} {expected}");
+        }
+        let unknown = |held| Known::new(Standing::Unknown("x".to_owned()), held).standing;
+        assert_eq!(unknown(HeldFor::NotYet), Standing::Unknown("x".to_owned()));
+        for held in [HeldFor::Short, HeldFor::Long] {
+            assert!(matches!(unknown(held), Standing::Unhealthy(_)));
+        }
+        assert_eq!(unknown(HeldFor::Unread("y".to_owned())), Standing::Unread("y".to_owned()));
+        let healthy = Known::new(Standing::Healthy, HeldFor::NotYet);
+        assert_eq!(healthy.standing, Standing::Healthy);
     }
 
     #[test]

@@ -30,6 +30,8 @@ const MAX_PAGES: usize = 10_000;
 /// At most this many verdicts are read one by one before they are replaced: as many as one call sends, and
 /// more than an hour brings in most accounts.
 const MAX_CHECKED: usize = 100;
+/// How much of the time, in percent, is over when that ends: what is not sent is lost.
+const CHECKING_ENDS: u32 = 90;
 
 /// A page of results, and the token of the next.
 type Page = (Vec<EvaluationResult>, Option<String>);
@@ -99,14 +101,15 @@ impl Reporter<'_> {
         Ok(read?.and_then(|result| interface_in(result.annotation()?)))
     }
 
-    /// The verdict that AWS Config holds on a resource for this rule, but for `NOT_APPLICABLE`.
+    /// The verdict that AWS Config holds on a resource for this rule, but for `NOT_APPLICABLE`; nobody waits for it
+    /// longer than until this moment.
     pub(crate) async fn recorded_on(
         &self,
         resource: &ResourceKey,
+        until: Instant,
     ) -> anyhow::Result<Option<Recorded>> {
-        let read = self.deadline.cut(self.result_on(resource.clone())).await;
-        let read =
-            read.context("AWS Config could not be read before the time of the function was up")?;
+        let read = timeout_at(until, self.result_on(resource.clone())).await;
+        let read = read.context("AWS Config could not be read in time")?;
         Ok(read?.as_ref().and_then(recorded).map(|(_, recorded)| recorded))
     }
 
@@ -120,10 +123,11 @@ impl Reporter<'_> {
         if evaluations.len() > MAX_CHECKED {
             return evaluations;
         }
+        let until = self.deadline.after(CHECKING_ENDS);
         let check = |evaluation: Evaluation| async move {
-            let read = self.deadline.cut(self.result_on(evaluation.resource.clone())).await;
+            let read = timeout_at(until, self.result_on(evaluation.resource.clone())).await;
             // What cannot be read is sent: AWS Config may know itself which one is later.
-            let held = read.and_then(Result::ok).flatten();
+            let held = read.ok().and_then(Result::ok).flatten();
             let is_outdated = held.is_some_and(|held| is_newer(time_of(&held), look));
             (!is_outdated).then_some(evaluation)
         };

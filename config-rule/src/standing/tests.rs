@@ -77,7 +77,9 @@ fn what_receives_is_healthy_and_each_fault_alone_is_not() {
     assert_eq!(both(|_| {}), [Standing::Healthy, Standing::Healthy]);
     assert_eq!(balanced(|it| it.state = "active_impaired".to_owned()), Standing::Healthy);
     assert_eq!(balanced(|it| it.groups.clear()), Standing::Healthy);
-    is_unhealthy(&balanced(|it| it.state = "failed".to_owned()), "net/a/b is failed");
+    for state in ["failed", "provisioning"] {
+        is_unhealthy(&balanced(|it| it.state = state.to_owned()), &format!("net/a/b is {state}"));
+    }
     let no_listener = "no UDP listener on port 4789";
     is_unhealthy(&balanced(|it| it.listeners = Ok(vec![listener(true, 80)])), no_listener);
     is_unhealthy(&balanced(|it| it.listeners = Ok(vec![listener(false, 4789)])), no_listener);
@@ -110,6 +112,8 @@ fn what_aws_does_not_say_is_neither_healthy_nor_unhealthy() {
     let starting = Ok(vec![sensor(Health::Unhealthy), sensor(Health::Unknown)]);
     is_unknown(&balanced(|it| it.pools = vec![starting.clone()]));
     is_unknown(&both(|it| it.interfaces = Ok(BTreeMap::new()))[1]);
+    is_unknown(&both(|it| it.interfaces = Ok([("eni-1".parse().unwrap(), Vec::new())].into()))[1]);
+    is_unknown(&balanced(|it| it.state = "in a state that is not named".to_owned()));
     both(|it| it.doors = Ok(BTreeMap::new())).iter().for_each(is_unknown);
     let state = TargetState::Unknown;
     let it = Target { state, ..target(Endpoint::Interface("eni-1".parse().unwrap())) };

@@ -145,7 +145,7 @@ fn balancer<'a>(
         let detail = format!("there is no load balancer {name}");
         return Err(Trouble::new(&BALANCER_GONE, name, detail));
     };
-    if !is_active(&balancer.state) {
+    if is_active(&balancer.state) != Some(true) {
         let detail = format!("load balancer {name} is {}", balancer.state);
         return Err(Trouble::new(&BALANCER_NOT_ACTIVE, name, detail));
     }

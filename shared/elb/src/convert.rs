@@ -54,11 +54,15 @@ pub enum Health {
     Unknown,
 }
 
-/// Whether a load balancer in this state works. An impaired one does, and lacks room to grow (ELB API,
-/// `LoadBalancerState`).
+/// Whether a load balancer in this state works; none of a word that this version does not know. An impaired one
+/// does, and lacks room to grow (ELB API, `LoadBalancerState`).
 #[must_use]
-pub fn is_active(state: &str) -> bool {
-    matches!(state, "active" | "active_impaired")
+pub fn is_active(state: &str) -> Option<bool> {
+    match state {
+        "active" | "active_impaired" => Some(true),
+        "provisioning" | "failed" => Some(false),
+        _ => None,
+    }
 }
 
 impl Listener {

@@ -339,6 +339,84 @@ async fn of_what_cannot_be_seen_or_is_not_known_nothing_is_said() {
 }
 
 #[tokio::test]
+async fn sensors_that_start_and_fail_over_and_over_do_not_begin_the_grace_time_anew() {
+    let (mut stage, instance) = watched().await;
+    let target = stage.target.clone();
+    let all_are = |stage: &Stage, state: &str| {
+        stage.change_balancer(|it| {
+            it.target_group().targets.iter_mut().for_each(|it| state.clone_into(&mut it.1));
+        });
+    };
+    stage.schedule().await;
+    for (state, minutes, expected) in [
+        ("unhealthy", 0, Compliant),
+        ("initial", 20, Compliant),
+        ("unhealthy", 9, Compliant),
+        ("initial", 2, NonCompliant),
+        ("unhealthy", 9, NonCompliant),
+        ("unavailable", 9, NonCompliant),
+    ] {
+        all_are(&stage, state);
+        stage.minutes_pass(minutes);
+        stage.schedule().await;
+        stage.is_said_of_target(&target, NonCompliant, "[target-unhealthy]");
+        let (said, annotation) = stage.said_of(&ResourceKey::instance(&instance)).unwrap();
+        assert_eq!(said, expected, "{state}: {annotation}");
+    }
+    // Nor does a change take it back, nor the schedule where AWS Config does not tell what it holds.
+    for key in [ResourceKey::target(&target), ResourceKey::instance(&instance)] {
+        let item = stage.bare_item(key, Status::Ok);
+        stage.tell(&item, false).await.unwrap();
+    }
+    let (code, message) = ("AccessDeniedException".to_owned(), "no".to_owned());
+    let action = "GetComplianceDetailsByResource";
+    stage.fault(Fault::new(action, Kind::Refuse { code, message, status: 400 }));
+    let error = stage.failing_schedule().await;
+    assert!(error.contains(&format!("lacks the permission config:{action}")), "{error}");
+    stage.recover();
+    stage.is_said_of_target(&target, NonCompliant, "[target-unhealthy]");
+    stage.is_said(&instance, NonCompliant, "[target-unhealthy]");
+    all_are(&stage, "healthy");
+    stage.schedule().await;
+    stage.is_said_of_target(&target, Compliant, "[target-healthy]");
+    stage.is_said(&instance, Compliant, "[as-wanted]");
+}
+
+#[tokio::test]
+async fn a_row_that_a_list_leaves_out_takes_no_fault_back() {
+    let mut stage = ruled(&GRACE).await;
+    stage.drop_load_balancer();
+    stage.target = stage.sensor("us-east-1a");
+    let instance = stage.launch_mirrored();
+    stage.world().security_group(DEFAULT_GROUP).inbound.clear();
+    stage.schedule().await;
+    stage.minutes_pass(31);
+    let target = stage.target.clone();
+    for action in ["DescribeSecurityGroups", "DescribeNetworkInterfaces"] {
+        stage.fault(Fault::new(action, Kind::OmitRows { per_mille: 1000 }));
+        stage.schedule().await;
+        stage.is_said_of_target(&target, NonCompliant, "[target-unhealthy]");
+        stage.is_said(&instance, NonCompliant, "[target-unhealthy]");
+        stage.recover();
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_this_version_does_not_know_is_no_fault() {
+    let (mut stage, instance) = watched().await;
+    let target = stage.target.clone();
+    stage.schedule().await;
+    stage.change_balancer(|it| it.state = "moving".to_owned());
+    stage.schedule().await;
+    stage.is_said_of_target(&target, NotApplicable, "[target-health-unknown]");
+    stage.is_said(&instance, Compliant, "[as-wanted]");
+    // Beside it a fault is one.
+    stage.change_balancer(|it| it.listeners.clear());
+    stage.schedule().await;
+    stage.is_said_of_target(&target, NonCompliant, "has no UDP listener");
+}
+
+#[tokio::test]
 async fn the_verdict_on_a_target_goes_with_its_sessions_with_the_target_and_with_the_parameter() {
     let (mut stage, instance) = watched().await;
     let target = stage.target.clone();

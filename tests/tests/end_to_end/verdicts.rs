@@ -587,6 +587,32 @@ fn what_is_held_and_cannot_be_looked_at_in_time_keeps_its_verdict_and_is_said() 
     assert_eq!(slow.said(NotApplicable), 2_500);
 }
 
+#[test]
+fn nobody_waits_for_the_verdict_on_one_resource_until_there_is_no_time_to_send() {
+    let by_resource = || Fault::new("GetComplianceDetailsByResource", Kind::HangBefore);
+    let slow = Slow::new(20, TICK);
+    slow.cloud.faults().add(by_resource());
+    assert_eq!(slow.error_within(MINUTE), None);
+    assert_eq!(slow.said(NonCompliant), 20);
+
+    // Nor for those on targets behind which nothing receives.
+    let mut slow = Slow::new(40, TICK);
+    let parameters = [("targetHealth".to_owned(), "30".to_owned())].into();
+    let rule = PutRule { parameters, ..PutRule::new("mirroring") };
+    slow.cloud.config().put_rule(&rule).unwrap();
+    for instance in slow.instances.split_off(20) {
+        slow.target = load_balancer(&mut slow.cloud.world(), &user());
+        slow.mirror(&[instance]);
+    }
+    slow.cloud.faults().add(by_resource());
+    let error = slow.error_within(MINUTE).unwrap();
+    assert!(error.starts_with("AWS Config could not be read "), "{error}");
+    assert_eq!((slow.said(NonCompliant), slow.said(Compliant)), (20, 0));
+    let config = slow.cloud.config();
+    let verdicts = config.rule("mirroring").unwrap().verdicts();
+    assert_eq!(verdicts.filter(|it| it.compliance == NonCompliant).count(), 40);
+}
+
 #[tokio::test]
 async fn a_list_of_verdicts_that_does_not_end_is_an_error() {
     let mut stage = ruled(&[]).await;
