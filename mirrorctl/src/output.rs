@@ -2,6 +2,8 @@
 //! a command has in a format of others.
 //! The rules of the machine formats are in docs/mirrorctl.md.
 
+mod markdown;
+
 use std::{
     fs,
     io::{self, Write},
@@ -115,7 +117,7 @@ impl Document {
         let version = env!("CARGO_PKG_VERSION");
         match format {
             Format::Text => self.write_text(out),
-            Format::Markdown => self.write_markdown(out),
+            Format::Markdown => markdown::write(out, &self.blocks),
             Format::Json => {
                 let answer = json!({
                     "format": VERSION, "command": command, "version": version,
@@ -148,7 +150,11 @@ impl Document {
         let mut out = anstream::stdout();
         match format {
             Format::Text => self.write_text(&mut out)?,
-            Format::Markdown => self.write_markdown(&mut out)?,
+            // A blank line keeps it apart from what follows.
+            Format::Markdown => {
+                markdown::write(&mut out, &self.blocks)?;
+                writeln!(out)?;
+            }
             Format::Json | Format::Ndjson | Format::Csv | Format::Asff | Format::Ocsf => {}
         }
         self.blocks.clear();
@@ -178,26 +184,6 @@ impl Document {
                     for line in grid.lines() {
                         writeln!(out, "{}", line.trim_end())?;
                     }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn write_markdown(&self, out: &mut dyn Write) -> io::Result<()> {
-        for block in &self.blocks {
-            match block {
-                Block::Title(text) => writeln!(out, "## {text}\n")?,
-                Block::Line(text) => writeln!(out, "{text}\n")?,
-                Block::Item(_, head, details) => {
-                    writeln!(out, "- {head}")?;
-                    for detail in details {
-                        writeln!(out, "  - {detail}")?;
-                    }
-                }
-                Block::Table(table) => {
-                    let grid = table.grid(presets::ASCII_MARKDOWN);
-                    writeln!(out, "\n{}\n", grid.lines().collect::<Vec<_>>().join("\n"))?;
                 }
             }
         }

@@ -7,6 +7,7 @@ mod doctor;
 mod exit;
 mod function;
 mod history;
+mod markdown;
 mod problems;
 mod reasons;
 mod saved;

@@ -204,7 +204,7 @@ async fn remove_deletes_what_is_automirrors_and_nothing_else() {
 }
 
 /// A session as 3CORESec's AutoMirror makes it.
-fn old_session(stage: &Stage) -> Session {
+pub(super) fn old_session(stage: &Stage) -> Session {
     let instance = stage.launch(&machine(&[("Mirror", "True")]));
     stage.let_run();
     let request = CreateSession {
