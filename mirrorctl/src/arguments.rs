@@ -36,7 +36,25 @@ impl Arguments {
         if let Some(why) = read.global.output.why_not(&read.command) {
             return Err(Self::command().error(ErrorKind::ArgumentConflict, why));
         }
+        if let Command::Man(Man { command, .. }) = &read.command
+            && Self::documented(command).is_none()
+        {
+            let why = format!("there is no command `{}`", command.join(" "));
+            return Err(Self::command().error(ErrorKind::InvalidSubcommand, why));
+        }
         Ok(read)
+    }
+
+    /// The command that the words name, as its man page shows it.
+    pub(crate) fn documented(words: &[String]) -> Option<clap::Command> {
+        // `help` itself says nothing that a page does not.
+        let mut command = Self::command().disable_help_subcommand(true);
+        command.build();
+        let mut named = &command;
+        for word in words {
+            named = named.find_subcommand(word)?;
+        }
+        Some(named.clone())
     }
 }
 
@@ -140,8 +158,8 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Print the man page
-    Man,
+    /// Print a man page, or write all of them
+    Man(Man),
 }
 
 impl Command {
@@ -162,7 +180,7 @@ impl Command {
             Self::Observe(_) => "observe",
             Self::Report(_) => "report",
             Self::Completions { .. } => "completions",
-            Self::Man => "man",
+            Self::Man(_) => "man",
         }
     }
 }
@@ -223,6 +241,16 @@ pub(crate) struct Report {
     pub(crate) html: PathBuf,
     #[command(flatten)]
     pub(crate) source: Source,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Man {
+    /// The command whose page is printed, such as `seen verify`; without it, that of mirrorctl itself
+    #[arg(value_name = "COMMAND", conflicts_with = "out")]
+    pub(crate) command: Vec<String>,
+    /// Write the pages of all commands to this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 fn source_id(text: &str) -> Result<String, String> {

@@ -124,7 +124,10 @@ async fn answer(
         Command::Completions { shell } => {
             return command::shell::completions(*shell).map(|()| 0);
         }
-        Command::Man => return command::shell::man().map(|()| 0),
+        Command::Man(man) => match &man.out {
+            Some(folder) => command::shell::pages(folder),
+            None => return command::shell::page(&man.command).map(|()| 0),
+        },
     };
     if warned.load(Ordering::Relaxed) {
         answer.fail(None, Problem::new(&UNREADABLE, "see the warnings above"));

@@ -43,7 +43,7 @@ impl Format {
     pub(super) fn why_not(self, command: &Command) -> Option<String> {
         let format = self.name();
         let name = match command {
-            Command::Completions { .. } | Command::Man if self != Self::Text => {
+            Command::Completions { .. } | Command::Man(_) if self != Self::Text => {
                 let name = command.name();
                 return Some(format!(
                     "`{name}` has no --output {format}: it prints what a shell or `man` reads"

@@ -10,6 +10,7 @@ mod history;
 mod machine;
 mod markdown;
 mod matrix;
+mod pages;
 mod problems;
 mod reader;
 mod reasons;

@@ -240,7 +240,7 @@ async fn what_was_written_is_told_for_each_account_and_region() {
 #[tokio::test]
 async fn what_a_shell_reads_has_no_other_format() {
     let stage = story().await;
-    for line in ["completions bash", "man"] {
+    for line in ["completions bash", "man", "man plan", "man --out pages"] {
         for format in ["json", "ndjson", "csv", "markdown", "asff", "ocsf"] {
             let answer = run(&stage, &format!("{line} --output {format}"));
             assert_eq!((answer.code, answer.out.as_str()), (64, ""), "{line} {format}");

@@ -19,6 +19,7 @@ async fn a_reader_that_is_gone_changes_neither_the_exit_code_nor_what_is_said() 
         "completions bash".to_owned(),
         "completions zsh".to_owned(),
         "man".to_owned(),
+        "man seen verify".to_owned(),
         "observe --out -".to_owned(),
         "report --html -".to_owned(),
         "map --format zeek --out -".to_owned(),
