@@ -1,6 +1,6 @@
 //! What a command found out: what to print, and the exit code.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     arguments::Threshold,
@@ -72,19 +72,23 @@ impl Answer {
 
     /// Notes what went wrong, for people and machines.
     pub(crate) fn fail(&mut self, place: Option<String>, problem: Problem) {
-        let kind = problem.kind;
-        let (account, region) = place.as_deref().and_then(|place| place.split_once(' ')).unzip();
-        let error = json!({
-            "code": kind.code, "message": kind.sentence, "detail": problem.detail,
-            "why": kind.why, "mend": kind.mend,
-        });
-        let fields = json!({"account": account, "region": region, "error": error});
+        let fields = told(place.as_deref(), &problem);
         self.document.record("error", &fields);
         self.document.place(&fields);
         self.problems.push((place, problem));
     }
 
-    /// Notes what could not be found out about a place of which the rest is told.
+    /// Notes what went wrong in the only place that there is, beside what is told of that already.
+    pub(crate) fn fail_there(&mut self, place: String, problem: Problem) {
+        let fields = told(Some(&place), &problem);
+        self.document.record("error", &fields);
+        if !self.document.add_to_place("error", fields.get("error")) {
+            self.document.place(&fields);
+        }
+        self.problems.push((Some(place), problem));
+    }
+
+    /// Notes what could not be found out or done in a place of which the rest is told.
     pub(crate) fn lack(&mut self, place: String, problem: Problem) {
         let (account, region) = place.split_once(' ').unzip();
         let error = json!({"code": problem.kind.code, "detail": problem.detail});
@@ -117,4 +121,15 @@ impl Answer {
             0
         }
     }
+}
+
+/// What went wrong, for machines.
+fn told(place: Option<&str>, problem: &Problem) -> Value {
+    let kind = problem.kind;
+    let (account, region) = place.and_then(|place| place.split_once(' ')).unzip();
+    let error = json!({
+        "code": kind.code, "message": kind.sentence, "detail": problem.detail,
+        "why": kind.why, "mend": kind.mend,
+    });
+    json!({"account": account, "region": region, "error": error})
 }

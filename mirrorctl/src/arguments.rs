@@ -1,6 +1,8 @@
 //! What can be typed.
 
+mod change;
 mod doctor;
+mod format;
 mod price;
 mod sensor;
 
@@ -8,10 +10,12 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use clap_complete::Shell;
-use shared::id::{InstanceId, InterfaceId, SessionId, VpcId};
+use shared::id::{InstanceId, InterfaceId, SessionId};
 
 use crate::place::{ALL, is_region};
+pub(crate) use change::{Adopt, Apply, Remove};
 pub(crate) use doctor::{Captured, Doctor};
+pub(crate) use format::Format;
 use price::price;
 pub(crate) use sensor::{Map, MapFormat, Seen, SignedFile, Verify};
 
@@ -30,23 +34,28 @@ impl Arguments {
     /// Reads the command line. A format that the command lacks is as wrong as one that none has.
     pub(crate) fn read(arguments: Vec<OsString>) -> Result<Self, clap::Error> {
         let read = Self::try_parse_from(arguments)?;
-        let format = read.global.output;
-        let name = match &read.command {
-            // It judges no source, so it has no findings on any.
-            Command::Doctor(doctor) if doctor.pre => "doctor --pre",
-            Command::Doctor(_) => return Ok(read),
-            other => other.name(),
-        };
-        if !format.is_of_findings() {
-            return Ok(read);
+        if let Some(why) = read.global.output.why_not(&read.command) {
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, why));
         }
-        let others = Format::value_variants().iter().filter(|it| !it.is_of_findings());
-        let others: Vec<_> = others.map(|it| it.name()).collect();
-        let (format, others) = (format.name(), others.join(", "));
-        let why = format!(
-            "`{name}` has no --output {format}, which is a format of `doctor` alone; `{name}` has: {others}"
-        );
-        Err(Self::command().error(ErrorKind::ArgumentConflict, why))
+        if let Command::Man(Man { command, .. }) = &read.command
+            && Self::documented(command).is_none()
+        {
+            let why = format!("there is no command `{}`", command.join(" "));
+            return Err(Self::command().error(ErrorKind::InvalidSubcommand, why));
+        }
+        Ok(read)
+    }
+
+    /// The command that the words name, as its man page shows it.
+    pub(crate) fn documented(words: &[String]) -> Option<clap::Command> {
+        // `help` itself says nothing that a page does not.
+        let mut command = Self::command().disable_help_subcommand(true);
+        command.build();
+        let mut named = &command;
+        for word in words {
+            named = named.find_subcommand(word)?;
+        }
+        Some(named.clone())
     }
 }
 
@@ -104,37 +113,6 @@ pub(crate) struct Global {
     pub(crate) price: f64,
 }
 
-/// How an answer is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// One object
-    Json,
-    /// One object a line; the first names the format
-    Ndjson,
-    /// One table
-    Csv,
-    /// For a pull request or a ticket
-    Markdown,
-    /// Findings for AWS Security Hub; of `doctor` only
-    Asff,
-    /// Findings for a SIEM, as OCSF; of `doctor` only
-    Ocsf,
-}
-
-impl Format {
-    /// Whether it is a format of findings, which `doctor` alone has.
-    fn is_of_findings(self) -> bool {
-        matches!(self, Self::Asff | Self::Ocsf)
-    }
-
-    fn name(self) -> String {
-        self.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default()
-    }
-}
-
 /// The least finding that makes the exit code 2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Threshold {
@@ -182,8 +160,8 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Print the man page
-    Man,
+    /// Print a man page, or write all of them
+    Man(Man),
 }
 
 impl Command {
@@ -204,7 +182,7 @@ impl Command {
             Self::Observe(_) => "observe",
             Self::Report(_) => "report",
             Self::Completions { .. } => "completions",
-            Self::Man => "man",
+            Self::Man(_) => "man",
         }
     }
 }
@@ -268,33 +246,13 @@ pub(crate) struct Report {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Apply {
-    /// A saved plan: carried out as it was shown, or not at all
-    #[arg(value_name = "FILE", conflicts_with = "set")]
-    pub(crate) plan: Option<PathBuf>,
-    /// Says yes in a script: the number of the account
-    #[arg(long, value_name = "ACCOUNT")]
-    pub(crate) confirm: Option<String>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Remove {
-    /// Only the sessions in this VPC
-    #[arg(long, value_name = "VPC")]
-    pub(crate) vpc: Option<VpcId>,
-    /// The sessions of another owner: those with the tag ManagedBy=OWNER
-    #[arg(long, value_name = "OWNER")]
-    pub(crate) owner: Option<String>,
-    /// Says yes in a script: the number of the account
-    #[arg(long, value_name = "ACCOUNT")]
-    pub(crate) confirm: Option<String>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Adopt {
-    /// Says yes in a script: the number of the account
-    #[arg(long, value_name = "ACCOUNT")]
-    pub(crate) confirm: Option<String>,
+pub(crate) struct Man {
+    /// The command whose page is printed, such as `seen verify`; without it, that of mirrorctl itself
+    #[arg(value_name = "COMMAND", conflicts_with = "out")]
+    pub(crate) command: Vec<String>,
+    /// Write the pages of all commands to this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 fn region(text: &str) -> Result<String, String> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod adopt;
 pub(crate) mod apply;
+mod change;
 pub(crate) mod doctor;
 mod execute;
 pub(crate) mod explain;
@@ -16,3 +17,4 @@ pub(crate) mod seen;
 pub(crate) mod shell;
 mod signed_file;
 pub(crate) mod status;
+mod written;

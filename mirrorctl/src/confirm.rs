@@ -46,7 +46,8 @@ pub(crate) fn agree(most: f64, given: Option<f64>, what: &str) -> Result<(), Pro
     Err(Problem::new(&NOT_PAID_FOR, format!("{cost}: --flow-cost {most:.2} says yes")))
 }
 
-fn is_anybody_there() -> bool {
+/// Whether somebody can be asked.
+pub(crate) fn is_anybody_there() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 

@@ -46,7 +46,7 @@ use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::Subscriber
 
 use answer::Answer;
 use arguments::{Arguments, Command};
-use output::{complain, hint};
+use output::{complain, hint, unless_gone};
 use problem::{NOT_WRITTEN, Problem, UNREADABLE};
 use read::Input;
 
@@ -125,7 +125,10 @@ async fn answer(
         Command::Completions { shell } => {
             return command::shell::completions(*shell).map(|()| 0);
         }
-        Command::Man => return command::shell::man().map(|()| 0),
+        Command::Man(man) => match &man.out {
+            Some(folder) => command::shell::pages(folder),
+            None => return command::shell::page(&man.command).map(|()| 0),
+        },
     };
     if warned.load(Ordering::Relaxed) {
         answer.fail(None, Problem::new(&UNREADABLE, "see the warnings above"));
@@ -136,28 +139,30 @@ async fn answer(
 
 /// A command line that only the command itself could find wrong.
 fn wrong(problem: &Problem) -> io::Result<u8> {
-    complain(&mut anstream::stderr(), None, problem)?;
+    unless_gone(complain(&mut anstream::stderr(), None, problem))?;
     Ok(USAGE)
 }
 
-/// Writes the answer to standard output, and what went wrong and what to type next to standard error.
+/// Writes the answer to standard output, and what went wrong and what to type next to standard error. Where whoever
+/// reads one of them has read enough, that changes neither the other nor the exit code.
 fn print(answer: &Answer, arguments: &Arguments, name: &str) -> io::Result<u8> {
     let code = answer.exit_code(arguments.global.threshold);
-    let mut err = anstream::stderr();
     let mut out = io::BufWriter::new(anstream::stdout());
     let written = answer.document.write(&mut out, arguments.global.output, name, code);
-    match written.and_then(|()| out.flush()) {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(code),
-        other => other?,
-    }
+    unless_gone(written.and_then(|()| out.flush()))?;
+    unless_gone(say_more(answer))?;
+    Ok(code)
+}
+
+fn say_more(answer: &Answer) -> io::Result<()> {
+    let mut err = anstream::stderr();
     for (place, problem) in &answer.problems {
         complain(&mut err, place.as_deref(), problem)?;
     }
     for text in &answer.document.hints {
         hint(&mut err, text)?;
     }
-    Ok(code)
+    Ok(())
 }
 
 /// Sends the warnings of the readers to standard error, and notes that there was one: something was left

@@ -2,6 +2,8 @@
 //! a command has in a format of others.
 //! The rules of the machine formats are in docs/mirrorctl.md.
 
+mod markdown;
+
 use std::{
     fs,
     io::{self, Write},
@@ -33,6 +35,8 @@ pub(crate) struct Document {
     pub(crate) exported: Vec<Exported>,
     /// What to type next.
     pub(crate) hints: Vec<String>,
+    /// Standard output is a file that the command wrote, so nothing else goes there.
+    pub(crate) is_stdout_taken: bool,
 }
 
 /// A piece of an answer for people.
@@ -104,6 +108,17 @@ impl Document {
         self.places.extend(serde_json::to_value(of));
     }
 
+    /// Adds a field to the answer of the last place, and says whether there is one.
+    pub(crate) fn add_to_place(&mut self, name: &str, of: impl Serialize) -> bool {
+        let (Some(Value::Object(place)), Ok(value)) =
+            (self.places.last_mut(), serde_json::to_value(of))
+        else {
+            return false;
+        };
+        place.insert(name.to_owned(), value);
+        true
+    }
+
     /// Writes the answer. `exit` is the exit code, which machines find in the answer, too.
     pub(crate) fn write(
         &self,
@@ -113,9 +128,12 @@ impl Document {
         exit: u8,
     ) -> io::Result<()> {
         let version = env!("CARGO_PKG_VERSION");
+        if self.is_stdout_taken {
+            return Ok(());
+        }
         match format {
             Format::Text => self.write_text(out),
-            Format::Markdown => self.write_markdown(out),
+            Format::Markdown => markdown::write(out, &self.blocks),
             Format::Json => {
                 let answer = json!({
                     "format": VERSION, "command": command, "version": version,
@@ -143,16 +161,25 @@ impl Document {
         }
     }
 
-    /// Shows people what there is so far, before they are asked something.
-    pub(crate) fn show_now(&mut self, format: Format) -> io::Result<()> {
+    /// Shows people what there is so far, before they are asked something. Machines get their answer whole and at the
+    /// end, so what somebody at a terminal is asked about goes where the question goes.
+    pub(crate) fn show_now(&mut self, format: Format, is_asked: bool) -> io::Result<()> {
         let mut out = anstream::stdout();
-        match format {
-            Format::Text => self.write_text(&mut out)?,
-            Format::Markdown => self.write_markdown(&mut out)?,
-            Format::Json | Format::Ndjson | Format::Csv | Format::Asff | Format::Ocsf => {}
-        }
+        let shown = match format {
+            Format::Text => self.write_text(&mut out),
+            // A blank line keeps it apart from what follows.
+            Format::Markdown => {
+                markdown::write(&mut out, &self.blocks).and_then(|()| writeln!(out))
+            }
+            Format::Json | Format::Ndjson | Format::Csv | Format::Asff | Format::Ocsf
+                if is_asked =>
+            {
+                self.write_text(&mut anstream::stderr())
+            }
+            Format::Json | Format::Ndjson | Format::Csv | Format::Asff | Format::Ocsf => Ok(()),
+        };
         self.blocks.clear();
-        out.flush()
+        unless_gone(shown.and_then(|()| out.flush()))
     }
 
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -184,33 +211,23 @@ impl Document {
         Ok(())
     }
 
-    fn write_markdown(&self, out: &mut dyn Write) -> io::Result<()> {
-        for block in &self.blocks {
-            match block {
-                Block::Title(text) => writeln!(out, "## {text}\n")?,
-                Block::Line(text) => writeln!(out, "{text}\n")?,
-                Block::Item(_, head, details) => {
-                    writeln!(out, "- {head}")?;
-                    for detail in details {
-                        writeln!(out, "  - {detail}")?;
-                    }
-                }
-                Block::Table(table) => {
-                    let grid = table.grid(presets::ASCII_MARKDOWN);
-                    writeln!(out, "\n{}\n", grid.lines().collect::<Vec<_>>().join("\n"))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn write_csv(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut csv = csv::Writer::from_writer(out);
+        // The errors of its writer do not say that the reader is gone.
+        let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(&self.table.columns)?;
         for row in &self.table.rows {
             csv.write_record(row.iter().map(|cell| harmless(cell)))?;
         }
-        csv.flush()
+        let table = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
+        out.write_all(&table)
+    }
+}
+
+/// Whoever reads may have read enough (`| head -1`): that is no failure of a command.
+pub(crate) fn unless_gone(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
     }
 }
 

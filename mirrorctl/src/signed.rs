@@ -17,7 +17,7 @@ use aws_lc_rs::{
 use pem::{EncodeConfig, LineEnding, Pem};
 
 use crate::{
-    output::whole_or_none,
+    output::{unless_gone, whole_or_none},
     problem::{BAD_FILE, BAD_KEY, BAD_SIGNATURE, NOT_WRITTEN, Problem},
 };
 
@@ -53,7 +53,7 @@ pub(crate) fn save(path: &Path, content: &[u8], key: Option<&Path>) -> Result<()
             let why = "standard output: a signature is a file beside another";
             return Err(Problem::new(&NOT_WRITTEN, why));
         }
-        let written = io::stdout().write_all(content);
+        let written = unless_gone(io::stdout().write_all(content));
         return written.map_err(|error| not_written(path, &error));
     }
     if let Some(key) = key {

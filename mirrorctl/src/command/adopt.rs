@@ -14,11 +14,13 @@ use shared_ec2::{client::Ec2, selector::Selector, sessions_described_as};
 use crate::{
     answer::Answer,
     arguments::Adopt,
-    command::plan::Counts,
-    confirm::confirm,
+    command::{
+        change::{Outcome, Question, ask},
+        plan::Counts,
+    },
     output::{Block, Mark, Table},
     place::Place,
-    problem::{NOT_WRITTEN, Problem},
+    problem::{NOT_CONFIRMED, Problem},
     read::{Input, name},
     view::brake::BY_HAND,
     world::Decided,
@@ -35,14 +37,17 @@ const BATCH: usize = 500;
 struct Adopted<'a> {
     account: &'a str,
     region: &'a str,
-    session: String,
-    interface: String,
-    target: String,
+    session: &'a str,
+    interface: &'a str,
+    target: &'a str,
+    outcome: Outcome,
+    error: Option<&'a str>,
 }
 
 pub(crate) async fn run(input: &Input<'_>, adopt: &Adopt) -> Answer {
     let mut answer = Answer::default();
-    answer.document.table = Table::new(&["account", "region", "session", "interface", "target"]);
+    answer.document.table =
+        Table::new(&["account", "region", "session", "interface", "target", "outcome", "error"]);
     let place = match input.only_place().await {
         Ok(place) => place,
         Err(problem) => {
@@ -52,7 +57,7 @@ pub(crate) async fn run(input: &Input<'_>, adopt: &Adopt) -> Answer {
     };
     let at = name(place.account.as_str(), &place.region);
     if let Err(problem) = adopt_in(&mut answer, input, &place, adopt).await {
-        answer.fail(Some(at), problem);
+        answer.fail_there(at, problem);
     }
     answer
 }
@@ -70,26 +75,64 @@ async fn adopt_in(
     show(answer, &decided, &sessions);
     if sessions.is_empty() {
         answer.document.line("there is no session of AutoMirror: nothing to take over");
+        tell_each(answer, place, &[], (0, None));
         return Ok(());
     }
-    // The question comes after what it is about.
-    let shown = answer.document.show_now(input.global.output);
-    shown.map_err(|error| Problem::new(&NOT_WRITTEN, format!("standard output: {error}")))?;
     let owner = &decided.parsed.policy.owner;
     let count = sessions.len();
-    let what = format!("{count} sessions get the tag ManagedBy={owner}.");
-    confirm(&place.account, adopt.confirm.as_deref(), &what)?;
-    tag(place, &sessions, owner).await?;
+    let text = format!("{count} sessions get the tag ManagedBy={owner}.");
+    let question = Question { given: adopt.confirm.as_deref(), text };
+    let (tagged, ended) = match ask(answer, input, place, &question) {
+        Ok(()) => tag(place, &sessions, owner).await,
+        Err(problem) => (0, Err(problem)),
+    };
+    tell_each(answer, place, &sessions, (tagged, ended.as_ref().err()));
+    ended?;
     let head = format!("{count} sessions belong to automirror now");
     answer.document.blocks.push(Block::Item(Mark::Good, head, Vec::new()));
     answer.document.hint("mirrorctl plan shows what automirror does with them");
     Ok(())
 }
 
+/// Tells machines of each session. The first ones are tagged; a problem with EC2 is that of the batch after them.
+fn tell_each(
+    answer: &mut Answer,
+    place: &Place,
+    sessions: &[Session],
+    (tagged, problem): (usize, Option<&Problem>),
+) {
+    let refused = problem.filter(|it| it.kind.code != NOT_CONFIRMED.code);
+    let mut rows = Vec::new();
+    for (index, session) in sessions.iter().enumerate() {
+        let (outcome, error) = match refused {
+            _ if index < tagged => (Outcome::Done, None),
+            Some(problem) if index < tagged.saturating_add(BATCH) => {
+                (Outcome::Failed, Some(problem.detail.as_str()))
+            }
+            _ => (Outcome::Left, None),
+        };
+        let row = Adopted {
+            account: place.account.as_str(),
+            region: &place.region,
+            session: session.id.as_str(),
+            interface: session.interface.as_str(),
+            target: session.target.as_str(),
+            outcome,
+            error,
+        };
+        answer.document.record("session", &row);
+        let cells = [row.account, row.region, row.session, row.interface, row.target];
+        let cells = cells.into_iter().chain([outcome.name(), error.unwrap_or_default()]);
+        answer.document.table.rows.push(cells.map(str::to_owned).collect());
+        rows.push(row);
+    }
+    answer.document.add_to_place("sessions", rows);
+}
+
 /// The sessions, and what automirror would do about them once they are its own.
 fn show(answer: &mut Answer, decided: &Decided, sessions: &[Session]) {
     decided.head(&mut answer.document);
-    let world = &decided.world;
+    answer.document.place(decided.place());
     let mut table = Table::new(&["session", "interface", "number", "target", "filter"]);
     for session in sessions {
         let Session { id, interface, target, filter, number, .. } = session;
@@ -97,30 +140,13 @@ fn show(answer: &mut Answer, decided: &Decided, sessions: &[Session]) {
         table
             .rows
             .push(cells.into_iter().chain([target.to_string(), filter.to_string()]).collect());
-        let adopted = Adopted {
-            account: world.account.as_str(),
-            region: &world.region,
-            session: id.to_string(),
-            interface: interface.to_string(),
-            target: target.to_string(),
-        };
-        answer.document.record("session", &adopted);
-        answer.document.place(&adopted);
-        let row = [
-            adopted.account,
-            adopted.region,
-            &adopted.session,
-            &adopted.interface,
-            &adopted.target,
-        ];
-        answer.document.table.rows.push(row.map(str::to_owned).to_vec());
     }
     if sessions.is_empty() {
         return;
     }
     answer.document.blocks.push(Block::Table(table));
     let ids: BTreeSet<&SessionId> = sessions.iter().map(|session| &session.id).collect();
-    let mut observed = world.observed.clone();
+    let mut observed = decided.world.observed.clone();
     for session in observed.sessions.iter_mut().filter(|session| ids.contains(&session.id)) {
         session.managed_by = Some(decided.parsed.policy.owner.as_str().into());
     }
@@ -147,13 +173,18 @@ fn confirm_tags(observed: &mut Observed) {
     }
 }
 
-async fn tag(place: &Place, sessions: &[Session], owner: &str) -> Result<(), Problem> {
+/// Tags the sessions, and says how many are tagged.
+async fn tag(place: &Place, sessions: &[Session], owner: &str) -> (usize, Result<(), Problem>) {
     let client = Client::new(&place.config);
     let tag = Tag::builder().key("ManagedBy").value(owner).build();
+    let mut tagged = 0_usize;
     for batch in sessions.chunks(BATCH) {
         let ids = batch.iter().map(|session| session.id.to_string()).collect();
         let answer = client.create_tags().set_resources(Some(ids)).tags(tag.clone()).send().await;
-        answer.map_err(|error| Problem::refused("ec2:CreateTags", &error))?;
+        if let Err(error) = answer {
+            return (tagged, Err(Problem::refused("ec2:CreateTags", &error)));
+        }
+        tagged = tagged.saturating_add(batch.len());
     }
-    Ok(())
+    (tagged, Ok(()))
 }

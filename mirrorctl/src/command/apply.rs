@@ -12,12 +12,15 @@ use shared::{
 use shared_ec2::selector::Selector;
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, Findings},
     arguments::Apply,
-    command::{execute::execute, plan::show},
-    confirm::confirm,
+    command::{
+        change::{Question, carry_out, columns, is_asked, tell_each},
+        execute::Execution,
+        plan::{record, show},
+    },
     place::Place,
-    problem::{BAD_PLAN, NOT_WRITTEN, Problem, STALE},
+    problem::{BAD_PLAN, Problem, STALE},
     read::{Input, name},
     settings::Settings,
     view::brake::BY_HAND,
@@ -26,11 +29,12 @@ use crate::{
 
 pub(crate) async fn run(input: &Input<'_>, apply: &Apply) -> Answer {
     let mut answer = Answer::default();
+    answer.document.table = columns();
     match input.only_place().await {
         Ok(place) => {
             let at = name(place.account.as_str(), &place.region);
             if let Err(problem) = apply_in(&mut answer, input, &place, apply).await {
-                answer.fail(Some(at), problem);
+                answer.fail_there(at, problem);
             }
         }
         Err(problem) => answer.fail(None, problem),
@@ -51,19 +55,36 @@ async fn apply_in(
     } else {
         restrict(decided.plan.clone(), BY_HAND).plan.steps
     };
-    show(&mut answer.document, saved.as_ref().unwrap_or(&decided), false, input);
     let count = steps.iter().filter(|step| step.action.is_change()).count();
+    answer.findings = left_over(&decided, count);
+    show_plan(answer, input, saved.as_ref().unwrap_or(&decided), apply);
     if count == 0 {
         answer.document.line("there is nothing to change");
+        tell_each(answer, place, &Execution::default());
         return Ok(());
     }
-    let shown = answer.document.show_now(input.global.output);
-    shown.map_err(|error| Problem::new(&NOT_WRITTEN, format!("standard output: {error}")))?;
     let changes = if count == 1 { "1 change".to_owned() } else { format!("{count} changes") };
-    confirm(&place.account, apply.confirm.as_deref(), &format!("This makes {changes}."))?;
-    execute(answer, input, place, &decided.parsed, steps).await;
+    let text = format!("This makes {changes}.");
+    let question = Question { given: apply.confirm.as_deref(), text };
+    carry_out(answer, input, (place, &decided.parsed), steps, &question).await?;
     answer.document.hint("mirrorctl status");
     Ok(())
+}
+
+/// The plan for whoever reads the answer, and for whoever is asked.
+fn show_plan(answer: &mut Answer, input: &Input<'_>, shown: &Decided, apply: &Apply) {
+    let is_for_people = input.global.output.is_for_people();
+    if is_for_people || is_asked(apply.confirm.as_deref()) {
+        show(&mut answer.document, shown, false, input);
+    }
+    if !is_for_people {
+        record(&mut answer.document, shown, input);
+    }
+}
+
+/// What is not as it should be once so many changes are made: what no change mends, and changes that were not shown.
+fn left_over(now: &Decided, made: usize) -> Findings {
+    Findings { change: now.plan.changes().count() > made, ..Findings::of(now) }
 }
 
 /// The world as it is now, by the settings of the saved plan if there is one.

@@ -1,5 +1,6 @@
 //! What stands above every answer about a place: where, and by whose settings.
 
+use serde_json::{Value, json};
 use shared::{policy::run::Mode, text::sanitize};
 
 use crate::{
@@ -16,6 +17,12 @@ impl Decided {
     /// The account and region.
     pub(crate) fn name(&self) -> String {
         name(self.world.account.as_str(), &self.world.region)
+    }
+
+    /// The place and the settings, for machines: what more is told of it is added.
+    pub(crate) fn place(&self) -> Value {
+        let (account, region) = (self.world.account.as_str(), &self.world.region);
+        json!({"account": account, "region": region, "settings": self.world.settings})
     }
 
     /// Writes the place and the settings.

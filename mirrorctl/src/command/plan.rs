@@ -8,7 +8,7 @@ use shared_ec2::selector::Selector;
 
 use crate::{
     answer::{Answer, Findings},
-    arguments::{Format, Plan},
+    arguments::Plan,
     command::observe::save,
     output::{Block, Document, Mark, Table},
     read::Input,
@@ -64,43 +64,63 @@ pub(crate) async fn run(input: &Input<'_>, plan: &Plan) -> Answer {
     let worlds = answer.sort_out(outcomes);
     for decided in &worlds {
         answer.findings.add(Findings::of(decided));
-        show(&mut answer.document, decided, plan.verbose, input);
+        if input.global.output.is_for_people() {
+            show(&mut answer.document, decided, plan.verbose, input);
+        } else {
+            record(&mut answer.document, decided, input);
+        }
     }
     if let Some(path) = &plan.out {
         let shown = worlds.iter().flat_map(|decided| decided.plan.changes());
         let shown = Some(shown.map(ToString::to_string).collect());
         let worlds = worlds.into_iter().map(|decided| decided.world).collect();
-        save(&mut answer, path, &File { shown, ..File::new(worlds, false) });
+        // What could not be saved is noted in the answer.
+        let _is_saved = save(&mut answer, path, &File { shown, ..File::new(worlds, false) });
     }
     answer
 }
 
-/// Writes the plan of a place.
-pub(crate) fn show(document: &mut Document, decided: &Decided, verbose: bool, input: &Input<'_>) {
-    let groups = decided.groups();
-    // What a person applies is not held back as much as what the function does.
-    let brake = if input.listens { Brake::of_sweep(decided) } else { Brake::by_hand(decided) };
-    let counts = Counts::of(&decided.plan, brake.held_back);
-    let price = prices(decided, &counts, input.global.price);
-    let is_for_machines = !matches!(input.global.output, Format::Text | Format::Markdown);
-    if !is_for_machines {
-        decided.head(document);
-        document.line(counts.to_string());
-        for line in brake.lines() {
-            document.blocks.push(Block::Item(Mark::Bad, line, Vec::new()));
-        }
-        show_groups(document, &groups, verbose);
-        if verbose {
-            for step in &decided.plan.steps {
-                document.line(step.to_string());
-            }
-        }
-        document.line(price.to_string());
-        if let Some(group) = groups.iter().find(|group| group.level == "action-needed") {
-            document.hint(format!("mirrorctl explain {} says how to mend it", group.reason));
-        }
-        return;
+/// What is said of the plan of a place as a whole.
+struct Summary {
+    groups: Vec<Group>,
+    brake: Brake,
+    counts: Counts,
+    price: Prices,
+}
+
+impl Summary {
+    fn of(decided: &Decided, input: &Input<'_>) -> Self {
+        // What a person applies is not held back as much as what the function does.
+        let brake = if input.listens { Brake::of_sweep(decided) } else { Brake::by_hand(decided) };
+        let counts = Counts::of(&decided.plan, brake.held_back);
+        let price = prices(decided, &counts, input.global.price);
+        Self { groups: decided.groups(), brake, counts, price }
     }
+}
+
+/// Writes the plan of a place for people.
+pub(crate) fn show(document: &mut Document, decided: &Decided, verbose: bool, input: &Input<'_>) {
+    let Summary { groups, brake, counts, price } = Summary::of(decided, input);
+    decided.head(document);
+    document.line(counts.to_string());
+    for line in brake.lines() {
+        document.blocks.push(Block::Item(Mark::Bad, line, Vec::new()));
+    }
+    show_groups(document, &groups, verbose);
+    if verbose {
+        for step in &decided.plan.steps {
+            document.line(step.to_string());
+        }
+    }
+    document.line(price.to_string());
+    if let Some(group) = groups.iter().find(|group| group.level == "action-needed") {
+        document.hint(format!("mirrorctl explain {} says how to mend it", group.reason));
+    }
+}
+
+/// Writes the plan of a place for machines.
+pub(crate) fn record(document: &mut Document, decided: &Decided, input: &Input<'_>) {
+    let Summary { groups, brake, counts, price } = Summary::of(decided, input);
     let steps = decided.step_rows();
     document.table.rows.extend(steps.iter().map(StepRow::cells));
     for step in &steps {

@@ -15,11 +15,13 @@ use shared_ec2::selector::Selector;
 use crate::{
     answer::Answer,
     arguments::Remove,
-    command::execute::execute,
-    confirm::confirm,
+    command::{
+        change::{Question, carry_out, columns, tell_each},
+        execute::Execution,
+    },
     output::{Block, Table},
     place::Place,
-    problem::{NOT_WRITTEN, Problem},
+    problem::Problem,
     read::{Input, name},
     world::Decided,
 };
@@ -29,11 +31,12 @@ const SHOWN: usize = 20;
 
 pub(crate) async fn run(input: &Input<'_>, remove: &Remove) -> Answer {
     let mut answer = Answer::default();
+    answer.document.table = columns();
     match input.only_place().await {
         Ok(place) => {
             let at = name(place.account.as_str(), &place.region);
             if let Err(problem) = remove_in(&mut answer, input, &place, remove).await {
-                answer.fail(Some(at), problem);
+                answer.fail_there(at, problem);
             }
         }
         Err(problem) => answer.fail(None, problem),
@@ -53,21 +56,21 @@ async fn remove_in(
     let steps = steps(&decided, owner, remove);
     show(answer, &decided, &steps);
     if steps.is_empty() {
-        let place = remove.vpc.as_ref().map(|vpc| format!(" in {vpc}")).unwrap_or_default();
-        let nothing = format!("no session{place} has the tag ManagedBy={owner}: nothing to delete");
+        let place_of = remove.vpc.as_ref().map(|vpc| format!(" in {vpc}")).unwrap_or_default();
+        let nothing =
+            format!("no session{place_of} has the tag ManagedBy={owner}: nothing to delete");
         answer.document.line(nothing);
+        tell_each(answer, place, &Execution::default());
         return Ok(());
     }
     let (afterwards, hint) = afterwards(&decided, owner);
     answer.document.line(afterwards);
-    let shown = answer.document.show_now(input.global.output);
-    shown.map_err(|error| Problem::new(&NOT_WRITTEN, format!("standard output: {error}")))?;
-    let what = match steps.len() {
+    let text = match steps.len() {
         1 => "This deletes 1 session.".to_owned(),
         count => format!("This deletes {count} sessions."),
     };
-    confirm(&place.account, remove.confirm.as_deref(), &what)?;
-    execute(answer, input, place, &decided.parsed, steps).await;
+    let question = Question { given: remove.confirm.as_deref(), text };
+    carry_out(answer, input, (place, &decided.parsed), steps, &question).await?;
     answer.document.hint(hint);
     Ok(())
 }
@@ -124,6 +127,7 @@ fn steps(decided: &Decided, owner: &str, remove: &Remove) -> Vec<Step> {
 
 fn show(answer: &mut Answer, decided: &Decided, steps: &[Step]) {
     decided.head(&mut answer.document);
+    answer.document.place(decided.place());
     let mut table = Table::new(&["session", "interface", "instance", "target"]);
     for step in steps.iter().take(SHOWN) {
         let session = step.before.as_deref();

@@ -17,8 +17,8 @@ use shared_ec2::selector::Selector;
 use crate::{
     answer::{Answer, Findings},
     arguments::Report,
-    command::status::Status,
-    output::{Block, Mark},
+    command::{status::Status, written},
+    output::{Block, Mark, unless_gone},
     problem::{NOT_WRITTEN, Problem},
     read::Input,
     view::{coverage::Area, source::Coverage},
@@ -68,6 +68,7 @@ struct Missing<'a> {
 
 pub(crate) async fn run(input: &Input<'_>, report: &Report) -> Answer {
     let mut answer = Answer::default();
+    answer.document.table = written::columns();
     let selectors: BTreeSet<_> = [Selector::Sweep].into();
     let outcomes = input.worlds(report.source.from.as_deref(), &selectors).await;
     let worlds = answer.sort_out(outcomes);
@@ -85,8 +86,11 @@ pub(crate) async fn run(input: &Input<'_>, report: &Report) -> Answer {
     let page = Page { version, hourly, places, missing: missing.collect() };
     let path = report.html.display().to_string();
     match page.render().map_err(io::Error::other).and_then(|page| write(&report.html, &page)) {
-        Ok(()) if path == "-" => {}
+        Ok(()) if path == "-" => answer.document.is_stdout_taken = true,
         Ok(()) => {
+            let place = |it: &Decided| [it.world.account.to_string(), it.world.region.clone()];
+            let places: Vec<_> = worlds.iter().map(place).collect();
+            written::note(&mut answer.document, &places, &path);
             let head = format!("{path} is written: open it in a browser");
             answer.document.blocks.push(Block::Item(Mark::Good, head, Vec::new()));
         }
@@ -99,7 +103,7 @@ pub(crate) async fn run(input: &Input<'_>, report: &Report) -> Answer {
 
 fn write(path: &Path, page: &str) -> io::Result<()> {
     if path.as_os_str() == "-" {
-        return io::stdout().write_all(page.as_bytes());
+        return unless_gone(io::stdout().write_all(page.as_bytes()));
     }
     fs::write(path, page)
 }

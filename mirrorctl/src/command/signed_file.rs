@@ -22,8 +22,7 @@ pub(super) fn write(
 ) -> Result<(), Problem> {
     save(out, content, file.key.as_deref())?;
     if out.as_os_str() == "-" {
-        // Standard output is the file.
-        answer.document = Document::default();
+        answer.document = Document { is_stdout_taken: true, ..Document::default() };
         return Ok(());
     }
     let head = format!("{} {done}, for {} hours", out.display(), file.expires);

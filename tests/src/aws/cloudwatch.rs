@@ -30,13 +30,11 @@ pub(crate) fn answer(
     action: &str,
     parameters: &Parameters,
 ) -> Result<String, Refusal> {
-    match action {
-        "GetMetricData" => data(world, caller, parameters),
-        _ => {
-            let message = format!("The operation {action} is not known");
-            Err(Refusal::new("UnknownOperationException", message))
-        }
+    if action != "GetMetricData" {
+        let message = format!("The operation {action} is not known");
+        return Err(Refusal::new("UnknownOperationException", message));
     }
+    data(world, caller, parameters)
 }
 
 fn invalid(message: &str) -> Refusal {

@@ -12,13 +12,20 @@ use std::collections::BTreeSet;
 use local_cloud::cloud::fault::Fault;
 
 use super::{Answer, problems::refusal};
-use crate::stage::{tagged, user};
+use crate::stage::{Stage, tagged, user};
 use cases::Case;
 use way::{Kind, Way, findings};
 
 /// A length that every way takes whole.
 const WHOLE: [&str; 2] = ["--source-mtu", "1500"];
 const JSON: [&str; 2] = ["--output", "json"];
+
+/// An account in which no link is broken and nothing is missing before a deployment, and an instance that is mirrored.
+pub(super) async fn prepared() -> (Stage, String) {
+    let Way { stage, source, .. } = Way::new(Kind::Interface).await;
+    stage.deployment.cloud.trails().push(pre::trail());
+    (stage, source)
+}
 
 fn ask(way: &Way, arguments: &[&str]) -> Answer {
     way.doctor(&[&WHOLE, &JSON, arguments].concat())

@@ -8,7 +8,9 @@ use regex_lite::Regex;
 use serde_json::Value;
 use trycmd::TestCases;
 
-use super::{ENVIRONMENT, command, folder, is_as_written, root, story};
+use super::{
+    ENVIRONMENT, changes::old_session, command, folder, is_as_written, root, sensor::alone, story,
+};
 use crate::stage::{Stage, stage, tagged};
 
 /// When the function swept last, which is another time in each run.
@@ -67,6 +69,42 @@ async fn what_the_documentation_shows_is_what_is_printed() {
 async fn every_command_prints_in_every_format_what_it_printed_before() {
     let stage = story().await;
     check(&stage.deployment.cloud.endpoint(), "tests/mirrorctl/formats.md", &capture(&stage));
+}
+
+/// One instance that is to be mirrored, and a session that can be taken over.
+#[tokio::test]
+async fn what_changes_something_prints_in_every_format_what_it_printed_before() {
+    let stage = stage().await;
+    // A token of the same minute would be answered with the session that is gone.
+    stage.world().token_outlives_session = false;
+    old_session(&stage);
+    stage.launch(&tagged());
+    stage.let_run();
+    stage.deploy(&[("MIRROR_TARGET_IDS", &stage.target)]);
+    check(&stage.deployment.cloud.endpoint(), "tests/mirrorctl/changes.md", &[]);
+}
+
+/// More than a snapshot should have: its first code and its last in each format. Every code in markdown is
+/// docs/reasons.md.
+#[test]
+fn the_codes_are_printed_in_every_format_as_they_were() {
+    let mut found =
+        "The first and the last lines of what `codes` prints. `TRYCMD=overwrite` writes it \
+                     anew.\n"
+            .to_owned();
+    for format in ["text", "json", "ndjson", "csv"] {
+        let answer = alone(&["codes", "--output", format]);
+        assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{format}");
+        let lines: Vec<_> = answer.out.lines().collect();
+        let (first, last) =
+            (lines[..12.min(lines.len())].join("\n"), lines[lines.len() - 12..].join("\n"));
+        write!(
+            found,
+            "\n```console\n$ mirrorctl codes --output {format}\n{first}\n...\n{last}\n```\n"
+        )
+        .unwrap();
+    }
+    is_as_written("tests/mirrorctl/codes.md", &found);
 }
 
 /// Times differ from run to run, so trycmd cannot compare this.

@@ -27,7 +27,7 @@ pub(super) struct Account {
 }
 
 /// A trail whose selectors must be asked for.
-fn trail() -> Trail {
+pub(super) fn trail() -> Trail {
     let writes = json!([{"ReadWriteType": "WriteOnly", "IncludeManagementEvents": true}]);
     let selectors = Some(("EventSelectors", writes));
     Trail { selectors, ..Trail::of_all_regions("111122223333") }
