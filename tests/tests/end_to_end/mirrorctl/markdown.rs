@@ -31,9 +31,8 @@ fn is_well_parted(text: &str, what: &str) {
         let goes_on = before == after && matches!(before, Part::List | Part::Table);
         let is_parted = before == Part::Nothing || after == Part::Nothing;
         assert!(goes_on || is_parted, "{what}: {pair:?} in {text}");
-        if before == Part::Nothing && after == Part::Nothing {
-            panic!("{what}: two blank lines in {text}");
-        }
+        let is_gap = before == Part::Nothing && after == Part::Nothing;
+        assert!(!is_gap, "{what}: two blank lines in {text}");
     }
     for (index, line) in lines.iter().enumerate() {
         let is_head =

@@ -31,8 +31,8 @@ fn every_page_that_is_named_is_there_and_has_every_option_of_its_command() {
     for file in &files {
         let page = fs::read_to_string(folder.join(file)).unwrap();
         let plain = plain(&page);
-        let names = found(r"(mirrorctl-[a-z-]+)\(1\)", &plain);
-        named.extend(names.iter().map(|name| format!("{name}.1")));
+        let others = found(r"(mirrorctl-[a-z-]+)\(1\)", &plain);
+        named.extend(others.iter().map(|other| format!("{other}.1")));
         let words: Vec<_> = file.strip_suffix(".1").unwrap().split('-').skip(1).collect();
         // The same page can be printed.
         assert_eq!(alone(&[&["man"], &words[..]].concat()).out, page, "{file}");

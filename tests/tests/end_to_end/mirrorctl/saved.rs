@@ -137,14 +137,14 @@ async fn a_saved_plan_is_done_exactly_as_shown_or_not_at_all() {
         stage.deployment.cloud.clear_calls();
         let answer = stage.mirrorctl(&["apply", &path, "--confirm", "111122223333"]);
         let made = made(&stage);
-        if answer.code != 1 {
-            assert_eq!(made, shown, "{seed}: {}", answer.out);
-            applied += 1;
-        } else {
+        if answer.code == 1 {
             assert!(answer.err.contains("error[stale-plan]"), "{seed}: {}", answer.err);
             assert!(is_changed, "{seed}: nothing has changed: {}", answer.err);
             assert_eq!((made, all_sessions(&stage)), (BTreeSet::new(), before), "{seed}");
             refused += 1;
+        } else {
+            assert_eq!(made, shown, "{seed}: {}", answer.out);
+            applied += 1;
         }
     }
     assert!(applied > 10 && refused > 4, "{applied} {refused}: both must be tried");

@@ -180,7 +180,11 @@ async fn two_thousand_sources_cost_four_queries_and_seven_calls() {
     let ask = |more: &[&str]| {
         ask(&way, &[&["--no-function", "--flow", "--flow-cost", "1"], more].concat())
     };
-    let count = || cloud.calls().iter().filter(|it| it.action == "GetMetricData").count();
+    // A busy machine may answer so late that a call is made again.
+    let count = || {
+        let calls = cloud.calls().into_iter().filter(|it| it.action == "GetMetricData");
+        calls.map(|it| it.parameters).collect::<BTreeSet<_>>().len()
+    };
     cloud.clear_calls();
     let answer = ask(&[]);
     assert_eq!(answer.code, 0, "{}", answer.err);
