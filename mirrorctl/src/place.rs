@@ -91,7 +91,8 @@ async fn own_config(global: &Global) -> Result<SdkConfig, Problem> {
             CredentialsError::ProviderTimedOut(_) => &NO_ANSWER,
             _ => &NO_CREDENTIALS,
         };
-        Problem::new(kind, causes(&error))
+        let of = global.profile.as_deref().map(|it| format!("profile {}: ", quote(it)));
+        Problem::new(kind, of.unwrap_or_default() + &causes(&error))
     })?;
     let credentials = SharedCredentialsProvider::new(credentials);
     Ok(config.into_builder().credentials_provider(credentials).build())
