@@ -4,6 +4,7 @@ mod change;
 mod doctor;
 mod format;
 mod price;
+mod region;
 mod sensor;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -12,11 +13,12 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind
 use clap_complete::Shell;
 use shared::id::{InstanceId, InterfaceId, SessionId};
 
-use crate::place::{ALL, is_region};
 pub(crate) use change::{Adopt, Apply, Remove};
 pub(crate) use doctor::{Captured, Doctor};
 pub(crate) use format::Format;
 use price::price;
+use region::region;
+pub(crate) use region::{ALL, is_region};
 pub(crate) use sensor::{Map, MapFormat, Seen, SignedFile, Verify};
 
 /// Shows what automirror would do, why, and how well an account is mirrored. It makes the same decision
@@ -34,7 +36,7 @@ impl Arguments {
     /// Reads the command line. A format that the command lacks is as wrong as one that none has.
     pub(crate) fn read(arguments: Vec<OsString>) -> Result<Self, clap::Error> {
         let read = Self::try_parse_from(arguments)?;
-        if let Some(why) = read.global.output.why_not(&read.command) {
+        if let Some(why) = read.command.why_not(read.global.output) {
             return Err(Self::command().error(ErrorKind::ArgumentConflict, why));
         }
         if let Command::Man(Man { command, .. }) = &read.command
@@ -185,6 +187,33 @@ impl Command {
             Self::Man(_) => "man",
         }
     }
+
+    /// Why it does not have this format, if it does not.
+    fn why_not(&self, format: Format) -> Option<String> {
+        let name = match self {
+            Self::Completions { .. } | Self::Man(_) if format != Format::Text => {
+                let name = self.name();
+                return Some(format!(
+                    "`{name}` has no --output {}: it prints what a shell or `man` reads",
+                    format.name()
+                ));
+            }
+            // It judges no source, so it has no findings on any.
+            Self::Doctor(doctor) if doctor.pre => "doctor --pre",
+            Self::Doctor(_) => return None,
+            other => other.name(),
+        };
+        if !format.is_of_findings() {
+            return None;
+        }
+        let others = Format::value_variants().iter().filter(|it| !it.is_of_findings());
+        let others: Vec<_> = others.map(|it| it.name()).collect();
+        let others = others.join(", ");
+        Some(format!(
+            "`{name}` has no --output {}, which is a format of `doctor` alone; `{name}` has: {others}",
+            format.name()
+        ))
+    }
 }
 
 /// Where the world comes from.
@@ -253,12 +282,6 @@ pub(crate) struct Man {
     /// Write the pages of all commands to this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-}
-
-fn region(text: &str) -> Result<String, String> {
-    let region = text.trim();
-    let is_one = region == ALL || is_region(region);
-    is_one.then(|| region.to_owned()).ok_or_else(|| "a region such as eu-west-1, or all".to_owned())
 }
 
 fn source_id(text: &str) -> Result<String, String> {

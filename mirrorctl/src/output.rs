@@ -2,6 +2,7 @@
 //! a command has in a format of others.
 //! The rules of the machine formats are in docs/mirrorctl.md.
 
+mod block;
 mod markdown;
 
 use std::{
@@ -11,11 +12,12 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Table as Grid, TableStyle, presets};
+use comfy_table::presets;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{arguments::Format, problem::Problem};
+pub(crate) use block::{Block, Mark, Table};
 
 /// The version of the machine formats. A new field leaves it as it is.
 pub(crate) const VERSION: &str = "mirrorctl/1";
@@ -39,37 +41,12 @@ pub(crate) struct Document {
     pub(crate) is_stdout_taken: bool,
 }
 
-/// A piece of an answer for people.
-#[derive(Debug)]
-pub(crate) enum Block {
-    Title(String),
-    Line(String),
-    /// One thing, how serious it is, and more about it.
-    Item(Mark, String, Vec<String>),
-    Table(Table),
-}
-
 /// A finding in a format of others.
 #[derive(Debug)]
 pub(crate) struct Exported {
     /// It says that something is fine, and so closes what was said of it before.
     pub(crate) is_fine: bool,
     pub(crate) fields: Value,
-}
-
-/// How serious a thing is. Colour repeats what the words say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mark {
-    Good,
-    Change,
-    Bad,
-    Plain,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Table {
-    pub(crate) columns: Vec<&'static str>,
-    pub(crate) rows: Vec<Vec<String>>,
 }
 
 /// The first of so many, in a sentence.
@@ -237,32 +214,6 @@ pub(crate) fn harmless(cell: &str) -> String {
         return format!("'{cell}");
     }
     cell.to_owned()
-}
-
-impl Mark {
-    fn style(self) -> Style {
-        match self {
-            Self::Good => AnsiColor::Green.on_default(),
-            Self::Change => AnsiColor::Yellow.on_default(),
-            Self::Bad => AnsiColor::Red.on_default(),
-            Self::Plain => Style::new(),
-        }
-    }
-}
-
-impl Table {
-    pub(crate) fn new(columns: &[&'static str]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
-    }
-
-    fn grid(&self, style: TableStyle) -> Grid {
-        let mut grid = Grid::new();
-        grid.load_style(style).set_header(self.columns.clone());
-        for row in &self.rows {
-            grid.add_row(row.clone());
-        }
-        grid
-    }
 }
 
 /// Says what went wrong, and what to type next.

@@ -14,7 +14,7 @@ use shared::{id::AccountId, text::quote};
 use shared_ec2::client::{self, Ec2};
 
 use crate::{
-    arguments::Global,
+    arguments::{ALL, Global, is_region},
     problem::{AWS_REFUSED, BAD_AWS_CONFIG, NO_ANSWER, NO_CREDENTIALS, NO_REGION, Problem, causes},
 };
 
@@ -30,9 +30,6 @@ pub(crate) struct Place {
 /// Accounts that are asked at once.
 const CONCURRENT: usize = 8;
 
-/// What `--region` says for every region that is enabled.
-pub(crate) const ALL: &str = "all";
-
 /// The places that the arguments name: each region of each account, in the order of the arguments.
 pub(crate) async fn places(global: &Global) -> Result<Vec<Result<Place, Problem>>, Problem> {
     let own = own_config(global).await?;
@@ -45,15 +42,6 @@ pub(crate) async fn places(global: &Global) -> Result<Vec<Result<Place, Problem>
     let accounts = configs.into_iter().map(|config| in_regions(global, config));
     let places: Vec<_> = stream::iter(accounts).buffered(CONCURRENT).collect().await;
     Ok(places.into_iter().flatten().collect())
-}
-
-/// Whether a region could have this name: it becomes a part of the names of hosts.
-pub(crate) fn is_region(name: &str) -> bool {
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
-    name.contains('-') && name.split('-').all(is_part)
 }
 
 /// The configuration of who runs the command.

@@ -53,9 +53,10 @@ FLOORS = {
     "config-rule": [
         "resource",
         "evaluation event parameters standing",
+        "news",
         "targets",
         "verdict",
-        "look news",
+        "look",
         "report summary",
         "judge",
         "change schedule",

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::presets;
 
-use super::{Block, Table};
+use super::block::{Block, Table};
 
 pub(super) fn write(out: &mut dyn Write, blocks: &[Block]) -> io::Result<()> {
     let mut was_item = None;
@@ -77,7 +77,7 @@ fn code_len(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Mark, *};
+    use super::{super::block::Mark, *};
 
     fn written(blocks: &[Block]) -> String {
         let mut written = Vec::new();

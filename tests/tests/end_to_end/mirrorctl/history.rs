@@ -144,3 +144,16 @@ async fn what_nothing_tells_of_is_not_found_and_no_other_id_is_taken() {
     }
     assert_eq!(stage.mirrorctl(&["history", "i-1", "--days", "91"]).code, 64);
 }
+
+#[tokio::test]
+async fn what_has_more_calls_than_anybody_reads_is_told_and_not_cut() {
+    let (stage, instance, _) = story().await;
+    // 40 pages of 50 calls are read.
+    for number in 0..2_001 {
+        stage.tag(&instance, &[("Team", &number.to_string())]);
+    }
+    let answer = stage.mirrorctl(&["history", &instance]);
+    is_problem(&answer, "too-much-to-read");
+    assert!(answer.out.contains("cannot be seen: cloudtrail:LookupEvents"), "{}", answer.out);
+    assert!(answer.err.contains("hint: Ask for fewer days with --days"), "{}", answer.err);
+}
