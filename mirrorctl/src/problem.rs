@@ -61,8 +61,8 @@ impl From<ElbError> for Problem {
     }
 }
 
-/// An error and what caused it, outermost first. What only repeats its cause is left out, and so is the inside of the
-/// SDK, which is nobody's business.
+/// An error and what caused it, outermost first. A cause that the text before it says already is left out. The SDK's own
+/// way of telling this ends in its inside.
 pub(crate) fn causes(error: &dyn Error) -> String {
     let mut said: Vec<String> = Vec::new();
     let mut next = Some(error);

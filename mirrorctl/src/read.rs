@@ -88,9 +88,7 @@ impl Input<'_> {
         let work = places.into_iter().map(async |place| {
             let outcome = match place {
                 Err(problem) => Err((None, problem)),
-                Ok(place) => work(&place).await.map_err(|problem| {
-                    (Some(name(place.account.as_str(), &place.region)), problem)
-                }),
+                Ok(place) => work(&place).await.map_err(|problem| (Some(place.name()), problem)),
             };
             bar.inc(1);
             outcome
@@ -178,7 +176,14 @@ impl Input<'_> {
     }
 }
 
-/// How a place is named to people.
+impl Place {
+    /// How it is named to people.
+    pub(crate) fn name(&self) -> String {
+        name(self.account.as_str(), &self.region)
+    }
+}
+
+/// How an account and region are named to people.
 pub(crate) fn name(account: &str, region: &str) -> String {
     format!("{account} {region}")
 }

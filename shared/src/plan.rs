@@ -55,6 +55,6 @@ mod test_cloud;
 #[cfg(test)]
 mod tests;
 
-pub use coverage::accepts_packets;
+pub use coverage::{accepts_packets, missing_packets};
 pub use decide::plan;
 pub use placement::room_on_targets;

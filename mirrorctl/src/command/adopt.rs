@@ -15,13 +15,13 @@ use crate::{
     answer::Answer,
     arguments::Adopt,
     command::{
-        change::{Outcome, Question, ask},
+        change::{Outcome, Question, ask, in_only_place},
         plan::Counts,
     },
     output::{Block, Mark, Table},
     place::Place,
     problem::{NOT_CONFIRMED, Problem},
-    read::{Input, name},
+    read::Input,
     view::brake::BY_HAND,
     world::Decided,
 };
@@ -40,26 +40,15 @@ struct Adopted<'a> {
     session: &'a str,
     interface: &'a str,
     target: &'a str,
-    outcome: Outcome,
+    outcome: &'static str,
     error: Option<&'a str>,
 }
 
 pub(crate) async fn run(input: &Input<'_>, adopt: &Adopt) -> Answer {
-    let mut answer = Answer::default();
-    answer.document.table =
+    let columns =
         Table::new(&["account", "region", "session", "interface", "target", "outcome", "error"]);
-    let place = match input.only_place().await {
-        Ok(place) => place,
-        Err(problem) => {
-            answer.fail(None, problem);
-            return answer;
-        }
-    };
-    let at = name(place.account.as_str(), &place.region);
-    if let Err(problem) = adopt_in(&mut answer, input, &place, adopt).await {
-        answer.fail_there(at, problem);
-    }
-    answer
+    in_only_place(input, columns, async |answer, place| adopt_in(answer, input, place, adopt).await)
+        .await
 }
 
 async fn adopt_in(
@@ -81,7 +70,7 @@ async fn adopt_in(
     let owner = &decided.parsed.policy.owner;
     let count = sessions.len();
     let text = format!("{count} sessions get the tag ManagedBy={owner}.");
-    let question = Question { given: adopt.confirm.as_deref(), text };
+    let question = Question { given: adopt.yes.confirm.as_deref(), text };
     let (tagged, ended) = match ask(answer, input, place, &question) {
         Ok(()) => tag(place, &sessions, owner).await,
         Err(problem) => (0, Err(problem)),
@@ -117,12 +106,12 @@ fn tell_each(
             session: session.id.as_str(),
             interface: session.interface.as_str(),
             target: session.target.as_str(),
-            outcome,
+            outcome: outcome.name(),
             error,
         };
         answer.document.record("session", &row);
         let cells = [row.account, row.region, row.session, row.interface, row.target];
-        let cells = cells.into_iter().chain([outcome.name(), error.unwrap_or_default()]);
+        let cells = cells.into_iter().chain([row.outcome, error.unwrap_or_default()]);
         answer.document.table.rows.push(cells.map(str::to_owned).collect());
         rows.push(row);
     }

@@ -15,7 +15,7 @@ use crate::{
     answer::{Answer, Findings},
     arguments::Apply,
     command::{
-        change::{Question, carry_out, columns, is_asked, tell_each},
+        change::{Question, carry_out, columns, in_only_place, is_asked, tell_each},
         execute::Execution,
         plan::{record, show},
     },
@@ -28,18 +28,10 @@ use crate::{
 };
 
 pub(crate) async fn run(input: &Input<'_>, apply: &Apply) -> Answer {
-    let mut answer = Answer::default();
-    answer.document.table = columns();
-    match input.only_place().await {
-        Ok(place) => {
-            let at = name(place.account.as_str(), &place.region);
-            if let Err(problem) = apply_in(&mut answer, input, &place, apply).await {
-                answer.fail_there(at, problem);
-            }
-        }
-        Err(problem) => answer.fail(None, problem),
-    }
-    answer
+    in_only_place(input, columns(), async |answer, place| {
+        apply_in(answer, input, place, apply).await
+    })
+    .await
 }
 
 async fn apply_in(
@@ -65,7 +57,7 @@ async fn apply_in(
     }
     let changes = if count == 1 { "1 change".to_owned() } else { format!("{count} changes") };
     let text = format!("This makes {changes}.");
-    let question = Question { given: apply.confirm.as_deref(), text };
+    let question = Question { given: apply.yes.confirm.as_deref(), text };
     carry_out(answer, input, (place, &decided.parsed), steps, &question).await?;
     answer.document.hint("mirrorctl status");
     Ok(())
@@ -74,7 +66,7 @@ async fn apply_in(
 /// The plan for whoever reads the answer, and for whoever is asked.
 fn show_plan(answer: &mut Answer, input: &Input<'_>, shown: &Decided, apply: &Apply) {
     let is_for_people = input.global.output.is_for_people();
-    if is_for_people || is_asked(apply.confirm.as_deref()) {
+    if is_for_people || is_asked(apply.yes.confirm.as_deref()) {
         show(&mut answer.document, shown, false, input);
     }
     if !is_for_people {
@@ -109,7 +101,7 @@ fn read_saved(path: &Path, place: &Place) -> Result<Decided, Problem> {
         return Err(bad("it has more than one account and region: save a plan for each"));
     };
     let at = name(world.account.as_str(), &world.region);
-    if at != name(place.account.as_str(), &place.region) {
+    if at != place.name() {
         return Err(bad(&format!("it is a plan for {at}")));
     }
     let decided = world.decide()?;

@@ -10,13 +10,12 @@ use crate::{
     output::{Block, Mark, Table},
     place::Place,
     problem::{NOT_DONE, NOT_WRITTEN, Problem, STOPPED},
-    read::{Input, name},
+    read::Input,
     settings::Parsed,
 };
 
 /// What has become of a change. What nobody confirmed is left, like what Ctrl-C has kept from being begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Done,
     Failed,
@@ -46,7 +45,7 @@ struct ChangeRow<'a> {
     /// Where the session leads: after the change, and of a deletion before it.
     target: Option<String>,
     filter: Option<String>,
-    outcome: Outcome,
+    outcome: &'static str,
     error: Option<&'a str>,
 }
 
@@ -72,6 +71,25 @@ pub(super) fn columns() -> Table {
         "outcome",
         "error",
     ])
+}
+
+/// Does something in the only place that the arguments name, and tells of it in a table with these columns.
+pub(super) async fn in_only_place(
+    input: &Input<'_>,
+    columns: Table,
+    work: impl AsyncFnOnce(&mut Answer, &Place) -> Result<(), Problem>,
+) -> Answer {
+    let mut answer = Answer::default();
+    answer.document.table = columns;
+    match input.only_place().await {
+        Ok(place) => {
+            if let Err(problem) = work(&mut answer, &place).await {
+                answer.fail_there(place.name(), problem);
+            }
+        }
+        Err(problem) => answer.fail(None, problem),
+    }
+    answer
 }
 
 /// Whether somebody at a terminal will be asked.
@@ -136,8 +154,7 @@ fn sum_up(answer: &mut Answer, place: &Place, execution: &Execution) -> Result<(
     for tried in tried {
         if let Err(why) = &tried.outcome {
             let detail = format!("{}: {}: {why}", tried.step.source, ActionOf(&tried.step));
-            let at = name(place.account.as_str(), &place.region);
-            answer.lack(at, Problem::new(&NOT_DONE, detail));
+            answer.lack(place.name(), Problem::new(&NOT_DONE, detail));
         }
     }
     let Some(next) = left.first() else { return Ok(()) };
@@ -167,9 +184,9 @@ impl<'a> ChangeRow<'a> {
             target: target.map(ToString::to_string),
             filter: filter.map(ToString::to_string),
             outcome: match outcome {
-                Some(Ok(_)) => Outcome::Done,
-                Some(Err(_)) => Outcome::Failed,
-                None => Outcome::Left,
+                Some(Ok(_)) => Outcome::Done.name(),
+                Some(Err(_)) => Outcome::Failed.name(),
+                None => Outcome::Left.name(),
             },
             error: outcome.and_then(|outcome| outcome.as_ref().err()).map(String::as_str),
         }
@@ -186,7 +203,7 @@ impl<'a> ChangeRow<'a> {
             text(&self.session),
             text(&self.target),
             text(&self.filter),
-            self.outcome.name().to_owned(),
+            self.outcome.to_owned(),
             self.error.unwrap_or_default().to_owned(),
         ]
     }

@@ -27,7 +27,7 @@ use crate::{
     output::{Block, Document, Table, listed},
     place::Place,
     problem::{AMBIGUOUS, BAD_FILE, NOT_WRITTEN, Problem, UNSEEN_SOURCE},
-    read::{Input, name},
+    read::Input,
     seen::{check_expiry, expiry},
     signed::verified,
 };
@@ -67,7 +67,7 @@ async fn draw(answer: &mut Answer, input: &Input<'_>, arguments: &Map) -> Result
     let places = input.places().await?.into_iter().map(async |place| {
         let place = place.map_err(|problem| (None, problem))?;
         let part = read(&place, arguments).await;
-        part.map_err(|problem| (Some(name(place.account.as_str(), &place.region)), problem))
+        part.map_err(|problem| (Some(place.name()), problem))
     });
     let parts: Vec<_> = stream::iter(places).buffered(CONCURRENT).collect().await;
     let mut all = Part::default();

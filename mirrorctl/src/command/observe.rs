@@ -46,8 +46,8 @@ pub(crate) async fn run(input: &Input<'_>, observe: &Observe) -> Answer {
     answer
 }
 
-/// Writes the worlds to a file, or with `-` to standard output, and says whether they are there. A file of only some of the worlds is not
-/// written: it would pass for all of them.
+/// Writes the worlds to a file, or with `-` to standard output, and says whether they are there. A file of only some of
+/// the worlds is not written: it would pass for all of them.
 pub(crate) fn save(answer: &mut Answer, path: &Path, file: &File) -> bool {
     let place = path.display().to_string();
     if !answer.problems.is_empty() {

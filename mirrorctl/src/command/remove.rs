@@ -16,13 +16,13 @@ use crate::{
     answer::Answer,
     arguments::Remove,
     command::{
-        change::{Question, carry_out, columns, tell_each},
+        change::{Question, carry_out, columns, in_only_place, tell_each},
         execute::Execution,
     },
     output::{Block, Table},
     place::Place,
     problem::Problem,
-    read::{Input, name},
+    read::Input,
     world::Decided,
 };
 
@@ -30,18 +30,10 @@ use crate::{
 const SHOWN: usize = 20;
 
 pub(crate) async fn run(input: &Input<'_>, remove: &Remove) -> Answer {
-    let mut answer = Answer::default();
-    answer.document.table = columns();
-    match input.only_place().await {
-        Ok(place) => {
-            let at = name(place.account.as_str(), &place.region);
-            if let Err(problem) = remove_in(&mut answer, input, &place, remove).await {
-                answer.fail_there(at, problem);
-            }
-        }
-        Err(problem) => answer.fail(None, problem),
-    }
-    answer
+    in_only_place(input, columns(), async |answer, place| {
+        remove_in(answer, input, place, remove).await
+    })
+    .await
 }
 
 async fn remove_in(
@@ -69,7 +61,7 @@ async fn remove_in(
         1 => "This deletes 1 session.".to_owned(),
         count => format!("This deletes {count} sessions."),
     };
-    let question = Question { given: remove.confirm.as_deref(), text };
+    let question = Question { given: remove.yes.confirm.as_deref(), text };
     carry_out(answer, input, (place, &decided.parsed), steps, &question).await?;
     answer.document.hint(hint);
     Ok(())

@@ -1,6 +1,7 @@
 //! Each link with each of its faults, one at a time.
 
 mod arrival;
+mod filter;
 mod flow;
 mod pre;
 mod properties;

@@ -225,7 +225,8 @@ faults! {
         "Look at a capture (--seen), or accept it with --ignore counted-together=ID.", METRICS;
     NOT_RANKED: "not-ranked", CannotTell,
         "the source is not among those that CloudWatch shows", ANYTHING,
-        "CloudWatch shows the 500 instances with the most losses: mend these first, and ask again.", "CloudWatch guide, Metrics Insights quotas";
+        "CloudWatch shows the 500 instances with the most losses: mend these first, and ask again.",
+        "CloudWatch guide, Metrics Insights quotas";
     COPIES_DROPPED: "copies-dropped", Limited,
         "copies are lost under load, before they leave the source",
         "The source's own packets go first: what is lost, no sensor can see.",

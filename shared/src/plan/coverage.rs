@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::observed::{Addresses, Direction, Filter, FilterRule};
+use crate::observed::{Addresses, Direction, Filter, FilterRule, Interface};
 
 /// What a filter accepts at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,23 @@ impl Coverage {
 #[must_use]
 pub fn accepts_packets(filter: &Filter) -> bool {
     !Coverage::of(filter).is_empty()
+}
+
+/// Of which packets of these interfaces a filter accepts none, in words; none where it accepts some of each kind that one
+/// of them has. What EC2 does not show of an interface is taken for IPv4, and so are no interfaces at all.
+pub fn missing_packets<'a>(
+    filter: &Filter,
+    interfaces: impl IntoIterator<Item = Option<&'a Interface>>,
+) -> Option<String> {
+    let kinds = interfaces.into_iter().map(kinds_of);
+    let (has_ipv4, has_ipv6) =
+        kinds.reduce(|a, b| (a.0 || b.0, a.1 || b.1)).unwrap_or((true, false));
+    Coverage::of(filter).missing(has_ipv4, has_ipv6)
+}
+
+/// Whether an interface has packets of IPv4, and of IPv6.
+pub(super) fn kinds_of(interface: Option<&Interface>) -> (bool, bool) {
+    (interface.is_none_or(|it| !it.ipv6_only), interface.is_some_and(|it| it.has_ipv6))
 }
 
 fn accepts_some(filter: &Filter, direction: Direction, version: IpVersion) -> bool {

@@ -173,13 +173,13 @@ pub fn kind(instance_type: &str) -> Cow<'_, str> {
     }
 }
 
-/// The kinds of instance that the sessions which are there prove to be sources.
+/// The kinds of instance that sessions prove to be sources: those that are there, and those that were seen before.
 #[must_use]
 pub fn proven(observed: &Observed) -> BTreeSet<Arc<str>> {
     let with_session: BTreeSet<_> =
         observed.sessions.iter().map(|session| &session.interface).collect();
     let mirrored = observed.sources.iter().filter(|source| with_session.contains(&source.id));
-    let mut proven: BTreeSet<Arc<str>> = BTreeSet::new();
+    let mut proven = observed.types.proven.clone();
     for instance in mirrored.filter_map(|source| source.instance()) {
         let kind = kind(&instance.instance_type);
         if !proven.contains(&*kind) {

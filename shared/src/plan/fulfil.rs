@@ -1,7 +1,7 @@
 //! Brings the owned sessions on a source to the desired ones.
 
 use super::{
-    coverage::Coverage,
+    coverage::{Coverage, kinds_of},
     desired::{DesiredFilter, DesiredSession, SESSIONS_PER_INTERFACE, no_filter},
     draft::{Current, Draft, Flow, NoNewSessions, Stay, Unplaced},
     matching::{Fit, FreeSlots, Match, Served, match_sessions},
@@ -231,9 +231,7 @@ impl<'a> Draft<'a> {
                 accepted = Some(accepted.map_or(coverage, |other| other.and(coverage)));
             }
         }
-        let interface = source.interface.as_ref().yes();
-        let has_ipv4 = interface.is_none_or(|it| !it.ipv6_only);
-        let has_ipv6 = interface.is_some_and(|it| it.has_ipv6);
+        let (has_ipv4, has_ipv6) = kinds_of(source.interface.as_ref().yes());
         if let Some(missing) = accepted.and_then(|it| it.missing(has_ipv4, has_ipv6)) {
             let filters: Vec<_> = in_use.iter().map(FilterId::as_str).collect();
             let filters = filters.join(" and ");

@@ -37,7 +37,7 @@ impl<'a> Index<'a> {
         }
         let filters = observed.filters.iter();
         let mut types = observed.types.clone();
-        types.proven.extend(proven(observed));
+        types.proven = proven(observed);
         let mut index = Self {
             observed,
             sessions: sessions_by_interface(observed),

@@ -25,7 +25,7 @@ use crate::{
     output::{Block, Document, Mark, Table},
     place::Place,
     problem::{BAD_SETTING, FUNCTION_IS_NEWER, Kind, NO_SUCH_FUNCTION, SEVERAL_FUNCTIONS},
-    read::{Input, name},
+    read::Input,
     settings::Settings,
 };
 
@@ -112,7 +112,7 @@ fn tell(answer: &mut Answer, place: &Place, facts: &Facts, accepted: &[Accepted]
     let preparation = Preparation::new(place, facts, &checks, ignored);
     match &facts.mirroring {
         Ok(mirroring) => mirroring.decided.head(&mut answer.document),
-        Err(_) => answer.document.title(name(place.account.as_str(), &place.region)),
+        Err(_) => answer.document.title(place.name()),
     }
     preparation.show(&mut answer.document);
     preparation.for_machines(&mut answer.document);

@@ -74,8 +74,7 @@ fn types(decided: &Decided) -> Vec<Result<String, Trouble>> {
         return Vec::new();
     }
     let Decided { world, parsed, .. } = decided;
-    let proven: BTreeSet<_> =
-        world.observed.types.proven.iter().cloned().chain(proven(&world.observed)).collect();
+    let proven = proven(&world.observed);
     let mut found: BTreeMap<(Grade, &str, String), BTreeSet<&InstanceId>> = BTreeMap::new();
     for instance in world.observed.instances.iter().filter(|it| selected.contains(&it.id)) {
         let instance_type = instance.instance_type.to_string();

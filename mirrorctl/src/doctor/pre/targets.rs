@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use shared::{
     id::TargetId,
-    observed::{Addresses, Direction, Filter, FilterRule, Target},
-    plan::{accepts_packets, reason::Reason},
+    observed::{Filter, Target},
+    plan::{accepts_packets, missing_packets, reason::Reason},
 };
 
 use super::{
@@ -95,49 +95,20 @@ pub(super) fn filter(decided: &Decided) -> Result<String, Trouble> {
     if !accepts_packets(filter) {
         return broken(&Reason::FilterEmpty { filter: id.clone() });
     }
-    let missing = missing(decided, filter);
-    if missing.is_empty() {
+    let Some(missing) = missing(decided, filter) else {
         return Ok(format!("{id} is there and has rules that accept packets"));
-    }
-    let (filters, missing) = (id.to_string(), missing.join(" and no "));
-    let reason = Reason::FilterPartial { filters, missing };
+    };
+    let reason = Reason::FilterPartial { filters: id.to_string(), missing };
     let is_accepted = decided.parsed.policy.accepted_reasons.contains(reason.code());
     let grade = if is_accepted { Grade::Limited } else { Grade::Broken };
     Err(by_plan(grade, &reason, id.as_str()))
 }
 
-/// Of which packets of the selected sources a filter accepts none, in the plan's words. The plan itself says so of a
-/// source only once it leads a session there.
-fn missing(decided: &Decided, filter: &Filter) -> Vec<&'static str> {
-    let selected: BTreeSet<_> = (decided.plan.steps.iter())
-        .filter(|step| is_selected(step))
-        .map(|step| &step.source)
-        .collect();
-    let mut sources = decided.world.observed.sources.iter();
-    let has_ipv6 = sources.any(|source| {
-        let interface = source.interface.as_ref().yes();
-        selected.contains(&source.id) && interface.is_some_and(|it| it.has_ipv6)
-    });
-    let kinds = [
-        ("ingress IPv4", Direction::Ingress, false),
-        ("egress IPv4", Direction::Egress, false),
-        ("ingress IPv6", Direction::Ingress, true),
-        ("egress IPv6", Direction::Egress, true),
-    ];
-    let of_sources = kinds.into_iter().filter(|(.., is_ipv6)| has_ipv6 || !is_ipv6);
-    let missing = of_sources
-        .filter(|(_, direction, is_ipv6)| !accepts_packets(&part(filter, *direction, *is_ipv6)));
-    missing.map(|(kind, ..)| kind).collect()
-}
-
-/// What a filter has for packets of one direction and version of IP. A rule that cannot be read may be about any.
-fn part(filter: &Filter, direction: Direction, is_ipv6: bool) -> Filter {
-    let is_about = |rule: &&FilterRule| {
-        let packets = rule.packets.as_ref();
-        let is_of_version =
-            packets.is_none_or(|it| matches!(it.addresses, Addresses::V6(..)) == is_ipv6);
-        rule.direction == direction && is_of_version
-    };
-    let rules = filter.rules.iter().filter(is_about).cloned().collect();
-    Filter { rules, amazon_dns: false, ..filter.clone() }
+/// Of which packets of the selected sources a filter accepts none. The plan itself says so of a source only once it leads
+/// a session there.
+fn missing(decided: &Decided, filter: &Filter) -> Option<String> {
+    let steps = decided.plan.steps.iter().filter(|step| is_selected(step));
+    let selected: BTreeSet<_> = steps.map(|step| &step.source).collect();
+    let sources = decided.world.observed.sources.iter().filter(|it| selected.contains(&it.id));
+    missing_packets(filter, sources.map(|source| source.interface.as_ref().yes()))
 }

@@ -45,7 +45,7 @@ fn facts(stage: &Stage) -> Facts {
 }
 
 /// What is found about EC2: each check that is not fine, with its code and state.
-fn found(stage: &Stage) -> Vec<(&'static str, &'static str, &'static str)> {
+pub(super) fn found(stage: &Stage) -> Vec<(&'static str, &'static str, &'static str)> {
     let found = |Check { topic, result }: Check| {
         let trouble = result.err()?;
         Some((topic.name(), trouble.code, trouble.grade.name()))
@@ -55,7 +55,7 @@ fn found(stage: &Stage) -> Vec<(&'static str, &'static str, &'static str)> {
     checks.filter(|(_, code, _)| !of_others.contains(code)).collect()
 }
 
-fn before_a_deployment(kind: &'static str) -> Stage {
+pub(super) fn before_a_deployment(kind: &'static str) -> Stage {
     let mut stage = Stage::new(kind);
     stage.observed.sessions.clear();
     stage
@@ -284,59 +284,4 @@ fn add_source(stage: &mut Stage, instance_type: &str, in_state: InstanceState) {
     stage.observed.instances.push(instance);
     let id = "eni-9".parse().unwrap();
     stage.observed.sources.push(Source { id, interface: Shown::Yes(interface) });
-}
-
-/// What a filter accepts is the plan's to say.
-#[test]
-fn a_filter_whose_accepting_rules_are_hidden_accepts_nothing() {
-    let mut stage = before_a_deployment(INTERFACE);
-    stage.policy.filter = "tmf-1".parse().ok();
-    let of_filter = |stage: &Stage| found(stage).into_iter().find(|(topic, ..)| *topic == "filter");
-    assert_eq!(of_filter(&stage), None);
-    let rules = &mut stage.observed.filters[0].rules;
-    for mut rule in rules.clone() {
-        (rule.number, rule.accepts) = (0, false);
-        rules.push(rule);
-    }
-    assert_eq!(of_filter(&stage), Some(("filter", "filter-empty", "broken")));
-}
-
-/// The plan would say so of each source, once there is a target.
-#[test]
-fn a_filter_that_leaves_out_a_direction_or_a_version_of_ip_is_partial() {
-    let of_filter = |change: fn(&mut Stage)| {
-        let mut stage = before_a_deployment(INTERFACE);
-        stage.policy.filter = "tmf-1".parse().ok();
-        change(&mut stage);
-        found(&stage).into_iter().find(|(topic, ..)| *topic == "filter")
-    };
-    let one_direction = |stage: &mut Stage| {
-        stage.observed.filters[0].rules.truncate(1);
-        stage.observed.filters[0].amazon_dns = true;
-    };
-    let partial = |state| Some(("filter", "filter-partial", state));
-    assert_eq!(of_filter(|_| ()), None);
-    assert_eq!(of_filter(one_direction), partial("broken"));
-    assert_eq!(
-        of_filter(|stage| {
-            stage.observed.filters[0].rules.truncate(1);
-            stage.observed.targets.clear();
-        }),
-        partial("broken")
-    );
-    assert_eq!(
-        of_filter(|stage| {
-            let Shown::Yes(interface) = &mut stage.observed.sources[0].interface else { return };
-            interface.has_ipv6 = true;
-        }),
-        partial("broken")
-    );
-    assert_eq!(
-        of_filter(|stage| {
-            stage.observed.filters[0].rules.truncate(1);
-            let accepted_reasons = ["filter-partial".to_owned()].into();
-            stage.policy = Policy { accepted_reasons, ..stage.policy.clone() };
-        }),
-        partial("limited")
-    );
 }
