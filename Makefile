@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test programs lint check lint-tools package mirrorctl bench fuzz mutants simulate explore nightly fmt cloud tools requirements
+.PHONY: help demo test programs lint check lint-tools package mirrorctl bench fuzz modules mutants simulate explore nightly fmt cloud tools requirements
 
 # Every cargo command selects all packages, or those that run the local cloud. `make check` holds that both give the
 # EC2 SDK the same features: with others, cargo would build it again.
@@ -20,24 +20,23 @@ PYTEST := pytest -q -p no:cacheprovider -p say_skipped
 # CloudFormation, and those of Terraform if the tests of the deployments wrote a plan. The last lines say what could
 # not be tested.
 test: export PYTHONPATH := $(CURDIR)/tests/pytest
-test: tools package programs target/tools/deploy/ready target/tools/templates/ready target/tools/browser/ready target/tools/findings/ready target/tools/sensor/ready ## Run all tests (-j2 is faster)
+test: tools programs target/tools/package/ready target/tools/deploy/ready target/tools/templates/ready target/tools/browser/ready target/tools/findings/ready target/tools/sensor/ready ## Run all tests (-j2 is faster)
 	rm -rf target/authorizations target/deploy target/skipped
 	AUTHORIZATIONS=$(CURDIR)/target/authorizations RUST_TEST_THREADS=4 cargo test $(CARGO_FLAGS)
-	target/tools/package/bin/$(PYTEST) package
-	env -u TF_CLI_CONFIG_FILE target/tools/deploy/bin/$(PYTEST) -n 4 tests/deploy
+	target/tools/package/bin/$(PYTEST) package --ignore package/test_zips.py
+	env -u TF_CLI_CONFIG_FILE target/tools/deploy/bin/$(PYTEST) -n 4 --dist worksteal tests/deploy
 	target/tools/browser/bin/$(PYTEST) tests/browser
 	target/tools/findings/bin/$(PYTEST) tests/findings
 	target/debug/demo >target/demo.log || { tail -5 target/demo.log; exit 1; }
 	target/debug/proof target/authorizations target/deploy/plans/default.json
 	@if test -e target/skipped; then cat target/skipped; fi
 
-# With -j2 they are built while the packages are: each keeps one core busy with the EC2 SDK for minutes.
+# With -j2 the tools are installed meanwhile: the EC2 SDK keeps one core busy for minutes.
 programs:
 	cargo test $(CARGO_FLAGS) --no-run --quiet
 	cargo build $(CARGO_FLAGS) --bins --quiet
 
-lint: check lint-tools ## Check format, lints, documentation, modules, licences, sources and templates (-j2 is faster)
-	python3 tests/architecture/modules.py
+lint: check lint-tools ## Check format, lints, documentation, licences, sources and templates (-j2 is faster)
 	cargo deny check bans licenses sources
 	target/tools/templates/bin/cfn-lint cloudformation/*.yaml cloudformation/examples/*.yaml
 	target/tools/templates/bin/shellcheck cloudformation/*.sh package/*.sh tests/aws/*.sh tests/sensor/ready .ci/run
@@ -60,10 +59,11 @@ check:
 # their own, which a second build of them would wait for.
 lint-tools: target/tools/templates/ready
 	@command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny@0.20.2
-	@command -v cargo-modules >/dev/null || cargo install --locked --quiet cargo-modules@0.27.0
 
-package: target/tools/package/ready ## Build the zips of the functions (ARCHITECTURES=arm64: only that one, or fail)
+package: export PYTHONPATH := $(CURDIR)/tests/pytest
+package: target/tools/package/ready ## Build and test the zips of the functions (ARCHITECTURES=arm64: only that one, or fail)
 	target/tools/package/bin/python package/package.py $(ARCHITECTURES)
+	target/tools/package/bin/$(PYTEST) package/test_zips.py
 
 # A release publishes it. It is not part of the tests: it builds the EC2 SDK once more.
 mirrorctl: target/tools/package/ready ## Build mirrorctl for Linux (ARCHITECTURES="arm64 x86_64")
@@ -77,7 +77,9 @@ bench: package ## Measure the functions in the local cloud, print a table and wr
 	cargo build --release --locked --package tests --no-default-features --bin bench
 	target/release/bench target/package/$(ARCHITECTURES) target/bench.json
 
-nightly: ## Run what takes too long for each change: simulations, fuzzing, mutation tests
+nightly: ## Run what takes too long for each change: the zips, modules, simulations, fuzzing, mutants
+	$(MAKE) package
+	$(MAKE) modules
 	$(MAKE) simulate RUNS=5000 FROM=$$(date +%s)
 	$(MAKE) fuzz SECONDS=1200
 	$(MAKE) mutants
@@ -102,6 +104,11 @@ cloud: ## Run the local cloud alone, without automirror, and print its endpoint 
 SECONDS := 600
 fuzz: ## Search for outside input that breaks something (SECONDS=5 for each fuzz target)
 	fuzz/run $(SECONDS)
+
+# It takes minutes to install and minutes to run, so not for each change.
+modules: ## Check that no module uses one on a floor above it, nor one that uses it
+	@command -v cargo-modules >/dev/null || cargo install --locked --quiet cargo-modules@0.27.0
+	python3 tests/architecture/modules.py
 
 mutants: ## Make small changes to the crate shared, and check that a test fails for each
 	@command -v cargo-mutants >/dev/null || cargo install --locked --quiet cargo-mutants@27.1.0

@@ -155,7 +155,7 @@ def terraform(aws, plugins, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def zips(tmp_path_factory):
-    """Returns a folder with a stand-in zip for each function. package/test_package.py tests the real zips."""
+    """Returns a folder with a stand-in zip for each function. package/test_zips.py tests the real zips."""
     folder = tmp_path_factory.mktemp("zips")
     for name in ("automirror", "config-rule"):
         (folder / f"{name}.zip").write_bytes(zipped(f"#!/bin/sh\nexec {TOP / 'target/debug' / name}\n"))
