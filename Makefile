@@ -24,7 +24,7 @@ test: tools programs target/tools/package/ready target/tools/deploy/ready target
 	rm -rf target/authorizations target/deploy target/skipped
 	AUTHORIZATIONS=$(CURDIR)/target/authorizations RUST_TEST_THREADS=4 cargo test $(CARGO_FLAGS)
 	target/tools/package/bin/$(PYTEST) package --ignore package/test_zips.py
-	env -u TF_CLI_CONFIG_FILE target/tools/deploy/bin/$(PYTEST) -n 4 --dist worksteal tests/deploy
+	env -u TF_CLI_CONFIG_FILE target/tools/deploy/bin/$(PYTEST) -n 4 tests/deploy
 	target/tools/browser/bin/$(PYTEST) tests/browser
 	target/tools/findings/bin/$(PYTEST) tests/findings
 	target/debug/demo >target/demo.log || { tail -5 target/demo.log; exit 1; }
