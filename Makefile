@@ -60,10 +60,9 @@ check:
 lint-tools: target/tools/templates/ready
 	@command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny@0.20.2
 
-package: export PYTHONPATH := $(CURDIR)/tests/pytest
 package: target/tools/package/ready ## Build and test the zips of the functions (ARCHITECTURES=arm64: only that one, or fail)
 	target/tools/package/bin/python package/package.py $(ARCHITECTURES)
-	target/tools/package/bin/$(PYTEST) package/test_zips.py
+	ARCHITECTURES="$(ARCHITECTURES)" target/tools/package/bin/pytest -q -rs -p no:cacheprovider package/test_zips.py
 
 # A release publishes it. It is not part of the tests: it builds the EC2 SDK once more.
 mirrorctl: target/tools/package/ready ## Build mirrorctl for Linux (ARCHITECTURES="arm64 x86_64")

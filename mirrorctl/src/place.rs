@@ -27,6 +27,18 @@ pub(crate) struct Place {
     pub(crate) config: SdkConfig,
 }
 
+impl Place {
+    /// How it is named to people.
+    pub(crate) fn name(&self) -> String {
+        name(self.account.as_str(), &self.region)
+    }
+}
+
+/// How an account and region are named to people.
+pub(crate) fn name(account: &str, region: &str) -> String {
+    format!("{account} {region}")
+}
+
 /// Accounts that are asked at once.
 const CONCURRENT: usize = 8;
 

@@ -62,7 +62,7 @@ impl From<ElbError> for Problem {
 }
 
 /// An error and what caused it, outermost first. A cause that the text before it says already is left out. The SDK's own
-/// way of telling this ends in its inside.
+/// `DisplayErrorContext` prints the SDK's types as well, which help nobody here.
 pub(crate) fn causes(error: &dyn Error) -> String {
     let mut said: Vec<String> = Vec::new();
     let mut next = Some(error);

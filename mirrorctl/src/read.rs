@@ -57,7 +57,7 @@ impl Input<'_> {
     fn read_file(&self, path: &Path) -> Result<Vec<Outcome>, Problem> {
         let worlds = File::read(path)?.worlds;
         let decide = |world: World| {
-            let place = name(world.account.as_str(), &world.region);
+            let place = world.name();
             world.decide_with(self.flags).map_err(|problem| (Some(place), problem))
         };
         Ok(worlds.into_iter().map(decide).collect())
@@ -174,18 +174,6 @@ impl Input<'_> {
         let variables = self.environment.clone();
         Ok((None, Settings::new(Origin::Environment, variables)?))
     }
-}
-
-impl Place {
-    /// How it is named to people.
-    pub(crate) fn name(&self) -> String {
-        name(self.account.as_str(), &self.region)
-    }
-}
-
-/// How an account and region are named to people.
-pub(crate) fn name(account: &str, region: &str) -> String {
-    format!("{account} {region}")
 }
 
 /// A bar on standard error, if that is a terminal and there is more than one place.

@@ -22,6 +22,7 @@ use shared::{
 use crate::{
     function::Deployed,
     log::{Heard, written},
+    place::name,
     problem::{BAD_FILE, FILE_LACKS, Problem},
     settings::{Parsed, Settings},
 };
@@ -156,6 +157,11 @@ struct Format {
 }
 
 impl World {
+    /// How its place is named to people.
+    pub(crate) fn name(&self) -> String {
+        name(self.account.as_str(), &self.region)
+    }
+
     /// When it was read, in words.
     pub(crate) fn as_of(&self) -> String {
         let at = self.read_at.map(written);

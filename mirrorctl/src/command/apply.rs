@@ -21,7 +21,7 @@ use crate::{
     },
     place::Place,
     problem::{BAD_PLAN, Problem, STALE},
-    read::{Input, name},
+    read::Input,
     settings::Settings,
     view::brake::BY_HAND,
     world::{Decided, File},
@@ -100,7 +100,7 @@ fn read_saved(path: &Path, place: &Place) -> Result<Decided, Problem> {
     let (Some(world), true) = (file.worlds.pop(), file.worlds.is_empty()) else {
         return Err(bad("it has more than one account and region: save a plan for each"));
     };
-    let at = name(world.account.as_str(), &world.region);
+    let at = world.name();
     if at != place.name() {
         return Err(bad(&format!("it is a plan for {at}")));
     }

@@ -184,10 +184,11 @@ impl<'a> ChangeRow<'a> {
             target: target.map(ToString::to_string),
             filter: filter.map(ToString::to_string),
             outcome: match outcome {
-                Some(Ok(_)) => Outcome::Done.name(),
-                Some(Err(_)) => Outcome::Failed.name(),
-                None => Outcome::Left.name(),
-            },
+                Some(Ok(_)) => Outcome::Done,
+                Some(Err(_)) => Outcome::Failed,
+                None => Outcome::Left,
+            }
+            .name(),
             error: outcome.and_then(|outcome| outcome.as_ref().err()).map(String::as_str),
         }
     }

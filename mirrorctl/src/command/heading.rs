@@ -5,7 +5,6 @@ use shared::{policy::run::Mode, text::sanitize};
 
 use crate::{
     output::Document,
-    read::name,
     settings::{Origin, Setting, short},
     world::Decided,
 };
@@ -16,7 +15,7 @@ const MAX_VALUE: usize = 1_000;
 impl Decided {
     /// The account and region.
     pub(crate) fn name(&self) -> String {
-        name(self.world.account.as_str(), &self.world.region)
+        self.world.name()
     }
 
     /// The place and the settings, for machines: what more is told of it is added.

@@ -13,8 +13,9 @@ use crate::{
     arguments::History,
     log::written,
     output::{Block, Document, Table},
+    place::name,
     problem::{NOT_FOUND, Problem},
-    read::{Input, name},
+    read::Input,
 };
 use gather::{Gathered, Happening};
 

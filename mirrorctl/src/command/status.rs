@@ -116,7 +116,7 @@ fn show(document: &mut Document, decided: &Decided, status: &Status<'_>) {
         let (mark, swept) = function.swept();
         document.blocks.push(Block::Item(mark, swept, Vec::new()));
     } else {
-        document.line("no deployed function was asked: nobody may be keeping this as it should be");
+        document.line("no deployed function was asked, so it is not known whether one keeps this as it should be");
     }
     show_coverage(document, status);
     let mut table = Table::new(&["VPC", "zone", "mirrored", "to change", "EC2 cannot", "act"]);

@@ -74,7 +74,8 @@ pub fn accepts_packets(filter: &Filter) -> bool {
 }
 
 /// Of which packets of these interfaces a filter accepts none, in words; none where it accepts some of each kind that one
-/// of them has. What EC2 does not show of an interface is taken for IPv4, and so are no interfaces at all.
+/// of them has. An interface that EC2 does not show counts as one with IPv4 only, and so does an empty list.
+#[must_use]
 pub fn missing_packets<'a>(
     filter: &Filter,
     interfaces: impl IntoIterator<Item = Option<&'a Interface>>,
